@@ -1,0 +1,78 @@
+import { WaymarkError } from "./waymark-error.ts";
+
+/** An attempt took longer than the task's `timeout`. Its late result is dropped. */
+export class TaskTimeoutError extends WaymarkError {
+  override readonly name = "TaskTimeoutError";
+  readonly code = "TASK_TIMEOUT";
+  readonly retryable = true;
+  readonly taskId: string;
+  readonly timeoutMs: number;
+
+  constructor(taskId: string, timeoutMs: number) {
+    super(`Task "${taskId}" did not settle within its timeout of ${timeoutMs} ms.`);
+    this.taskId = taskId;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** No event of the awaited name arrived in time, and the flow says that this fails it. */
+export class EventTimeoutError extends WaymarkError {
+  override readonly name = "EventTimeoutError";
+  readonly code = "EVENT_TIMEOUT";
+  readonly retryable = false;
+  readonly eventName: string;
+
+  constructor(taskId: string, eventName: string, timeoutMs: number) {
+    super(
+      `Wait "${taskId}" had no event "${eventName}" within ${timeoutMs} ms. ` +
+        'Use onTimeout: "continue" where the flow should go on without it.',
+    );
+    this.eventName = eventName;
+  }
+}
+
+/** A loop asked for one iteration more than its `maxIterations`. */
+export class LoopLimitError extends WaymarkError {
+  override readonly name = "LoopLimitError";
+  readonly code = "LOOP_LIMIT";
+  readonly retryable = false;
+
+  constructor(loopId: string, maxIterations: number) {
+    super(
+      `Loop "${loopId}" was not done after ${maxIterations} iterations. ` +
+        'Raise maxIterations, or use onMax: "exitWithLast".',
+    );
+  }
+}
+
+/** A route's key function returned something that no branch is for. */
+export class RouteKeyError extends WaymarkError {
+  override readonly name = "RouteKeyError";
+  readonly code = "ROUTE_KEY_UNKNOWN";
+  readonly retryable = false;
+
+  constructor(routeId: string, key: string, keys: readonly string[]) {
+    super(`Route "${routeId}" has no branch for key ${key}. It knows ${keys.map((k) => `"${k}"`).join(", ")}.`);
+  }
+}
+
+/** Thrown by user code: trying again is of no use. The task fails at once, whatever its retry policy. */
+export class NonRetryableError extends WaymarkError {
+  override readonly name: string = "NonRetryableError";
+  readonly code = "NON_RETRYABLE";
+  readonly retryable = false;
+}
+
+/** Thrown by user code: try again, but not before `delayMs` have passed. Spends an attempt. */
+export class RetryAfterError extends WaymarkError {
+  override readonly name: string = "RetryAfterError";
+  readonly code = "RETRY_AFTER";
+  readonly retryable = true;
+  /** Milliseconds to wait before the next attempt; replaces the policy's delay. */
+  readonly delayMs: number;
+
+  constructor(message: string, delayMs: number, options?: ErrorOptions) {
+    super(message, options);
+    this.delayMs = delayMs;
+  }
+}

@@ -1,0 +1,54 @@
+/** Every code that an error of this library can carry. Part of the public API; explained in docs/errors.md. */
+export type ErrorCode =
+  | "INVALID_ARGUMENT"
+  | "DEFINITION_INVALID"
+  | "DEFINITION_MISMATCH"
+  | "VALIDATION_FAILED"
+  | "INSTANCE_NOT_FOUND"
+  | "INSTANCE_EXISTS"
+  | "INSTANCE_FAILED"
+  | "INSTANCE_CANCELLED"
+  | "INVALID_TRANSITION"
+  | "RESULT_CONFLICT"
+  | "CODEC_ENCODE"
+  | "CODEC_DECODE"
+  | "CODEC_UNKNOWN"
+  | "KEY_UNAVAILABLE"
+  | "PAYLOAD_TOO_LARGE"
+  | "CLAIM_LOST"
+  | "TASK_TIMEOUT"
+  | "EVENT_TIMEOUT"
+  | "RESULT_TIMEOUT"
+  | "LOOP_LIMIT"
+  | "ROUTE_KEY_UNKNOWN"
+  | "NON_RETRYABLE"
+  | "RETRY_AFTER"
+  | "BACKEND_UNAVAILABLE"
+  | "BACKEND_CONFLICT"
+  | "BACKEND_BUG"
+  | "BACKEND_CLOSED"
+  | "SCHEMA_TOO_OLD"
+  | "SCHEMA_TOO_NEW"
+  | "LOCAL_POSTGRES";
+
+// Symbol.for, so that an error made by a second installed copy of this package, or in another
+// realm, is still recognised. That happens in monorepos and in test runners that reload modules.
+const BRAND: unique symbol = Symbol.for("waymark.error") as never;
+
+/** Base of everything that this library throws on purpose. Match on `code`, not on the message. */
+export abstract class WaymarkError extends Error {
+  abstract readonly code: ErrorCode;
+  /** Whether the same call, unchanged, may succeed later. */
+  abstract readonly retryable: boolean;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    // Not enumerable, so that it doesn't show in logs.
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** Like `instanceof`, and also true for an error of another installed copy of this package. */
+  static is(value: unknown): value is WaymarkError {
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
+}

@@ -1,0 +1,101 @@
+import { InvalidArgumentError } from "./errors/argument-errors.ts";
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]?: Name };
+
+/** The caller-chosen name of one execution of a flow. */
+export type InstanceId = Branded<"InstanceId">;
+/** A node id plus where it occurred, e.g. `poll[3]` or `payment/charge`; unique within an instance. */
+export type TaskId = Branded<"TaskId">;
+/** The name under which a worker holds claims. */
+export type WorkerId = Branded<"WorkerId">;
+/** SHA-256 of a definition's shape, in lower-case hex (64 characters). */
+export type DefinitionHash = Branded<"DefinitionHash">;
+/**
+ * Where in the instance a position lives: `""` for the trunk, `join/branch` for a branch of a fork.
+ * Shares its name space with task ids, because the end of a branch may have a history entry.
+ */
+export type Path = TaskId;
+
+/** Longest instance id, worker id, event name or dedup key, in UTF-16 code units. */
+export const MAX_ID_LENGTH = 255;
+/** Longest node id, flow name, tag or branch name, in UTF-16 code units. */
+export const MAX_NAME_LENGTH = 100;
+/** Longest task id or path, in UTF-8 bytes. With an id it fits PostgreSQL's index row (2,704 bytes). */
+export const MAX_TASK_ID_BYTES = 1_200;
+
+// Control characters would make ids unreadable in logs and NUL can't be stored in `text` at all.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}_.:-]*$/u;
+/** Names that mean something on every JavaScript object. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
+/** What is wrong with a caller-chosen id, as the end of a sentence; `null` if nothing is. */
+export function idIssue(value: unknown): string | null {
+  if (typeof value !== "string") return `must be a string, not ${kindOf(value)}`;
+  if (value.length === 0) return "must not be empty";
+  if (value.length > MAX_ID_LENGTH) return `has ${value.length} characters; the limit is ${MAX_ID_LENGTH}`;
+  if (CONTROL.test(value)) return "must not contain control characters";
+  if (!value.isWellFormed()) return "must not contain lone surrogates";
+  if (value.trim() !== value) return "must not start or end with white space";
+  return null;
+}
+
+/** What is wrong with a name that a definition uses, as the end of a sentence; `null` if nothing is. */
+export function nameIssue(value: unknown): string | null {
+  if (typeof value !== "string") return `must be a string, not ${kindOf(value)}`;
+  if (value.length === 0) return "must not be empty";
+  if (value.length > MAX_NAME_LENGTH) return `has ${value.length} characters; the limit is ${MAX_NAME_LENGTH}`;
+  if (!NAME.test(value)) return `${JSON.stringify(value)} may contain only letters, digits, "_", "-", "." and ":", and starts with a letter, digit or "_"`;
+  if (RESERVED_NAMES.has(value)) return `"${value}" is reserved`;
+  return null;
+}
+
+/** What is wrong with a task id or path, as the end of a sentence; `null` if nothing is. */
+export function taskIdIssue(value: unknown): string | null {
+  if (typeof value !== "string") return `must be a string, not ${kindOf(value)}`;
+  if (value.length === 0) return "must not be empty";
+  if (CONTROL.test(value)) return "must not contain control characters";
+  if (!value.isWellFormed()) return "must not contain lone surrogates";
+  // Every UTF-16 unit takes at most 3 bytes, so this only encodes what might be too long.
+  if (value.length * 3 > MAX_TASK_ID_BYTES && new TextEncoder().encode(value).byteLength > MAX_TASK_ID_BYTES) {
+    return `takes more than ${MAX_TASK_ID_BYTES} bytes`;
+  }
+  return null;
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parseInstanceId(value: unknown, field: string = "instanceId"): InstanceId {
+  return parse<InstanceId>(value, field, idIssue);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parseWorkerId(value: unknown, field: string = "workerId"): WorkerId {
+  return parse<WorkerId>(value, field, idIssue);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parseEventName(value: unknown, field: string = "name"): string {
+  return parse<string>(value, field, idIssue);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parseTaskId(value: unknown, field: string = "taskId"): TaskId {
+  return parse<TaskId>(value, field, taskIdIssue);
+}
+
+function parse<T extends string>(value: unknown, field: string, issueOf: (value: unknown) => string | null): T {
+  const issue = issueOf(value);
+  if (issue !== null) throw new InvalidArgumentError(field, `${issue}.`);
+  return value as T;
+}
+
+/** How a value is named in messages: `null`, `an array`, `a function` … */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (value === undefined) return "undefined";
+  if (Array.isArray(value)) return "an array";
+  if (value instanceof Promise) return "a Promise";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

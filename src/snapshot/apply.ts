@@ -1,0 +1,180 @@
+import type { Path, TaskId, WorkerId } from "../ids.ts";
+import type { Checkpoint, Move } from "./checkpoint.ts";
+import type { Interrupt, Position, Standing } from "./position.ts";
+import type { InstanceRecord } from "./snapshot.ts";
+
+/**
+ * How soon an interrupted position comes up again if whoever was to act on the request died. A
+ * request is acted on at once otherwise; this only keeps it from being stranded (INV-13).
+ */
+export const INTERRUPT_RECHECK_MS = 1_000;
+
+/** What a store knows when it applies a checkpoint. Times are milliseconds since the epoch. */
+export interface ApplyFacts {
+  readonly now: number;
+  readonly workerId: WorkerId;
+  /** When a claim granted by this checkpoint ends. */
+  readonly leaseEnd: number;
+  /** Draws a fencing token. */
+  nextToken(): bigint;
+  /** Whether an event of this name is buffered. */
+  hasEvent(name: string): boolean;
+}
+
+/** What a checkpoint changes, besides appending its entries. */
+export interface Changes {
+  readonly upserts: readonly Position[];
+  /** "all": the instance has ended. */
+  readonly removals: readonly Path[] | "all";
+  readonly instance: Partial<Pick<InstanceRecord, "status" | "output" | "failure" | "endedAt">> | null;
+  /** Whether the worker still holds the position that it moved. */
+  readonly kept: boolean;
+  readonly interrupt: Interrupt | null;
+  /** Positions that the worker now holds besides. */
+  readonly granted: readonly Position[];
+}
+
+/**
+ * What a checkpoint does to the positions of its instance: the reference for every store.
+ *
+ * @returns `null` if the claim does not hold (INV-5): nothing may be written
+ */
+export function applyCheckpoint(
+  positions: ReadonlyMap<Path, Position>,
+  checkpoint: Checkpoint,
+  facts: ApplyFacts,
+): Changes | null {
+  const held = positions.get(checkpoint.claim.path);
+  if (held?.claim == null || held.claim.token !== checkpoint.claim.token) return null;
+  const { move } = checkpoint;
+  switch (move.kind) {
+    case "advance":
+      return keep(held, move.to, null, facts);
+    case "park":
+      return change({ upserts: [park(held, move.to, move.wakeAfterMs, facts)], interrupt: held.interrupt });
+    case "await":
+      return awaitEvent(held, move, facts);
+    case "fork":
+      return fork(held, move, facts);
+    case "endBranch":
+      return endBranch(positions, held, move.joinPath, facts);
+    case "complete":
+      return change({ removals: "all", instance: { status: "completed", output: move.output, endedAt: facts.now } });
+    case "fail":
+      return change({ removals: "all", instance: { status: "failed", failure: move.failure, endedAt: facts.now } });
+  }
+}
+
+/** Takes positions out of reach, or puts them back: how a lifted pause or request leaves a position. */
+export function resumePosition(position: Position, now: number): Position {
+  if (position.claim !== null) return { ...position, interrupt: null };
+  // A wait looks at its buffer again: an event may have come while nobody was looking.
+  const ready = position.kind === "wait" || (position.wakeAt === null && !(position.kind === "join" && position.pending > 0));
+  return { ...position, interrupt: null, ready, availableAt: ready ? now : position.wakeAt };
+}
+
+/** How an applied pause leaves a position. Whoever holds it finishes its task first. */
+export function pausePosition(position: Position): Position {
+  if (position.claim !== null) return { ...position, interrupt: "paused" };
+  return { ...position, interrupt: "paused", ready: false, availableAt: null };
+}
+
+/** How a pending request leaves a position: it comes up soon, so that somebody acts on the request. */
+export function interruptPosition(position: Position, interrupt: "pause" | "cancel", now: number): Position {
+  if (position.claim !== null) return { ...position, interrupt };
+  const soon = now + INTERRUPT_RECHECK_MS;
+  return { ...position, interrupt, ready: false, availableAt: Math.min(position.availableAt ?? soon, soon) };
+}
+
+function keep(held: Position, to: Standing, wakeAt: number | null, facts: ApplyFacts): Changes {
+  if (held.interrupt !== null) return change({ upserts: [interrupted(at(held, to, wakeAt), facts)], interrupt: held.interrupt });
+  return change({ upserts: [{ ...at(held, to, wakeAt), claim: held.claim, availableAt: held.availableAt }], kept: true });
+}
+
+function park(held: Position, to: Standing, wakeAfterMs: number | null, facts: ApplyFacts): Position {
+  const wakeAt = wakeAfterMs === null || wakeAfterMs === 0 ? null : facts.now + wakeAfterMs;
+  const ready = wakeAfterMs === 0;
+  const parked = { ...at(held, to, wakeAt), ready, availableAt: ready ? facts.now : wakeAt };
+  return held.interrupt === null ? parked : interrupted(parked, facts);
+}
+
+function awaitEvent(held: Position, move: Extract<Move, { kind: "await" }>, facts: ApplyFacts): Changes {
+  const wakeAt = move.timeoutMs === "keep" ? held.wakeAt : move.timeoutMs === null ? null : facts.now + move.timeoutMs;
+  if (move.to.event !== null && facts.hasEvent(move.to.event)) return keep(held, move.to, wakeAt, facts);
+  const parked = { ...at(held, move.to, wakeAt), availableAt: wakeAt };
+  return change({ upserts: [held.interrupt === null ? parked : interrupted(parked, facts)], interrupt: held.interrupt });
+}
+
+function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: ApplyFacts): Changes {
+  const join: Position = { ...at(held, move.join, null), interrupt: held.interrupt, availableAt: null };
+  const branches = move.branches.map((branch) => {
+    const empty: Position = { ...at(held, branch.standing, null), path: branch.path };
+    const started = park(empty, branch.standing, branch.wakeAfterMs, facts);
+    if (!branch.claimed || held.interrupt !== null) return started;
+    return claimed(started, facts);
+  });
+  return change({ upserts: [join, ...branches], interrupt: held.interrupt, granted: branches.filter((branch) => branch.claim !== null) });
+}
+
+function endBranch(positions: ReadonlyMap<Path, Position>, held: Position, joinPath: Path, facts: ApplyFacts): Changes | null {
+  const join = positions.get(joinPath);
+  if (join === undefined || join.kind !== "join" || join.pending === 0) return null;
+  const counted: Position = { ...join, pending: join.pending - 1 };
+  if (counted.pending > 0) return change({ upserts: [counted], removals: [held.path], interrupt: held.interrupt });
+  const closed = join.interrupt === null ? claimed(counted, facts) : interrupted(counted, facts);
+  return change({
+    upserts: [closed],
+    removals: [held.path],
+    interrupt: join.interrupt,
+    granted: closed.claim === null ? [] : [closed],
+  });
+}
+
+/** The position at its new standing, unclaimed and out of reach; callers say more. */
+function at(held: Position, to: Standing, wakeAt: number | null): Position {
+  const { lane, ...standing } = to;
+  return {
+    ...standing,
+    path: held.path,
+    tags: lane.tags,
+    ready: false,
+    availableAt: null,
+    wakeAt,
+    interrupt: held.interrupt,
+    lost: 0,
+    claim: null,
+  };
+}
+
+function claimed(position: Position, facts: ApplyFacts): Position {
+  return {
+    ...position,
+    ready: false,
+    availableAt: facts.leaseEnd,
+    claim: { workerId: facts.workerId, token: facts.nextToken(), expiresAt: facts.leaseEnd },
+  };
+}
+
+function interrupted(position: Position, facts: ApplyFacts): Position {
+  const availableAt = position.interrupt === "paused" ? null : facts.now + INTERRUPT_RECHECK_MS;
+  return { ...position, ready: false, availableAt, claim: null };
+}
+
+function change(parts: Partial<Changes>): Changes {
+  return { upserts: [], removals: [], instance: null, kept: false, interrupt: null, granted: [], ...parts };
+}
+
+/** Names of history entries that note a change of the instance rather than a task's outcome. */
+export const NOTES: {
+  readonly cancel: TaskId;
+  readonly pause: TaskId;
+  readonly unpause: TaskId;
+  readonly save: TaskId;
+} = { cancel: "$cancel", pause: "$pause", unpause: "$unpause", save: "$save" };
+
+/** How a position is left that is given back as it is. */
+export function releasePosition(position: Position, now: number): Position {
+  const free: Position = { ...position, claim: null };
+  if (free.interrupt === null) return { ...free, ready: true, availableAt: now };
+  return { ...free, ready: false, availableAt: free.interrupt === "paused" ? null : now + INTERRUPT_RECHECK_MS };
+}

@@ -1,0 +1,53 @@
+import type { InstanceId, Path } from "../ids.ts";
+import type { Standing } from "./position.ts";
+import type { Bytes, NewEntry } from "./snapshot.ts";
+
+/** Names the position that a checkpoint moves, and the right to move it. */
+export interface ClaimRef {
+  readonly instanceId: InstanceId;
+  readonly path: Path;
+  readonly token: bigint;
+}
+
+/** A position that a fork makes. */
+export interface NewPosition {
+  readonly path: Path;
+  readonly standing: Standing;
+  /** When it may be taken: 0 now, or after so many milliseconds; `null` for never by itself. */
+  readonly wakeAfterMs: number | null;
+  /** Whether the worker that forks holds it from the start. Only where `wakeAfterMs` is 0. */
+  readonly claimed: boolean;
+}
+
+/** What becomes of the position. */
+export type Move =
+  /** It stands at the next task and its worker keeps the claim. */
+  | { readonly kind: "advance"; readonly to: Standing }
+  /** It stands there without a claim: ready (0), asleep, or until somebody wakes it (`null`). */
+  | { readonly kind: "park"; readonly to: Standing; readonly wakeAfterMs: number | null }
+  /**
+   * It waits for the event `to.event`. If one is buffered, or arrives while this is written, it is
+   * not parked: the worker keeps the claim and looks again. `timeoutMs` counts from now; `"keep"`
+   * leaves the time limit as it is.
+   */
+  | { readonly kind: "await"; readonly to: Standing; readonly timeoutMs: number | null | "keep" }
+  /** It becomes the join, and the branches start. */
+  | { readonly kind: "fork"; readonly join: Standing; readonly branches: readonly NewPosition[] }
+  /** It is gone, and the join at `joinPath` has one branch less to wait for. */
+  | { readonly kind: "endBranch"; readonly joinPath: Path }
+  /** It is gone and the instance is completed. */
+  | { readonly kind: "complete"; readonly output: Bytes }
+  /** All positions are gone and the instance has failed. */
+  | { readonly kind: "fail"; readonly failure: Bytes };
+
+/** One atomic write: fence, history, move (DESIGN §5). */
+export interface Checkpoint {
+  readonly claim: ClaimRef;
+  readonly entries: readonly NewEntry[];
+  readonly move: Move;
+  /**
+   * Sequence of the buffered event `move.to.event` that this checkpoint consumes (INV-8); `null` if
+   * none. Goes with an `advance` that stays at the wait.
+   */
+  readonly consumes: bigint | null;
+}

@@ -1,0 +1,90 @@
+import type { DefinitionHash, InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
+import type { Position } from "./position.ts";
+
+/** An encoded value. */
+export type Bytes = Uint8Array;
+
+/** An instance's status, as stored. The last three are terminal: nothing leaves them (INV-7). */
+export type InstanceStatus = "in_progress" | "paused" | "completed" | "failed" | "cancelled";
+
+/** What is known of an instance without its positions and outputs. Times are milliseconds since the epoch. */
+export interface InstanceRecord {
+  readonly instanceId: InstanceId;
+  readonly flow: string;
+  readonly definitionHash: DefinitionHash;
+  /** Id of the codec of every payload of this instance. */
+  readonly codec: string;
+  readonly status: InstanceStatus;
+  readonly input: Bytes;
+  /** `null` unless completed. */
+  readonly output: Bytes | null;
+  /** An encoded SerializedFailure; `null` unless failed. */
+  readonly failure: Bytes | null;
+  /** Why it was cancelled or paused, as far as said. */
+  readonly reason: string | null;
+  /** 1 (first) to 5 (last). */
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: number;
+  /** `null` unless terminal. */
+  readonly endedAt: number | null;
+}
+
+/** How an attempt, or another happening of the history, ended. */
+export type EntryOutcome =
+  | "completed"
+  | "failed"
+  /** A wait's time ran out. */
+  | "timed_out"
+  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$save`. */
+  | "noted";
+
+/** What a history entry is about. */
+export type EntryKind = "task" | "route" | "loop" | "join" | "delay" | "wait" | "branch" | "instance";
+
+/** What a checkpoint adds to the history. */
+export interface NewEntry {
+  readonly taskId: TaskId;
+  readonly attempt: number;
+  readonly kind: EntryKind;
+  readonly outcome: EntryOutcome;
+  readonly output: Bytes | null;
+  /** Whose output this one passes on, for what has none of its own; `null` otherwise, and for the instance's input. */
+  readonly outputRef: TaskId | null;
+  /** An encoded SerializedFailure; `null` unless failed. */
+  readonly failure: Bytes | null;
+  /** How long the body took; `null` where none ran. */
+  readonly durationMs: number | null;
+}
+
+/** One entry of the append-only history (INV-4). */
+export interface HistoryEntry extends NewEntry {
+  /** Greater than that of everything it depends on. */
+  readonly sequence: bigint;
+  readonly path: Path;
+  readonly workerId: WorkerId | null;
+  /** Milliseconds since the epoch, database clock. */
+  readonly at: number;
+}
+
+/** The complete persisted state of one instance. */
+export interface Snapshot extends InstanceRecord {
+  /** By path. Empty if and only if the instance is terminal. */
+  readonly positions: readonly Position[];
+  /** The recorded outcomes of task ids, in the order in which they were recorded. No failed attempts. */
+  readonly results: readonly TaskResult[];
+}
+
+/** The recorded outcome of one task id (INV-3). */
+export interface TaskResult {
+  readonly taskId: TaskId;
+  readonly kind: EntryKind;
+  readonly outcome: Exclude<EntryOutcome, "failed" | "noted">;
+  readonly output: Bytes | null;
+  readonly outputRef: TaskId | null;
+}
+
+export function isTerminal(status: InstanceStatus): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled";
+}

@@ -1,0 +1,189 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { cleanText } from "../errors/failure.ts";
+import { idIssue, kindOf, nameIssue, parseInstanceId, parseTaskId, parseWorkerId, taskIdIssue } from "../ids.ts";
+import { MAX_DURATION_MS } from "../time/duration.ts";
+import type { Checkpoint, ClaimRef, NewPosition } from "../snapshot/checkpoint.ts";
+import type { Standing } from "../snapshot/position.ts";
+import type { Bytes } from "../snapshot/snapshot.ts";
+import type { NewInstance } from "./instance-store.ts";
+import type { SignalKind, SignalRequest } from "./signal-store.ts";
+
+/** Most tags that an instance, a task or a worker can have. */
+export const MAX_TAGS = 32;
+/** Most labels that an instance can have. */
+export const MAX_LABELS = 64;
+const MAX_REASON_LENGTH = 1_000;
+const MAX_INT = 2_147_483_647;
+
+/** A whole number within bounds. @throws {InvalidArgumentError} naming `field` */
+export function parseWhole(value: unknown, field: string, least: number, most: number): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
+    throw new InvalidArgumentError(field, `must be a whole number from ${least} to ${most}; it is ${shown(value)}.`);
+  }
+  return value;
+}
+
+/** A span in milliseconds, at least 1. @throws {InvalidArgumentError} naming `field` */
+export function parseSpanMs(value: unknown, field: string): number {
+  if (typeof value !== "number" || !(value >= 1) || value > MAX_DURATION_MS) {
+    throw new InvalidArgumentError(field, `must be from 1 ms to a hundred years, in ms; it is ${shown(value)}.`);
+  }
+  return Math.ceil(value);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parseBytes(value: unknown, field: string): Bytes {
+  if (!(value instanceof Uint8Array)) throw new InvalidArgumentError(field, `must be a Uint8Array, not ${kindOf(value)}.`);
+  return value;
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parseSignalKind(value: unknown, field: string = "kind"): SignalKind {
+  if (value !== "cancel" && value !== "pause") throw new InvalidArgumentError(field, `must be "cancel" or "pause"; it is ${shown(value)}.`);
+  return value;
+}
+
+/** @throws {InvalidArgumentError} naming the field of `request` */
+export function parseSignalRequest(value: unknown): SignalRequest {
+  if (typeof value !== "object" || value === null) throw new InvalidArgumentError("request", `must be an object, not ${kindOf(value)}.`);
+  const { reason, requestedBy } = value as { reason?: unknown; requestedBy?: unknown };
+  return {
+    ...(reason === undefined ? {} : { reason: parseText(reason, "request.reason", MAX_REASON_LENGTH) }),
+    ...(requestedBy === undefined ? {} : { requestedBy: parseText(requestedBy, "request.requestedBy", 255) }),
+  };
+}
+
+/** Sorted, without duplicates. @throws {InvalidArgumentError} naming the tag at fault */
+export function parseTags(value: unknown, field: string = "tags"): readonly string[] {
+  if (!Array.isArray(value)) throw new InvalidArgumentError(field, `must be an array, not ${kindOf(value)}.`);
+  if (value.length > MAX_TAGS) throw new InvalidArgumentError(field, `has ${value.length} tags; the limit is ${MAX_TAGS}.`);
+  for (const [index, tag] of value.entries()) {
+    const issue = nameIssue(tag);
+    if (issue !== null) throw new InvalidArgumentError(`${field}[${index}]`, `${issue}.`);
+  }
+  return [...new Set(value as string[])].sort();
+}
+
+/** @throws {InvalidArgumentError} naming the label at fault */
+export function parseLabels(value: unknown, field: string = "labels"): Readonly<Record<string, string>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError(field, `must be an object of strings, not ${kindOf(value)}.`);
+  }
+  const entries = Object.entries(value);
+  if (entries.length > MAX_LABELS) throw new InvalidArgumentError(field, `has ${entries.length} labels; the limit is ${MAX_LABELS}.`);
+  for (const [name, text] of entries) {
+    const issue = nameIssue(name) ?? (typeof text === "string" && text !== "" ? idIssue(text.trim()) : idIssue(text));
+    if (issue !== null) throw new InvalidArgumentError(`${field}.${cleanText(name, 40)}`, `${issue}.`);
+  }
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parsePriority(value: unknown, field: string): number {
+  return parseWhole(value, field, 1, 5);
+}
+
+/** @throws {InvalidArgumentError} naming the part at fault */
+export function parseClaimRef(claim: ClaimRef, field: string = "claim"): void {
+  parseInstanceId(claim.instanceId, `${field}.instanceId`);
+  parsePath(claim.path, `${field}.path`);
+  if (typeof claim.token !== "bigint") throw new InvalidArgumentError(`${field}.token`, `must be a bigint, not ${kindOf(claim.token)}.`);
+}
+
+/** @throws {InvalidArgumentError} naming the part at fault */
+export function parseHolder(holder: { readonly workerId: string; readonly leaseMs: number }): void {
+  parseWorkerId(holder.workerId, "holder.workerId");
+  parseSpanMs(holder.leaseMs, "holder.leaseMs");
+}
+
+/** @throws {InvalidArgumentError} naming the part at fault */
+export function parseCheckpoint(checkpoint: Checkpoint, field: string): void {
+  parseClaimRef(checkpoint.claim, `${field}.claim`);
+  for (const [index, entry] of checkpoint.entries.entries()) {
+    parseTaskId(entry.taskId, `${field}.entries[${index}].taskId`);
+    parseWhole(entry.attempt, `${field}.entries[${index}].attempt`, 1, MAX_INT);
+    if (entry.output !== null) parseBytes(entry.output, `${field}.entries[${index}].output`);
+    if (entry.failure !== null) parseBytes(entry.failure, `${field}.entries[${index}].failure`);
+  }
+  const { move } = checkpoint;
+  if (checkpoint.consumes !== null && (move.kind !== "advance" || move.to.event === null)) {
+    throw new InvalidArgumentError(`${field}.consumes`, 'goes with a move "advance" that stays at the wait.');
+  }
+  switch (move.kind) {
+    case "advance":
+    case "park":
+    case "await":
+      return parseStanding(move.to, `${field}.move.to`);
+    case "fork":
+      parseStanding(move.join, `${field}.move.join`);
+      return parseNewPositions(move.branches, `${field}.move.branches`);
+    case "endBranch":
+      return parsePath(move.joinPath, `${field}.move.joinPath`);
+    case "complete":
+      parseBytes(move.output, `${field}.move.output`);
+      return;
+    case "fail":
+      parseBytes(move.failure, `${field}.move.failure`);
+      return;
+    default:
+      throw new InvalidArgumentError(`${field}.move.kind`, `is unknown: ${shown((move as { kind: unknown }).kind)}.`);
+  }
+}
+
+/** @throws {InvalidArgumentError} naming the part at fault */
+export function parseNewInstance(instance: NewInstance, field: string): void {
+  parseInstanceId(instance.instanceId, `${field}.instanceId`);
+  for (const part of ["flow", "definitionHash", "codec"] as const) parseText(instance[part], `${field}.${part}`, 255);
+  parseBytes(instance.input, `${field}.input`);
+  parsePriority(instance.priority, `${field}.priority`);
+  parseTags(instance.tags, `${field}.tags`);
+  parseLabels(instance.labels, `${field}.labels`);
+  if (instance.positions.length === 0) throw new InvalidArgumentError(`${field}.positions`, "must not be empty.");
+  parseNewPositions(instance.positions, `${field}.positions`);
+}
+
+function parseNewPositions(positions: readonly NewPosition[], field: string): void {
+  const paths = new Set<string>();
+  for (const [index, position] of positions.entries()) {
+    parsePath(position.path, `${field}[${index}].path`);
+    if (paths.has(position.path)) throw new InvalidArgumentError(`${field}[${index}].path`, `"${position.path}" occurs twice.`);
+    paths.add(position.path);
+    parseStanding(position.standing, `${field}[${index}].standing`);
+    if (position.claimed && position.wakeAfterMs !== 0) {
+      throw new InvalidArgumentError(`${field}[${index}].claimed`, "goes with wakeAfterMs 0.");
+    }
+  }
+}
+
+/** @throws {InvalidArgumentError} naming the part at fault */
+export function parseStanding(standing: Omit<Standing, "lane">, field: string): void {
+  parseTaskId(standing.taskId, `${field}.taskId`);
+  if (!["task", "delay", "wait", "join"].includes(standing.kind)) {
+    throw new InvalidArgumentError(`${field}.kind`, `is unknown: ${shown(standing.kind)}.`);
+  }
+  parseWhole(standing.attempt, `${field}.attempt`, 1, MAX_INT);
+  parsePriority(standing.priority, `${field}.priority`);
+  parseWhole(standing.pending, `${field}.pending`, 0, MAX_INT);
+  if (standing.inputRef !== null) parseTaskId(standing.inputRef, `${field}.inputRef`);
+  if ((standing.kind === "wait") !== (standing.event !== null)) {
+    throw new InvalidArgumentError(`${field}.event`, 'must be set if and only if kind is "wait".');
+  }
+  const issue = standing.event === null ? null : idIssue(standing.event);
+  if (issue !== null) throw new InvalidArgumentError(`${field}.event`, `${issue}.`);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parsePath(value: unknown, field: string): void {
+  const issue = value === "" ? null : taskIdIssue(value);
+  if (issue !== null) throw new InvalidArgumentError(field, `${issue}.`);
+}
+
+function parseText(value: unknown, field: string, limit: number): string {
+  if (typeof value !== "string") throw new InvalidArgumentError(field, `must be a string, not ${kindOf(value)}.`);
+  if (value.length > limit) throw new InvalidArgumentError(field, `has ${value.length} characters; the limit is ${limit}.`);
+  return cleanText(value, limit);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : typeof value === "number" ? String(value) : kindOf(value);
+}

@@ -1,0 +1,25 @@
+import type { Codec } from "../codec/codec.ts";
+import type { HistoryStore } from "./history-store.ts";
+import type { InstanceStore } from "./instance-store.ts";
+import type { PersistentBackend } from "./persistent-backend.ts";
+import type { PositionStore } from "./position-store.ts";
+import type { TaskClaimStore } from "./task-claim-store.ts";
+import type { WorkerStore } from "./worker-store.ts";
+
+/** Everything that runner, worker and client need of a store. */
+export interface Backend
+  extends PersistentBackend,
+    TaskClaimStore,
+    InstanceStore,
+    PositionStore,
+    HistoryStore,
+    WorkerStore {
+  /** Encodes what is new; instances keep the codec that they were started with. */
+  readonly codec: Codec;
+  /** The codec with this id, as far as the backend was given it; `null` otherwise. */
+  findCodec(codecId: string): Codec | null;
+  /** Largest encoded input, output or event, in bytes. Checked by the engine before a write. */
+  readonly maxPayloadBytes: number;
+  /** Ends connections that the backend opened itself. Idempotent. Calls after it fail with BACKEND_CLOSED. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,28 @@
+import type { InstanceId, TaskId } from "../ids.ts";
+import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+
+/** Reads what was recorded. */
+export interface HistoryStore {
+  /**
+   * Entries of an instance in the order of `sequence`.
+   *
+   * While the instance runs, an entry with a lower sequence may still appear; readers that follow it
+   * re-read an overlap (INV-4).
+   *
+   * @param page - `after`: only greater sequences; `limit`: 1 to 10,000, default 1,000
+   * @returns `[]` also for an unknown instance
+   */
+  readHistory(
+    instanceId: InstanceId,
+    page?: { readonly after?: bigint; readonly limit?: number },
+  ): Promise<readonly HistoryEntry[]>;
+
+  /**
+   * The recorded outcomes of these task ids, as far as there are any. One that passes on another's
+   * output (`outputRef`) is resolved: its `output` is that of the entry it points to.
+   */
+  loadResults(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly TaskResult[]>;
+
+  /** The iteration of a loop with the greatest index that has a recorded outcome; `null` if none has. */
+  findLastIteration(instanceId: InstanceId, loopTaskId: TaskId): Promise<TaskId | null>;
+}

@@ -1,0 +1,15 @@
+export type { Codec, PayloadContext, PayloadKind } from "../codec/codec.ts";
+export type { DefinitionHash, InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
+export * from "../snapshot/apply.ts";
+export type * from "../snapshot/checkpoint.ts";
+export type * from "../snapshot/position.ts";
+export * from "../snapshot/snapshot.ts";
+export type * from "./backend.ts";
+export type * from "./history-store.ts";
+export type * from "./instance-store.ts";
+export type * from "./persistent-backend.ts";
+export type * from "./position-store.ts";
+export type * from "./signal-store.ts";
+export type * from "./snapshot-store.ts";
+export type * from "./task-claim-store.ts";
+export type * from "./worker-store.ts";

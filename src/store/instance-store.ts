@@ -1,0 +1,106 @@
+import type { InstanceId, WorkerId } from "../ids.ts";
+import type { NewPosition } from "../snapshot/checkpoint.ts";
+import type { Position } from "../snapshot/position.ts";
+import type { Bytes, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
+import type { SignalKind, SignalRequest } from "./signal-store.ts";
+
+/** An instance to be made. */
+export interface NewInstance {
+  readonly instanceId: InstanceId;
+  readonly flow: string;
+  readonly definitionHash: string;
+  readonly codec: string;
+  readonly input: Bytes;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Where it stands at first; never empty. `claimed` positions are held by `holder`. */
+  readonly positions: readonly NewPosition[];
+  /** Whether its flow waits for events, anywhere. */
+  readonly awaitsEvents: boolean;
+}
+
+/** Who holds the positions that are claimed from the start. */
+export interface Holder {
+  readonly workerId: WorkerId;
+  readonly leaseMs: number;
+}
+
+/** What became of an instance to be made. */
+export interface CreatedInstance {
+  readonly instanceId: InstanceId;
+  /** `false`: the id is taken, and nothing was changed. */
+  readonly created: boolean;
+  /** Tokens of the positions that `holder` holds, in the order of `positions`. */
+  readonly granted: readonly { readonly path: string; readonly token: bigint }[];
+}
+
+/** An instance together with its live positions and pending signals: all that its status can be told from. */
+export interface InstanceState {
+  readonly instance: InstanceRecord;
+  readonly positions: readonly Position[];
+  readonly signals: readonly { readonly kind: SignalKind; readonly request: SignalRequest }[];
+  /** The store's clock when this was read, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export interface InstanceFilter {
+  readonly flow?: string;
+  readonly status?: readonly InstanceStatus[];
+  /** Only ids that start with this. */
+  readonly idPrefix?: string;
+  readonly after?: InstanceId;
+  /** 1 to 1,000; default 100. */
+  readonly limit?: number;
+}
+
+/** What became of a cancel or pause request. */
+export type ControlOutcome =
+  /** It has taken effect. */
+  | "applied"
+  /** Somebody is running the instance; it takes effect at the next checkpoint or heartbeat. */
+  | "requested"
+  /** The instance was in that state already. */
+  | "unchanged";
+
+/** Makes, finds and controls instances. Every method is atomic. */
+export interface InstanceStore {
+  /**
+   * Each instance exists. Where the id is taken, the existing one is left as it is; concurrent calls
+   * for one id agree on a single winner (INV-12).
+   *
+   * @param holder - needed if a position is `claimed`
+   * @returns one result each, in the order of `instances`
+   */
+  createInstances(instances: readonly NewInstance[], holder?: Holder): Promise<readonly CreatedInstance[]>;
+
+  /**
+   * `instance` exists and is new: one that had its id is gone without a trace, in the same
+   * transaction, and whoever held a position of it is fenced.
+   */
+  replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance>;
+
+  /** `null` if there is none. */
+  findInstance(instanceId: InstanceId): Promise<InstanceState | null>;
+
+  /** In code-point order of ids, by keyset: pass the last id as `after` for the next page. */
+  listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]>;
+
+  /**
+   * Stores a cancel or pause request and applies it at once where possible, in one transaction: a
+   * pause always, a cancel if nobody holds a position.
+   *
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} as `storeSignal`
+   */
+  requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome>;
+
+  /**
+   * Acts on what is pending: called by a worker whose checkpoint, claim or heartbeat told of an
+   * interrupt. A cancel is applied once nobody holds a position of the instance any more.
+   *
+   * @param interruptedAtTask - where the caller was interrupted, for the history
+   * @returns the instance's status after that; `null` if it is gone
+   */
+  settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null>;
+}
