@@ -1,0 +1,185 @@
+import { BackendError } from "../errors/backend-errors.ts";
+import { WaymarkError } from "../errors/waymark-error.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Random } from "../time/random.ts";
+import { pause, type Timers } from "../time/timers.ts";
+import { backendErrorFrom, effectOf } from "./sqlstate.ts";
+import type { Query } from "./sql.ts";
+import { type WireTypes, wireTypes } from "./wire-types.ts";
+
+/** The part of a `pg` client that is used here. */
+export interface PgClient {
+  query(config: { text: string; values?: unknown[]; types?: WireTypes }): Promise<{ rows: unknown[] }>;
+  release(error?: Error | boolean): void;
+}
+
+/** The part of a `pg` pool that is used here. A caller's own pool only has to look like this. */
+export interface PgPool {
+  connect(): Promise<PgClient>;
+  end(): Promise<void>;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** Runs statements one after the other: a pool, or a transaction. */
+export interface Session {
+  run<Row>(name: string, query: Query<Row>): Promise<Row[]>;
+}
+
+export interface DatabaseOptions {
+  readonly pool: PgPool;
+  /** Whether `close` ends the pool. */
+  readonly ownsPool: boolean;
+  /** Longest time for one statement, connection included, in ms. Its connection is destroyed after that. */
+  readonly statementTimeoutMs: number;
+  /** For how long what fails for reasons that pass is tried again, in ms. */
+  readonly retryForMs: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+}
+
+/** How a statement behaves when it is run twice. */
+export type Repeat =
+  /** Twice is as good as once: tried again after any passing failure. */
+  | "harmless"
+  /** Tried again only where the failed try certainly had no effect. */
+  | "ifWithoutEffect";
+
+const FIRST_RETRY_MS = 20;
+const LONGEST_RETRY_MS = 2_000;
+
+/** Runs statements on a pool: bounded in time, failures translated, passing ones tried again. */
+export class Database {
+  readonly #options: DatabaseOptions;
+  readonly #onIdleError = (): void => {
+    // A connection that dies while idle is replaced by the pool. Without a listener, Node would end
+    // the process.
+  };
+  #closed = false;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    options.pool.on("error", this.#onIdleError);
+  }
+
+  /** Runs one statement in a transaction of its own. */
+  async run<Row>(name: string, query: Query<Row>, repeat: Repeat = "harmless"): Promise<Row[]> {
+    return await this.#withRetry(name, repeat, () => this.#onClient(name, (client) => send<Row>(client, query)));
+  }
+
+  /**
+   * Runs `work` in one transaction, at READ COMMITTED. The whole of it is run again after a passing
+   * failure, so it must do nothing but use its session.
+   */
+  async transaction<T>(name: string, work: (tx: Session) => Promise<T>, repeat: Repeat = "harmless"): Promise<T> {
+    return await this.#withRetry(name, repeat, () => this.#onClient(name, (client) => inTransaction(client, work)));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#options.ownsPool) await this.#options.pool.end();
+    this.#options.pool.off("error", this.#onIdleError);
+  }
+
+  async #withRetry<T>(name: string, repeat: Repeat, attempt: () => Promise<T>): Promise<T> {
+    const { clock, retryForMs, timers, random } = this.#options;
+    const startedAt = clock.monotonicMs();
+    for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
+      try {
+        return await attempt();
+      } catch (cause) {
+        const error = backendErrorFrom(cause, name);
+        const repeatable = repeat === "harmless" || effectOf(error) === "none";
+        const timeLeft = retryForMs - (clock.monotonicMs() - startedAt);
+        if (!error.retryable || !repeatable || timeLeft <= 0 || this.#closed) throw error;
+        // Full jitter: a hundred clients that lost the same server come back spread out.
+        await pause(timers, Math.min(random.next() * delayMs, timeLeft));
+      }
+    }
+  }
+
+  async #onClient<T>(name: string, work: (client: PgClient) => Promise<T>): Promise<T> {
+    if (this.#closed) {
+      throw new BackendError("BACKEND_CLOSED", { queryName: name, problem: "The backend has been closed" });
+    }
+    const deadline = this.#deadline(name);
+    let client: PgClient | null = null;
+    let failure: Error | undefined;
+    try {
+      client = await deadline.race(this.#options.pool.connect(), (late) => late.release(true));
+      return await deadline.race(work(client));
+    } catch (error) {
+      // A connection whose statement failed may still be busy, or in a transaction: only one that the
+      // server answered in order is given back. Others are destroyed.
+      failure = deadline.passed || !isAnswer(error) ? asError(error) : undefined;
+      throw error;
+    } finally {
+      deadline.cancel();
+      client?.release(failure);
+    }
+  }
+
+  #deadline(name: string): Deadline {
+    return new Deadline(this.#options.timers, this.#options.statementTimeoutMs, name);
+  }
+}
+
+class Deadline {
+  passed = false;
+  readonly #expired: Promise<never>;
+  readonly #timer: { cancel(): void };
+
+  constructor(timers: Timers, limitMs: number, name: string) {
+    let reject: (error: Error) => void;
+    this.#expired = new Promise<never>((_, no) => (reject = no));
+    this.#expired.catch(() => undefined);
+    this.#timer = timers.after(limitMs, () => {
+      this.passed = true;
+      const problem = `The database did not answer within ${limitMs} ms`;
+      reject(new BackendError("BACKEND_UNAVAILABLE", { queryName: name, problem }));
+    });
+  }
+
+  /** `late` is called with what arrives after the deadline. */
+  race<T>(promise: Promise<T>, late?: (value: T) => void): Promise<T> {
+    promise.then(
+      (value) => (this.passed ? late?.(value) : undefined),
+      () => undefined,
+    );
+    return Promise.race([promise, this.#expired]);
+  }
+
+  cancel(): void {
+    this.#timer.cancel();
+  }
+}
+
+async function send<Row>(client: PgClient, query: Query<Row>): Promise<Row[]> {
+  const { rows } = await client.query({ text: query.text, values: query.values as unknown[], types: wireTypes });
+  return rows as Row[];
+}
+
+async function inTransaction<T>(client: PgClient, work: (tx: Session) => Promise<T>): Promise<T> {
+  await client.query({ text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
+  let result: T;
+  try {
+    result = await work({ run: (_name, query) => send(client, query) });
+  } catch (error) {
+    await client.query({ text: "ROLLBACK" });
+    throw error;
+  }
+  await client.query({ text: "COMMIT" });
+  return result;
+}
+
+/** Whether the connection is in order: the server answered with an error, or our own code gave up in a transaction. */
+function isAnswer(error: unknown): boolean {
+  if (WaymarkError.is(error)) return true;
+  return typeof error === "object" && error !== null && Reflect.get(error, "severity") === "ERROR";
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,3 @@
+export type { PgClient, PgPool } from "./database.ts";
+export { PostgresBackend } from "./postgres-backend.ts";
+export type { PostgresBackendOptions } from "./postgres-options.ts";

@@ -1,0 +1,68 @@
+import { BackendError } from "../errors/backend-errors.ts";
+import type { Lane } from "../snapshot/position.ts";
+import type { Database, Session } from "./database.ts";
+import { findLanes, insertLanes } from "./queries/lanes-and-workers.ts";
+import type { Tables } from "./tables.ts";
+
+/** Numbers of lanes. A lane's number never changes, so what was read once is kept. */
+export class LaneRegistry {
+  readonly #db: Database;
+  readonly #tables: Tables;
+  /** The engine uses the same object for the same lane, so that this is hit nearly always. */
+  readonly #byObject = new WeakMap<Lane, number>();
+  readonly #byKey = new Map<string, number>();
+
+  constructor(db: Database, tables: Tables) {
+    this.#db = db;
+    this.#tables = tables;
+  }
+
+  /** The lane's number; it must have been resolved before. */
+  numberOf(lane: Lane): number {
+    const number = this.#known(lane);
+    if (number === null) {
+      throw new BackendError("BACKEND_BUG", { queryName: "lanes", problem: `Lane ${keyOf(lane)} has no number` });
+    }
+    return number;
+  }
+
+  /** Makes sure that all lanes have numbers. Touches the database only for those not seen before. */
+  async resolve(lanes: Iterable<Lane>, session: Session = this.#db): Promise<void> {
+    const unknown = new Map<string, Lane>();
+    for (const lane of lanes) {
+      if (this.#known(lane) === null) unknown.set(keyOf(lane), lane);
+    }
+    if (unknown.size === 0) return;
+    const hashes = [...new Set([...unknown.values()].map((lane) => lane.definitionHash))];
+    await this.#read(session, hashes);
+    const missing = [...unknown.values()].filter((lane) => this.#known(lane) === null);
+    if (missing.length === 0) return;
+    await session.run("insert-lanes", insertLanes(this.#tables, missing));
+    await this.#read(session, hashes);
+  }
+
+  /** Numbers of those lanes that have one. */
+  async find(lanes: readonly Lane[]): Promise<readonly number[]> {
+    await this.resolve(lanes);
+    return lanes.map((lane) => this.numberOf(lane));
+  }
+
+  async #read(session: Session, hashes: readonly string[]): Promise<void> {
+    for (const row of await session.run("find-lanes", findLanes(this.#tables, hashes))) {
+      this.#byKey.set(keyOf({ definitionHash: row.definition_hash, codec: row.codec, tags: row.tags }), row.lane);
+    }
+  }
+
+  #known(lane: Lane): number | null {
+    const cached = this.#byObject.get(lane);
+    if (cached !== undefined) return cached;
+    const number = this.#byKey.get(keyOf(lane));
+    if (number === undefined) return null;
+    this.#byObject.set(lane, number);
+    return number;
+  }
+}
+
+function keyOf(lane: Pick<Lane, "definitionHash" | "codec" | "tags">): string {
+  return JSON.stringify([lane.definitionHash, lane.codec, ...lane.tags]);
+}

@@ -1,0 +1,323 @@
+// Generated from the .sql files in this folder by `npm run generate`. Do not edit.
+
+/** One step of the schema. The text is SQL with `:schema` where the quoted schema name belongs. */
+export interface EmbeddedMigration {
+  readonly version: number;
+  readonly name: string;
+  /** Whether it runs in a transaction of its own. */
+  readonly transactional: boolean;
+  /** Why workers of an older release must stop; `null` if they need not. */
+  readonly breaking: string | null;
+  /** SHA-256 of `sql`, in lower-case hex. */
+  readonly sha256: string;
+  readonly sql: string;
+}
+
+export const embeddedMigrations: readonly EmbeddedMigration[] = [
+  {
+    version: 1,
+    name: "initial",
+    transactional: true,
+    breaking: null,
+    sha256: "4b8376e514da7645268bf39084cbfe9e6c92b86d08673888722163d522c5895e",
+    sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
+--
+-- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
+-- There are no foreign keys: each would cost a row lock on \`instances\` for every checkpoint. What
+-- they would guard is guarded by fencing tokens, and \`stuck\` rows are found by the views.
+-- ids are compared by code point ("C"), so that an order doesn't depend on the server's locale.
+
+-- Drawn from at each claim, and never again: an old claim can't be mistaken for a new one (INV-5).
+CREATE SEQUENCE :schema.fencing_tokens AS bigint;
+
+-- CACHE 1, so that what depends on an entry has a higher number than the entry (INV-4).
+CREATE SEQUENCE :schema.checkpoint_sequence AS bigint CACHE 1;
+
+-- What decides who can run a position, numbered, because the number stands in the hot index.
+CREATE TABLE :schema.lanes (
+  lane            integer     GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  flow            text        COLLATE "C" NOT NULL,
+  definition_hash text        COLLATE "C" NOT NULL,
+  codec           text        COLLATE "C" NOT NULL,
+  tags            text[]      COLLATE "C" NOT NULL,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT lanes_key UNIQUE (definition_hash, codec, tags)
+);
+
+CREATE TABLE :schema.workers (
+  worker_id     text        COLLATE "C" PRIMARY KEY,
+  tags          text[]      NOT NULL DEFAULT '{}',
+  registered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- One row an instance. Written at the start, at the end, and when the status changes.
+CREATE TABLE :schema.instances (
+  instance_id     text        COLLATE "C" PRIMARY KEY,
+  flow            text        COLLATE "C" NOT NULL,
+  definition_hash text        COLLATE "C" NOT NULL,
+  codec           text        COLLATE "C" NOT NULL,
+  status          text        COLLATE "C" NOT NULL DEFAULT 'in_progress'
+                  CONSTRAINT instances_status_known
+                  CHECK (status IN ('in_progress', 'paused', 'completed', 'failed', 'cancelled')),
+  input           bytea       NOT NULL,
+  output          bytea,
+  failure         bytea,
+  reason          text,
+  priority        smallint    NOT NULL DEFAULT 3
+                  CONSTRAINT instances_priority_in_range CHECK (priority BETWEEN 1 AND 5),
+  tags            text[]      NOT NULL DEFAULT '{}',
+  labels          jsonb       NOT NULL DEFAULT '{}',
+  parent_id       text        COLLATE "C",
+  trace_context   text,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at        timestamptz,
+  CONSTRAINT instances_outcome_fits_status CHECK (
+    (status = 'completed') = (output IS NOT NULL)
+    AND (status = 'failed') = (failure IS NOT NULL)
+    AND (status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)
+  )
+);
+
+-- One row for each point at which a live instance stands: the only hot table. A row goes when its
+-- path ends. fillfactor leaves room on the page, so that an advance, which changes no indexed column,
+-- stays on it (HOT).
+CREATE TABLE :schema.positions (
+  instance_id  text        COLLATE "C" NOT NULL,
+  path         text        COLLATE "C" NOT NULL DEFAULT '',
+  task_id      text        COLLATE "C" NOT NULL,
+  kind         text        COLLATE "C" NOT NULL
+               CONSTRAINT positions_kind_known CHECK (kind IN ('task', 'delay', 'wait', 'join')),
+  lane         integer     NOT NULL,
+  priority     smallint    NOT NULL
+               CONSTRAINT positions_priority_in_range CHECK (priority BETWEEN 1 AND 5),
+  attempt      integer     NOT NULL DEFAULT 1
+               CONSTRAINT positions_attempt_positive CHECK (attempt >= 1),
+  lost         smallint    NOT NULL DEFAULT 0,
+  pending      integer     NOT NULL DEFAULT 0
+               CONSTRAINT positions_pending_not_negative CHECK (pending >= 0),
+  input_ref    text        COLLATE "C",
+  event        text        COLLATE "C",
+  interrupt    text        COLLATE "C"
+               CONSTRAINT positions_interrupt_known CHECK (interrupt IN ('pause', 'cancel', 'paused')),
+  worker_id    text        COLLATE "C",
+  token        bigint      NOT NULL DEFAULT 0,
+  since        timestamptz NOT NULL,
+  available_at timestamptz NOT NULL,
+  wake_at      timestamptz,
+  order_key    bigint,
+  PRIMARY KEY (instance_id, path),
+  CONSTRAINT positions_ready_is_unclaimed CHECK (order_key IS NULL OR worker_id IS NULL)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+
+-- Serves claim-positions: of each lane just the rows that are returned.
+CREATE INDEX positions_ready ON :schema.positions (lane, order_key) WHERE order_key IS NOT NULL;
+
+-- Serves promote-due: timers and leases in the order in which they come due.
+CREATE INDEX positions_due ON :schema.positions (available_at)
+  WHERE order_key IS NULL AND available_at < 'infinity';
+
+-- The history: append-only, one row a checkpoint. Outputs live here.
+CREATE TABLE :schema.checkpoints (
+  instance_id text        COLLATE "C" NOT NULL,
+  task_id     text        COLLATE "C" NOT NULL,
+  attempt     integer     NOT NULL,
+  sequence    bigint      NOT NULL DEFAULT nextval(':schema.checkpoint_sequence'),
+  path        text        COLLATE "C" NOT NULL DEFAULT '',
+  kind        text        COLLATE "C" NOT NULL,
+  outcome     text        COLLATE "C" NOT NULL
+              CONSTRAINT checkpoints_outcome_known
+              CHECK (outcome IN ('completed', 'failed', 'timed_out', 'noted')),
+  output      bytea,
+  output_ref  text        COLLATE "C",
+  failure     bytea,
+  worker_id   text        COLLATE "C",
+  duration_ms integer,
+  at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (instance_id, task_id, attempt)
+);
+
+-- One row for each instance that can be sent events. Whatever must not be missed by a checkpoint that
+-- parks changes this row, and the checkpoint locks it (docs/protocols/events.md).
+CREATE TABLE :schema.mailboxes (
+  instance_id text   COLLATE "C" PRIMARY KEY,
+  version     bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 70);
+
+-- Events that nobody has consumed yet, in the order of their mailbox's version.
+CREATE TABLE :schema.events (
+  instance_id text        COLLATE "C" NOT NULL,
+  name        text        COLLATE "C" NOT NULL,
+  sequence    bigint      NOT NULL,
+  payload     bytea       NOT NULL,
+  codec       text        COLLATE "C" NOT NULL,
+  sent_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (instance_id, name, sequence)
+);
+
+-- Dedup keys of accepted events. They live until the instance is deleted.
+CREATE TABLE :schema.event_keys (
+  instance_id text        COLLATE "C" NOT NULL,
+  dedup_key   text        COLLATE "C" NOT NULL,
+  sent_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (instance_id, dedup_key)
+);
+
+-- Pending control requests.
+CREATE TABLE :schema.signals (
+  instance_id  text        COLLATE "C" NOT NULL,
+  kind         text        COLLATE "C" NOT NULL
+               CONSTRAINT signals_kind_known CHECK (kind IN ('cancel', 'pause')),
+  reason       text,
+  requested_by text,
+  requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (instance_id, kind)
+);
+
+-- A position's place in the ready index: priority with aging, exact. A priority is worth five minutes
+-- of waiting; that is a constant of the schema, because the keys of waiting rows are made with it.
+CREATE FUNCTION :schema.order_key(priority smallint, ready_since timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT priority * 300000000::bigint + (extract(epoch FROM ready_since) * 1000000)::bigint $$;
+
+-- Accepts an event: delivers it to a position that waits for it, or keeps it (INV-1, INV-8).
+--
+-- A function, because each statement in it sees what has committed by then: the mailbox's lock first,
+-- then a fresh look at who waits. One round trip, and callable from SQL and triggers.
+-- Locks: the instance's mailbox; then at most one position, never waiting for it. A position that is
+-- locked is in the hands of somebody who will look at the buffer, or at the mailbox's version.
+-- Returns 'delivered', 'buffered', 'duplicate', 'refused:<status>' or 'codec:<codec of the instance>'.
+CREATE FUNCTION :schema.send_event(
+  p_instance_id text,
+  p_name        text,
+  p_payload     bytea,
+  p_codec       text DEFAULT 'json',
+  p_dedup_key   text DEFAULT NULL,
+  p_now         timestamptz DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_version bigint;
+  v_status  text;
+  v_codec   text;
+  v_now     timestamptz;
+  v_path    text;
+  v_task_id text;
+  v_attempt integer;
+BEGIN
+  INSERT INTO :schema.mailboxes AS m (instance_id, version) VALUES (p_instance_id, 1)
+  ON CONFLICT (instance_id) DO UPDATE SET version = m.version + 1
+  RETURNING m.version INTO v_version;
+
+  v_now := coalesce(p_now, clock_timestamp());
+
+  SELECT i.status, i.codec INTO v_status, v_codec
+  FROM :schema.instances AS i WHERE i.instance_id = p_instance_id;
+  IF v_status IN ('completed', 'failed', 'cancelled') THEN
+    RETURN 'refused:' || v_status;
+  END IF;
+  IF v_codec <> p_codec THEN
+    RETURN 'codec:' || v_codec;
+  END IF;
+
+  IF p_dedup_key IS NOT NULL THEN
+    INSERT INTO :schema.event_keys (instance_id, dedup_key, sent_at)
+    VALUES (p_instance_id, p_dedup_key, v_now)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+      RETURN 'duplicate';
+    END IF;
+  END IF;
+
+  IF v_status = 'in_progress'
+     AND NOT EXISTS (SELECT FROM :schema.events AS e WHERE e.instance_id = p_instance_id AND e.name = p_name) THEN
+    SELECT p.path, p.task_id, p.attempt INTO v_path, v_task_id, v_attempt
+    FROM :schema.positions AS p
+    WHERE p.instance_id = p_instance_id AND p.kind = 'wait' AND p.event = p_name
+      AND p.worker_id IS NULL AND p.order_key IS NULL AND p.interrupt IS NULL
+    ORDER BY p.since, p.path
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      INSERT INTO :schema.checkpoints (instance_id, task_id, attempt, path, kind, outcome, output, at)
+      VALUES (p_instance_id, v_task_id, v_attempt, v_path, 'wait', 'completed', p_payload, v_now)
+      ON CONFLICT DO NOTHING;
+      IF FOUND THEN
+        UPDATE :schema.positions AS p
+        SET since = v_now, available_at = v_now, order_key = :schema.order_key(p.priority, v_now)
+        WHERE p.instance_id = p_instance_id AND p.path = v_path;
+        RETURN 'delivered';
+      END IF;
+    END IF;
+  END IF;
+
+  INSERT INTO :schema.events (instance_id, name, sequence, payload, codec, sent_at)
+  VALUES (p_instance_id, p_name, v_version, p_payload, p_codec, v_now);
+  RETURN 'buffered';
+END
+$$;
+
+-- A payload as jsonb, for people. What is not valid jsonb (NUL, lone surrogates, another codec) is
+-- shown as text instead of breaking the view.
+CREATE FUNCTION :schema.payload_json(codec text, payload bytea) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF payload IS NULL THEN
+    RETURN NULL;
+  END IF;
+  IF codec = 'json' THEN
+    BEGIN
+      RETURN convert_from(payload, 'UTF8')::jsonb;
+    EXCEPTION WHEN OTHERS THEN
+      BEGIN
+        RETURN to_jsonb(convert_from(payload, 'UTF8'));
+      EXCEPTION WHEN OTHERS THEN
+        RETURN jsonb_build_object('hex', encode(payload, 'hex'));
+      END;
+    END;
+  END IF;
+  RETURN jsonb_build_object('codec', codec, 'hex', encode(payload, 'hex'));
+END
+$$;
+
+CREATE VIEW :schema.instances_json AS
+SELECT i.instance_id, i.flow, i.status,
+       :schema.payload_json(i.codec, i.input) AS input,
+       :schema.payload_json(i.codec, i.output) AS output,
+       :schema.payload_json(i.codec, i.failure) AS failure,
+       i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
+FROM :schema.instances AS i;
+
+CREATE VIEW :schema.checkpoints_json AS
+SELECT c.instance_id, c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcome,
+       :schema.payload_json(i.codec, c.output) AS output,
+       c.output_ref,
+       :schema.payload_json(i.codec, c.failure) AS failure,
+       c.worker_id, c.duration_ms, c.at
+FROM :schema.checkpoints AS c
+JOIN :schema.instances AS i ON i.instance_id = c.instance_id;
+
+-- Where live instances stand and what they wait for.
+CREATE VIEW :schema.positions_now AS
+SELECT p.instance_id, i.flow, p.path, p.task_id, p.kind, p.attempt, p.priority, l.tags,
+       CASE
+         WHEN p.interrupt = 'paused' THEN 'paused'
+         WHEN p.worker_id IS NOT NULL AND p.available_at > clock_timestamp() THEN 'running'
+         WHEN p.worker_id IS NOT NULL THEN 'lease expired'
+         WHEN p.order_key IS NOT NULL THEN 'ready'
+         WHEN p.kind = 'join' AND p.pending > 0 THEN 'joining ' || p.pending
+         WHEN p.kind = 'wait' THEN 'awaiting ' || p.event
+         WHEN p.kind = 'delay' THEN 'delayed'
+         WHEN p.attempt > 1 THEN 'retrying'
+         ELSE 'sleeping'
+       END AS state,
+       p.worker_id, p.lost, NULLIF(p.available_at, 'infinity') AS available_at, p.wake_at
+FROM :schema.positions AS p
+JOIN :schema.instances AS i ON i.instance_id = p.instance_id
+LEFT JOIN :schema.lanes AS l ON l.lane = p.lane;
+`,
+  },
+];

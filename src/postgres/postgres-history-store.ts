@@ -1,0 +1,47 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { kindOf, parseInstanceId, parseTaskId } from "../ids.ts";
+import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import { parseWhole } from "../store/arguments.ts";
+import type { HistoryStore } from "../store/history-store.ts";
+import { findLastIteration, loadResults, readHistory } from "./queries/history.ts";
+import { historyEntryFromRow, resultFromRow } from "./rows.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** Reads what was recorded. */
+export class PostgresHistoryStore implements HistoryStore {
+  readonly #context: StoreContext;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  async readHistory(
+    instanceId: string,
+    page: { readonly after?: bigint; readonly limit?: number } = {},
+  ): Promise<readonly HistoryEntry[]> {
+    if (page.after !== undefined && typeof page.after !== "bigint") {
+      throw new InvalidArgumentError("page.after", `must be a bigint, not ${kindOf(page.after)}.`);
+    }
+    const params = {
+      instanceId: parseInstanceId(instanceId),
+      after: page.after ?? null,
+      limit: parseWhole(page.limit ?? 1_000, "page.limit", 1, 10_000),
+    };
+    return (await this.#context.db.run("read-history", readHistory(this.#context.tables, params))).map(historyEntryFromRow);
+  }
+
+  async loadResults(instanceId: string, taskIds: readonly string[]): Promise<readonly TaskResult[]> {
+    const params = {
+      instanceId: parseInstanceId(instanceId),
+      taskIds: taskIds.map((taskId, index) => parseTaskId(taskId, `taskIds[${index}]`)),
+    };
+    if (params.taskIds.length === 0) return [];
+    return (await this.#context.db.run("load-results", loadResults(this.#context.tables, params))).map(resultFromRow);
+  }
+
+  async findLastIteration(instanceId: string, loopTaskId: string): Promise<string | null> {
+    const params = { instanceId: parseInstanceId(instanceId), loopTaskId: parseTaskId(loopTaskId, "loopTaskId") };
+    const [row] = await this.#context.db.run("find-last-iteration", findLastIteration(this.#context.tables, params));
+    return row?.task_id ?? null;
+  }
+}

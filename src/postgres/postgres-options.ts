@@ -1,0 +1,96 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import type { Codec } from "../codec/codec.ts";
+import { kindOf } from "../ids.ts";
+import { parseWhole } from "../store/arguments.ts";
+import { type Duration, parseDuration } from "../time/duration.ts";
+
+/** Options of a PostgreSQL backend. */
+export interface PostgresBackendOptions<C extends Codec = Codec> {
+  /** Schema that all tables live in: 1 to 40 lower-case letters, digits and "_". Default `waymark`. */
+  readonly schema?: string;
+  /** Encodes new payloads. Default: `JsonCodec`, readable and queryable from SQL. */
+  readonly codec?: C;
+  /** Further codecs, with which existing instances can be read. */
+  readonly codecs?: readonly Codec[];
+  /** Whether to bring the schema up to date. Default `true`; `false` only checks that it is. */
+  readonly migrate?: boolean;
+  /** Most connections of a pool that the backend opens itself. 2 to 1,000, default 10. */
+  readonly poolSize?: number;
+  /** Longest time for one statement; its connection is destroyed after that. Default 30 s. */
+  readonly statementTimeout?: Duration;
+  /** For how long what fails for passing reasons is tried again. Default 15 s. */
+  readonly retryFor?: Duration;
+  /** Largest encoded input, output or event, in bytes. Default 2 MiB; at most 512 MiB. */
+  readonly maxPayloadBytes?: number;
+  /** Shown in `pg_stat_activity`. Default `waymark`. */
+  readonly applicationName?: string;
+  /**
+   * A clock that replaces the database's, for tests: leases and timers then obey it. Never set it in
+   * production, where clocks of several machines differ.
+   */
+  readonly testClock?: { now(): number };
+}
+
+/** Validated, defaulted, in plain units. */
+export interface ResolvedPostgresOptions {
+  readonly schema: string;
+  readonly codec: Codec | null;
+  readonly codecs: readonly Codec[];
+  readonly migrate: boolean;
+  readonly poolSize: number;
+  readonly statementTimeoutMs: number;
+  readonly retryForMs: number;
+  readonly maxPayloadBytes: number;
+  readonly applicationName: string;
+  readonly testClock: { now(): number } | null;
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  "schema",
+  "codec",
+  "codecs",
+  "migrate",
+  "poolSize",
+  "statementTimeout",
+  "retryFor",
+  "maxPayloadBytes",
+  "applicationName",
+  "testClock",
+]);
+
+/** @throws {InvalidArgumentError} naming the option */
+export function resolvePostgresOptions(options: PostgresBackendOptions): ResolvedPostgresOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError("options", `must be an object, not ${kindOf(options)}.`);
+  }
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.has(key)) throw new InvalidArgumentError(`options.${key}`, `is unknown. Known are ${[...KNOWN].join(", ")}.`);
+  }
+  const { schema = "waymark", migrate = true, applicationName = "waymark", codecs = [] } = options;
+  if (typeof migrate !== "boolean") throw new InvalidArgumentError("options.migrate", `must be true or false, not ${kindOf(migrate)}.`);
+  if (typeof applicationName !== "string") throw new InvalidArgumentError("options.applicationName", "must be a string.");
+  return {
+    schema,
+    codec: options.codec === undefined ? null : parseCodec(options.codec, "options.codec"),
+    codecs: codecs.map((codec, index) => parseCodec(codec, `options.codecs[${index}]`)),
+    migrate,
+    poolSize: parseWhole(options.poolSize ?? 10, "options.poolSize", 2, 1_000),
+    statementTimeoutMs: Math.max(1, parseDuration(options.statementTimeout ?? "30s", "options.statementTimeout")),
+    retryForMs: parseDuration(options.retryFor ?? "15s", "options.retryFor"),
+    maxPayloadBytes: parseWhole(options.maxPayloadBytes ?? 2 * 1024 * 1024, "options.maxPayloadBytes", 1, 512 * 1024 * 1024),
+    applicationName,
+    testClock: options.testClock ?? null,
+  };
+}
+
+const CODEC_ID = /^[a-z0-9+.()-]{1,100}$/;
+
+function parseCodec(codec: Codec, field: string): Codec {
+  if (typeof codec !== "object" || codec === null || typeof codec.encode !== "function" || typeof codec.decode !== "function") {
+    throw new InvalidArgumentError(field, "must be a codec: an object with id, encode and decode.");
+  }
+  if (typeof codec.id !== "string" || !CODEC_ID.test(codec.id)) {
+    throw new InvalidArgumentError(`${field}.id`, 'must be 1 to 100 lower-case letters, digits and "-+.()".');
+  }
+  return codec;
+}

@@ -1,0 +1,102 @@
+import { parseEventName, parseInstanceId, parseWorkerId } from "../ids.ts";
+import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import { parseClaimRef, parseSpanMs, parseWhole } from "../store/arguments.ts";
+import type { BufferedEvent, CheckpointFate, ClaimedPosition, ClaimRequest, PositionStore, Renewal } from "../store/position-store.ts";
+import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { claimInstance, claimReady, type ClaimedRow } from "./queries/claim-positions.ts";
+import { peekEvent } from "./queries/events.ts";
+import { promoteDue } from "./queries/promote-due.ts";
+import { releaseClaims } from "./queries/release-claims.ts";
+import { renewClaims } from "./queries/renew-claims.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** Most positions that one poll makes ready; the rest follows with the next one. */
+const PROMOTE_LIMIT = 1_000;
+
+/** Claims and checkpoints in batches. */
+export class PostgresPositionStore implements PositionStore {
+  readonly #context: StoreContext;
+  readonly #writer: CheckpointWriter;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+    this.#writer = new CheckpointWriter(context);
+  }
+
+  async claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
+    parseWorkerId(request.workerId);
+    parseSpanMs(request.leaseMs, "leaseMs");
+    parseWhole(request.limit, "limit", 1, 10_000);
+    const { db, tables, lanes } = this.#context;
+    const params = { workerId: request.workerId, leaseMs: request.leaseMs, limit: request.limit, now: this.#context.now() };
+    let rows: ClaimedRow[];
+    if (request.instanceId === undefined) {
+      const numbers = await lanes.find(request.lanes);
+      await db.run("promote-due", promoteDue(tables, { limit: PROMOTE_LIMIT, now: params.now }));
+      rows = numbers.length === 0 ? [] : await db.run("claim-positions", claimReady(tables, { ...params, lanes: numbers }));
+    } else {
+      const instanceId = parseInstanceId(request.instanceId);
+      rows = await db.run("claim-positions", claimInstance(tables, { ...params, instanceId }));
+    }
+    return rows.sort(inOrder).map(claimedFromRow);
+  }
+
+  async commitCheckpoints(
+    checkpoints: readonly Checkpoint[],
+    holder: { readonly workerId: string; readonly leaseMs: number },
+  ): Promise<readonly CheckpointFate[]> {
+    return await this.#writer.write(checkpoints, holder);
+  }
+
+  async renewClaims(claims: readonly ClaimRef[], leaseMs: number): Promise<readonly Renewal[]> {
+    for (const [index, claim] of claims.entries()) parseClaimRef(claim, `claims[${index}]`);
+    parseSpanMs(leaseMs, "leaseMs");
+    if (claims.length === 0) return [];
+    const { db, tables } = this.#context;
+    const rows = await db.run("renew-claims", renewClaims(tables, { claims, leaseMs, now: this.#context.now() }));
+    return rows.map((row) => ({ held: row.held, interrupt: row.interrupt }));
+  }
+
+  async releaseClaims(claims: readonly ClaimRef[]): Promise<void> {
+    for (const [index, claim] of claims.entries()) parseClaimRef(claim, `claims[${index}]`);
+    if (claims.length === 0) return;
+    const { db, tables } = this.#context;
+    await db.run("release-claims", releaseClaims(tables, { claims, now: this.#context.now() }));
+  }
+
+  async peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {
+    const params = { instanceId: parseInstanceId(instanceId), name: parseEventName(name) };
+    const [row] = await this.#context.db.run("peek-event", peekEvent(this.#context.tables, params));
+    return row ?? null;
+  }
+}
+
+/** UPDATE … RETURNING has no order of its own. */
+function inOrder(a: ClaimedRow, b: ClaimedRow): number {
+  if (a.taken_order !== b.taken_order) return a.taken_order < b.taken_order ? -1 : 1;
+  if (a.instance_id !== b.instance_id) return a.instance_id < b.instance_id ? -1 : 1;
+  return a.path < b.path ? -1 : 1;
+}
+
+function claimedFromRow(row: ClaimedRow): ClaimedPosition {
+  return {
+    instanceId: row.instance_id,
+    path: row.path,
+    token: row.token,
+    taskId: row.task_id,
+    kind: row.kind,
+    attempt: row.attempt,
+    lost: row.lost,
+    inputRef: row.input_ref,
+    input: row.input,
+    recorded: row.recorded_outcome === null ? null : { outcome: row.recorded_outcome, output: row.recorded_output },
+    event: row.event,
+    armed: row.armed,
+    due: row.due,
+    interrupt: row.interrupt,
+    flow: row.flow,
+    definitionHash: row.definition_hash,
+    codec: row.codec,
+    instancePriority: row.instance_priority,
+  };
+}

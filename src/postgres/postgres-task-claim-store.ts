@@ -1,0 +1,88 @@
+import { ClaimLostError } from "../errors/claim-errors.ts";
+import { InstanceNotFoundError } from "../errors/instance-errors.ts";
+import { parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
+import { parseSpanMs, parseTags, parseWhole } from "../store/arguments.ts";
+import type { AvailableTask, TaskClaim, TaskClaimStore } from "../store/task-claim-store.ts";
+import type { WorkerStore } from "../store/worker-store.ts";
+import { findInstance } from "./queries/find-instances.ts";
+import { deleteWorker, upsertWorker } from "./queries/lanes-and-workers.ts";
+import { promoteDue } from "./queries/promote-due.ts";
+import { claimTask, extendTask, findAvailable, releaseTask } from "./queries/task-claims.ts";
+import { wholeMs } from "./rows.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** Claims by task id, and the workers that make them. */
+export class PostgresTaskClaimStore implements TaskClaimStore, WorkerStore {
+  readonly #context: StoreContext;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  async claimTask(instanceId: string, taskId: string, workerId: string, ttlMs?: number): Promise<TaskClaim | null> {
+    const params = this.#params(instanceId, taskId, workerId);
+    const ttl = ttlMs === undefined ? null : parseSpanMs(ttlMs, "ttlMs");
+    const { db, tables } = this.#context;
+    const [row] = await db.run("claim-task", claimTask(tables, { ...params, ttlMs: ttl }), "ifWithoutEffect");
+    if (row === undefined) {
+      const [instance] = await db.run("find-instance", findInstance(tables, params.instanceId));
+      if (instance === undefined) throw new InstanceNotFoundError(params.instanceId);
+      return null;
+    }
+    return {
+      instanceId: params.instanceId,
+      taskId: params.taskId,
+      workerId: params.workerId,
+      token: row.token,
+      claimedAt: wholeMs(row.claimed_ms),
+      expiresAt: Number.isFinite(row.expires_ms) ? wholeMs(row.expires_ms) : null,
+    };
+  }
+
+  async releaseTaskClaim(instanceId: string, taskId: string, workerId: string): Promise<void> {
+    const params = this.#params(instanceId, taskId, workerId);
+    const rows = await this.#context.db.run("release-task", releaseTask(this.#context.tables, params), "ifWithoutEffect");
+    if (rows.length === 0) throw new ClaimLostError(params.instanceId, params.taskId);
+  }
+
+  async extendTaskClaim(instanceId: string, taskId: string, workerId: string, durationMs: number): Promise<void> {
+    const params = { ...this.#params(instanceId, taskId, workerId), durationMs: parseSpanMs(durationMs, "durationMs") };
+    const rows = await this.#context.db.run("extend-task", extendTask(this.#context.tables, params));
+    if (rows.length === 0) throw new ClaimLostError(params.instanceId, params.taskId);
+  }
+
+  async findAvailableTasks(workerId: string, limit: number): Promise<AvailableTask[]> {
+    const params = { workerId: parseWorkerId(workerId), limit: parseWhole(limit, "limit", 1, 10_000), now: this.#context.now() };
+    const { db, tables } = this.#context;
+    await db.run("promote-due", promoteDue(tables, { limit: 10_000, now: params.now }));
+    const rows = await db.run("find-available", findAvailable(tables, params));
+    return rows.map((row) => ({
+      instanceId: row.instance_id,
+      taskId: row.task_id,
+      flow: row.flow,
+      definitionHash: row.definition_hash,
+      codec: row.codec,
+      attempt: row.attempt,
+      priority: row.priority,
+      input: row.input,
+    }));
+  }
+
+  async registerWorker(workerId: string, tags: readonly string[]): Promise<void> {
+    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags) };
+    await this.#context.db.run("upsert-worker", upsertWorker(this.#context.tables, params));
+  }
+
+  async unregisterWorker(workerId: string): Promise<void> {
+    await this.#context.db.run("delete-worker", deleteWorker(this.#context.tables, parseWorkerId(workerId)));
+  }
+
+  #params(instanceId: string, taskId: string, workerId: string): { instanceId: string; taskId: string; workerId: string; now: Date | null } {
+    return {
+      instanceId: parseInstanceId(instanceId),
+      taskId: parseTaskId(taskId),
+      workerId: parseWorkerId(workerId),
+      now: this.#context.now(),
+    };
+  }
+}

@@ -1,0 +1,70 @@
+import type { InstanceRecord, InstanceStatus } from "../../snapshot/snapshot.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+
+/** Changes an instance's status. The caller has its lock. */
+export function setStatus(
+  t: Tables,
+  p: {
+    readonly instanceId: string;
+    readonly status: InstanceStatus;
+    readonly failure: Uint8Array | null;
+    readonly reason: string | null;
+    readonly now: Date | null;
+  },
+): Query<never> {
+  return sql`
+    UPDATE ${t.instances}
+    SET status = ${p.status}::text,
+        failure = ${p.failure}::bytea,
+        reason = ${p.reason}::text,
+        ended_at = CASE WHEN ${p.status}::text IN ('completed', 'failed', 'cancelled')
+                        THEN coalesce(${p.now}::timestamptz, clock_timestamp()) END
+    WHERE instance_id = ${p.instanceId}::text
+  `;
+}
+
+/** Inserts or overwrites an instance's own row. The caller has its lock, if it exists. */
+export function upsertInstance(t: Tables, instance: InstanceRecord): Query<never> {
+  return sql`
+    INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, status, input, output, failure, reason, priority,
+                                tags, labels, created_at, ended_at)
+    VALUES (${instance.instanceId}::text, ${instance.flow}::text, ${instance.definitionHash}::text, ${instance.codec}::text,
+            ${instance.status}::text, ${instance.input}::bytea, ${instance.output}::bytea, ${instance.failure}::bytea,
+            ${instance.reason}::text, ${instance.priority}::smallint, ${instance.tags}::text[],
+            ${JSON.stringify(instance.labels)}::jsonb, ${new Date(instance.createdAt)}::timestamptz,
+            ${instance.endedAt === null ? null : new Date(instance.endedAt)}::timestamptz)
+    ON CONFLICT (instance_id) DO UPDATE
+    SET flow = excluded.flow, definition_hash = excluded.definition_hash, codec = excluded.codec, status = excluded.status,
+        input = excluded.input, output = excluded.output, failure = excluded.failure, reason = excluded.reason,
+        priority = excluded.priority, tags = excluded.tags, labels = excluded.labels, created_at = excluded.created_at,
+        ended_at = excluded.ended_at
+  `;
+}
+
+/** Removes all rows of an instance but the instance's own. The caller has its lock. */
+export function deletePositions(t: Tables, instanceId: string): Query<never> {
+  return sql`DELETE FROM ${t.positions} WHERE instance_id = ${instanceId}::text`;
+}
+
+export function deleteSignals(t: Tables, instanceId: string): Query<never> {
+  return sql`DELETE FROM ${t.signals} WHERE instance_id = ${instanceId}::text`;
+}
+
+/** Removes everything that belongs to an instance, its positions excepted. */
+export function deleteInstance(t: Tables, instanceId: string): Query<{ deleted: boolean }> {
+  return sql`
+    WITH mail AS (DELETE FROM ${t.mailboxes} WHERE instance_id = ${instanceId}::text),
+    event AS (DELETE FROM ${t.events} WHERE instance_id = ${instanceId}::text),
+    keys AS (DELETE FROM ${t.event_keys} WHERE instance_id = ${instanceId}::text),
+    signal AS (DELETE FROM ${t.signals} WHERE instance_id = ${instanceId}::text),
+    history AS (DELETE FROM ${t.checkpoints} WHERE instance_id = ${instanceId}::text),
+    gone AS (DELETE FROM ${t.instances} WHERE instance_id = ${instanceId}::text RETURNING 1)
+    SELECT EXISTS (SELECT FROM gone) AS deleted
+  `;
+}
+
+/** Makes sure that an instance has a mailbox. Waits for a sender that is just making it. */
+export function ensureMailbox(t: Tables, instanceId: string): Query<never> {
+  return sql`INSERT INTO ${t.mailboxes} (instance_id) VALUES (${instanceId}::text) ON CONFLICT DO NOTHING`;
+}

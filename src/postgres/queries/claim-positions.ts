@@ -1,0 +1,118 @@
+import type { Interrupt, PositionKind } from "../../snapshot/position.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+
+export interface ClaimedRow {
+  readonly instance_id: string;
+  readonly path: string;
+  readonly token: bigint;
+  readonly task_id: string;
+  readonly kind: PositionKind;
+  readonly attempt: number;
+  readonly lost: number;
+  readonly input_ref: string | null;
+  readonly input: Uint8Array | null;
+  readonly recorded_outcome: "completed" | "timed_out" | null;
+  readonly recorded_output: Uint8Array | null;
+  readonly event: string | null;
+  readonly armed: boolean;
+  readonly due: boolean;
+  readonly interrupt: Interrupt | null;
+  readonly flow: string;
+  readonly definition_hash: string;
+  readonly codec: string;
+  readonly instance_priority: number;
+  readonly taken_order: bigint;
+}
+
+export interface ClaimParams {
+  readonly workerId: string;
+  readonly leaseMs: number;
+  readonly limit: number;
+  readonly now: Date | null;
+}
+
+/**
+ * Claims ready positions of some lanes, in order.
+ *
+ * Of each lane it reads just the rows that it might take, whatever stands parked, claimed or in other
+ * lanes beside them. Locks: positions, skipping locked ones. Index: positions_ready.
+ */
+export function claimReady(t: Tables, p: ClaimParams & { readonly lanes: readonly number[] }): Query<ClaimedRow> {
+  // MATERIALIZED: without a fence the planner may run the limited subquery once per joined row and
+  // update more rows than LIMIT allows.
+  return sql`
+    WITH candidate AS MATERIALIZED (
+      SELECT r.instance_id, r.path, r.order_key
+      FROM unnest(${p.lanes}::int[]) AS l (lane)
+      CROSS JOIN LATERAL (
+        SELECT q.instance_id, q.path, q.order_key
+        FROM ${t.positions} AS q
+        WHERE q.lane = l.lane AND q.order_key IS NOT NULL
+        ORDER BY q.order_key
+        LIMIT ${p.limit}::int
+        FOR NO KEY UPDATE SKIP LOCKED
+      ) AS r
+      ORDER BY r.order_key, r.instance_id, r.path
+      LIMIT ${p.limit}::int
+    ),
+    ${claimed(t, p)}
+  `;
+}
+
+/**
+ * Claims positions of one instance, whatever their lane: those that are ready, and those that have come due.
+ *
+ * Locks: positions, skipping locked ones. Index: positions_pkey.
+ */
+export function claimInstance(t: Tables, p: ClaimParams & { readonly instanceId: string }): Query<ClaimedRow> {
+  return sql`
+    WITH candidate AS MATERIALIZED (
+      SELECT q.instance_id, q.path, coalesce(q.order_key, ${t.orderKey}(q.priority, q.available_at)) AS order_key
+      FROM ${t.positions} AS q
+      WHERE q.instance_id = ${p.instanceId}::text
+        AND (q.order_key IS NOT NULL OR (q.available_at < 'infinity'
+             AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))))
+      ORDER BY 3, q.path
+      LIMIT ${p.limit}::int
+      FOR NO KEY UPDATE SKIP LOCKED
+    ),
+    ${claimed(t, p)}
+  `;
+}
+
+/** Marks the candidates as held, and reads what is needed to go on from them. */
+function claimed(t: Tables, p: ClaimParams): Query<never> {
+  return sql`claimed AS (
+      UPDATE ${t.positions} AS p
+      SET lost = least(p.lost + CASE WHEN p.worker_id IS NULL THEN 0 ELSE 1 END, 32767),
+          worker_id = ${p.workerId}::text,
+          token = nextval(${t.tokenSequence}::regclass),
+          since = coalesce(${p.now}::timestamptz, clock_timestamp()),
+          available_at = coalesce(${p.now}::timestamptz, clock_timestamp()) + ${p.leaseMs}::bigint * interval '1 millisecond',
+          order_key = NULL
+      FROM candidate AS c
+      WHERE p.instance_id = c.instance_id AND p.path = c.path
+      RETURNING p.instance_id, p.path, p.token, p.task_id, p.kind, p.attempt, p.lost, p.input_ref, p.event, p.wake_at,
+                p.since, p.interrupt, c.order_key AS taken_order
+    )
+    SELECT c.instance_id, c.path, c.token, c.task_id, c.kind, c.attempt, c.lost, c.input_ref, c.event, c.interrupt,
+           c.taken_order, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
+           i.flow, i.definition_hash, i.codec, i.priority AS instance_priority,
+           CASE
+             WHEN c.kind = 'join' THEN NULL
+             WHEN c.input_ref IS NULL THEN i.input
+             ELSE (SELECT r.output FROM ${t.checkpoints} AS r
+                   WHERE r.instance_id = c.instance_id AND r.task_id = c.input_ref AND r.outcome IN ('completed', 'timed_out')
+                   LIMIT 1)
+           END AS input,
+           r.outcome AS recorded_outcome, r.output AS recorded_output
+    FROM claimed AS c
+    JOIN ${t.instances} AS i ON i.instance_id = c.instance_id
+    LEFT JOIN LATERAL (
+      SELECT k.outcome, k.output
+      FROM ${t.checkpoints} AS k
+      WHERE k.instance_id = c.instance_id AND k.task_id = c.task_id AND k.outcome IN ('completed', 'timed_out')
+      LIMIT 1
+    ) AS r ON true`;
+}

@@ -1,0 +1,64 @@
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, stillHeld } from "./checkpoint-columns.ts";
+
+export interface ConsumeFateRow extends FateRow {
+  /** The event was there to be taken. */
+  readonly taken: boolean;
+}
+
+/**
+ * Takes buffered events together with recording them as the outcomes of the waits (INV-8). The
+ * positions stay where they are, with their claims.
+ *
+ * Locks: positions by key, then events by key, skipping locked ones of both.
+ */
+export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<ConsumeFateRow> {
+  const checkpoints = rows.map((row) => row.checkpoint);
+  return sql`
+    WITH done AS MATERIALIZED (
+      SELECT * FROM unnest(
+        ${claimColumns(checkpoints)},
+        ${rows.map((row) => row.to.event)}::text[],
+        ${checkpoints.map((checkpoint) => checkpoint.consumes)}::bigint[]
+      ) WITH ORDINALITY AS d (instance_id, path, token, event, sequence, idx)
+    ),
+    held AS MATERIALIZED (${heldPositions(t)}),
+    oldest AS MATERIALIZED (
+      SELECT h.idx, e.instance_id, e.name, e.sequence
+      FROM held AS h
+      JOIN done AS d ON d.idx = h.idx
+      JOIN ${t.events} AS e ON e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence
+      ORDER BY e.instance_id, e.name, e.sequence
+      FOR UPDATE OF e SKIP LOCKED
+    ),
+    taken AS (
+      DELETE FROM ${t.events} AS e
+      USING oldest AS o
+      WHERE e.instance_id = o.instance_id AND e.name = o.name AND e.sequence = o.sequence
+      RETURNING o.idx
+    ),
+    moved AS (
+      UPDATE ${t.positions} AS p
+      SET lost = 0,
+          worker_id = CASE WHEN p.interrupt IS NULL THEN p.worker_id END,
+          available_at = CASE
+            WHEN p.interrupt IS NULL THEN p.available_at
+            WHEN p.interrupt = 'paused' THEN 'infinity'
+            ELSE coalesce(${facts.now}::timestamptz, clock_timestamp()) + interval '1 second'
+          END
+      FROM held AS h
+      JOIN taken ON taken.idx = h.idx
+      WHERE p.instance_id = h.instance_id AND p.path = h.path
+      RETURNING h.idx, p.instance_id, p.path, p.interrupt
+    ),
+    written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
+    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, h.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt,
+           m.idx IS NOT NULL OR h.idx IS NULL OR EXISTS (
+             SELECT FROM ${t.events} AS e
+             WHERE e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence) AS taken
+    FROM done AS d
+    LEFT JOIN held AS h ON h.idx = d.idx
+    LEFT JOIN moved AS m ON m.idx = d.idx
+  `;
+}

@@ -1,0 +1,93 @@
+import type { NewInstance } from "../../store/instance-store.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import { type BatchFacts, standingColumns } from "./checkpoint-columns.ts";
+import type { BranchRow } from "./fork.ts";
+
+export interface CreatedRow {
+  readonly idx: number;
+  readonly created: boolean;
+  readonly granted: readonly { readonly path: string; readonly token: string }[] | null;
+}
+
+/**
+ * Makes instances, with their positions and mailboxes; leaves ids that are taken alone (INV-12).
+ *
+ * No id may occur twice. Locks: the new rows, by key, so that two batches with the same ids in another
+ * order wait for each other instead of deadlocking.
+ */
+export function createInstances(
+  t: Tables,
+  instances: readonly NewInstance[],
+  positions: readonly BranchRow[],
+  facts: BatchFacts,
+): Query<CreatedRow> {
+  return sql`
+    WITH new AS MATERIALIZED (
+      SELECT * FROM unnest(
+        ${instances.map((i) => i.instanceId)}::text[],
+        ${instances.map((i) => i.flow)}::text[],
+        ${instances.map((i) => i.definitionHash)}::text[],
+        ${instances.map((i) => i.codec)}::text[],
+        ${instances.map((i) => i.input)}::bytea[],
+        ${instances.map((i) => i.priority)}::smallint[],
+        ${instances.map((i) => JSON.stringify(i.tags))}::text[],
+        ${instances.map((i) => JSON.stringify(i.labels))}::text[],
+        ${instances.map((i) => i.awaitsEvents)}::boolean[]
+      ) WITH ORDINALITY AS n (instance_id, flow, definition_hash, codec, input, priority, tags, labels, awaits, idx)
+    ),
+    clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
+    created AS (
+      INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at)
+      SELECT n.instance_id, n.flow, n.definition_hash, n.codec, n.input, n.priority,
+             CASE WHEN n.tags = '[]' THEN '{}' ELSE ARRAY(SELECT json_array_elements_text(n.tags::json)) END,
+             n.labels::jsonb, clock.now
+      FROM new AS n
+      CROSS JOIN clock
+      ORDER BY n.instance_id
+      ON CONFLICT (instance_id) DO NOTHING
+      RETURNING instance_id
+    ),
+    mailbox AS (
+      INSERT INTO ${t.mailboxes} (instance_id)
+      SELECT n.instance_id
+      FROM new AS n
+      JOIN created AS c ON c.instance_id = n.instance_id
+      WHERE n.awaits
+      ORDER BY n.instance_id
+      ON CONFLICT DO NOTHING
+    ),
+    placed AS (
+      INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, attempt, pending, input_ref, event,
+                                  worker_id, token, since, wake_at, available_at, order_key)
+      SELECT n.instance_id, b.path, b.task_id, b.kind, b.lane, b.priority, b.attempt, b.pending, b.input_ref, b.event,
+             CASE WHEN b.claimed THEN ${facts.workerId}::text END,
+             CASE WHEN b.claimed THEN nextval(${t.tokenSequence}::regclass) ELSE 0 END,
+             clock.now,
+             CASE WHEN b.wake_after > 0 THEN clock.now + b.wake_after * interval '1 millisecond' END,
+             CASE
+               WHEN b.claimed THEN clock.now + ${facts.leaseMs}::bigint * interval '1 millisecond'
+               WHEN b.wake_after IS NULL THEN 'infinity'
+               ELSE clock.now + b.wake_after * interval '1 millisecond'
+             END,
+             CASE WHEN b.wake_after = 0 AND NOT b.claimed THEN ${t.orderKey}(b.priority, clock.now) END
+      FROM unnest(
+        ${positions.map((row) => row.idx)}::int[],
+        ${positions.map((row) => row.branch.path)}::text[],
+        ${standingColumns(positions.map((row) => ({ to: row.branch.standing, lane: row.lane })))},
+        ${positions.map((row) => row.branch.wakeAfterMs)}::bigint[],
+        ${positions.map((row) => row.branch.claimed)}::boolean[]
+      ) AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed)
+      JOIN new AS n ON n.idx = b.idx
+      JOIN created AS c ON c.instance_id = n.instance_id
+      CROSS JOIN clock
+      RETURNING instance_id, path, worker_id, token
+    )
+    SELECT n.idx::int, c.instance_id IS NOT NULL AS created,
+           (SELECT json_agg(json_build_object('path', p.path, 'token', p.token::text))
+            FROM placed AS p WHERE p.instance_id = n.instance_id AND p.worker_id IS NOT NULL) AS granted
+    FROM new AS n
+    LEFT JOIN created AS c ON c.instance_id = n.instance_id
+    ORDER BY n.idx
+  `;
+}

@@ -1,0 +1,80 @@
+import type { Checkpoint } from "../../snapshot/checkpoint.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, stillHeld } from "./checkpoint-columns.ts";
+
+export interface EndBranchFateRow extends FateRow {
+  /** Set where this row closed its join, which the worker now holds. */
+  readonly granted_path: string | null;
+  readonly granted_token: string | null;
+}
+
+/**
+ * Ends branches and counts their joins down. A join that reaches zero is claimed by the worker that
+ * closed it, which goes on with it.
+ *
+ * Branches of one join that end in one batch are counted together, because a statement must not update
+ * a row twice; concurrent batches wait for each other's joins and so count correctly.
+ * Locks: positions by key, skipping locked ones; then joins by key, waiting: only other batches of this
+ * shape hold them, and they take them in the same order.
+ */
+export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<EndBranchFateRow> {
+  return sql`
+    WITH done AS MATERIALIZED (
+      SELECT * FROM unnest(
+        ${claimColumns(checkpoints)},
+        ${checkpoints.map(({ move }) => (move.kind === "endBranch" ? move.joinPath : ""))}::text[]
+      ) WITH ORDINALITY AS d (instance_id, path, token, join_path, idx)
+    ),
+    clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
+    held AS MATERIALIZED (${heldPositions(t)}),
+    ending AS MATERIALIZED (
+      SELECT d.instance_id, d.join_path, count(*)::int AS branches, max(d.idx) AS last_idx
+      FROM held AS h
+      JOIN done AS d ON d.idx = h.idx
+      GROUP BY d.instance_id, d.join_path
+    ),
+    joined AS MATERIALIZED (
+      SELECT p.instance_id, p.path, e.branches, e.last_idx
+      FROM ${t.positions} AS p
+      JOIN ending AS e ON e.instance_id = p.instance_id AND e.join_path = p.path
+      WHERE p.kind = 'join' AND p.pending >= e.branches
+      ORDER BY p.instance_id, p.path
+      FOR NO KEY UPDATE OF p
+    ),
+    counted AS (
+      UPDATE ${t.positions} AS p
+      SET pending = p.pending - j.branches,
+          worker_id = CASE WHEN p.pending = j.branches AND p.interrupt IS NULL THEN ${facts.workerId}::text END,
+          token = CASE WHEN p.pending = j.branches AND p.interrupt IS NULL
+                       THEN nextval(${t.tokenSequence}::regclass) ELSE p.token END,
+          since = clock.now,
+          available_at = CASE
+            WHEN p.pending > j.branches THEN p.available_at
+            WHEN p.interrupt IS NULL THEN clock.now + ${facts.leaseMs}::bigint * interval '1 millisecond'
+            WHEN p.interrupt = 'paused' THEN 'infinity'
+            ELSE clock.now + interval '1 second'
+          END
+      FROM joined AS j
+      CROSS JOIN clock
+      WHERE p.instance_id = j.instance_id AND p.path = j.path
+      RETURNING p.instance_id, p.path, p.worker_id, p.token, p.interrupt, j.last_idx
+    ),
+    gone AS (
+      DELETE FROM ${t.positions} AS p
+      USING held AS h
+      JOIN done AS d ON d.idx = h.idx
+      JOIN counted AS c ON c.instance_id = d.instance_id AND c.path = d.join_path
+      WHERE p.instance_id = h.instance_id AND p.path = h.path
+      RETURNING d.idx, p.instance_id, p.path, p.interrupt
+    ),
+    written AS (${appendEntries(t, checkpoints, facts, sql`gone`)})
+    SELECT d.idx::int, g.idx IS NOT NULL AS accepted, g.idx IS NULL AND ${stillHeld(t)} AS busy,
+           coalesce(c.interrupt, g.interrupt) AS interrupt,
+           CASE WHEN c.worker_id IS NOT NULL THEN c.path END AS granted_path,
+           CASE WHEN c.worker_id IS NOT NULL THEN c.token::text END AS granted_token
+    FROM done AS d
+    LEFT JOIN gone AS g ON g.idx = d.idx
+    LEFT JOIN counted AS c ON c.last_idx = d.idx AND g.idx IS NOT NULL
+  `;
+}

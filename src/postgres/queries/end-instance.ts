@@ -1,0 +1,54 @@
+import type { Checkpoint } from "../../snapshot/checkpoint.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, stillHeld } from "./checkpoint-columns.ts";
+
+/**
+ * Completes or fails instances whose only position is the one that is held (INV-11).
+ *
+ * Locks: positions by key, then instances by key, skipping locked ones of both: whoever has the
+ * instance's row is about to change its status and may be waiting for the position.
+ */
+export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<FateRow> {
+  return sql`
+    WITH done AS MATERIALIZED (
+      SELECT * FROM unnest(
+        ${claimColumns(checkpoints)},
+        ${checkpoints.map(({ move }) => (move.kind === "complete" ? "completed" : "failed"))}::text[],
+        ${checkpoints.map(({ move }) => (move.kind === "complete" ? move.output : null))}::bytea[],
+        ${checkpoints.map(({ move }) => (move.kind === "fail" ? move.failure : null))}::bytea[]
+      ) WITH ORDINALITY AS d (instance_id, path, token, status, output, failure, idx)
+    ),
+    held AS MATERIALIZED (${heldPositions(t)}),
+    live AS MATERIALIZED (
+      SELECT i.instance_id
+      FROM ${t.instances} AS i
+      WHERE i.instance_id IN (SELECT h.instance_id FROM held AS h)
+      ORDER BY i.instance_id
+      FOR NO KEY UPDATE OF i SKIP LOCKED
+    ),
+    gone AS (
+      DELETE FROM ${t.positions} AS p
+      USING held AS h
+      JOIN live ON live.instance_id = h.instance_id
+      WHERE p.instance_id = h.instance_id AND p.path = h.path
+      RETURNING h.idx, p.instance_id, p.path
+    ),
+    ended AS (
+      UPDATE ${t.instances} AS i
+      SET status = d.status, output = d.output, failure = d.failure, reason = NULL,
+          ended_at = coalesce(${facts.now}::timestamptz, clock_timestamp())
+      FROM gone AS g
+      JOIN done AS d ON d.idx = g.idx
+      WHERE i.instance_id = g.instance_id
+    ),
+    cleared AS (
+      DELETE FROM ${t.signals} AS s USING gone AS g WHERE s.instance_id = g.instance_id
+    ),
+    written AS (${appendEntries(t, checkpoints, facts, sql`gone`)})
+    SELECT d.idx::int, g.idx IS NOT NULL AS accepted, g.idx IS NULL AND ${stillHeld(t)} AS busy,
+           NULL::text AS interrupt
+    FROM done AS d
+    LEFT JOIN gone AS g ON g.idx = d.idx
+  `;
+}

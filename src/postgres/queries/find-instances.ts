@@ -1,0 +1,112 @@
+import type { PositionKind } from "../../snapshot/position.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import type { InstanceRow, PositionRow } from "../rows.ts";
+
+const INSTANCE_COLUMNS = sql<never>`
+      i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.input, i.output, i.failure, i.reason, i.priority,
+      array_to_json(i.tags) AS tags, i.labels,
+      extract(epoch FROM i.created_at)::float8 * 1000 AS created_ms,
+      extract(epoch FROM i.ended_at)::float8 * 1000 AS ended_ms,
+      extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`;
+
+/** Reads one instance. Index: instances_pkey. */
+export function findInstance(t: Tables, instanceId: string): Query<InstanceRow> {
+  return sql`
+    SELECT ${INSTANCE_COLUMNS}
+    FROM ${t.instances} AS i
+    WHERE i.instance_id = ${instanceId}::text
+  `;
+}
+
+/**
+ * Locks one instance against changes of its status, and reads it. Waits for whoever has the lock.
+ *
+ * Taken first by every transaction that changes a whole instance; checkpoints never wait for it.
+ */
+export function lockInstance(t: Tables, instanceId: string): Query<InstanceRow> {
+  return sql`
+    SELECT ${INSTANCE_COLUMNS}
+    FROM ${t.instances} AS i
+    WHERE i.instance_id = ${instanceId}::text
+    FOR NO KEY UPDATE
+  `;
+}
+
+/** Pages through instances by keyset. Index: instances_pkey. */
+export function listInstances(
+  t: Tables,
+  p: {
+    readonly flow: string | null;
+    readonly statuses: readonly string[] | null;
+    readonly idPrefix: string | null;
+    readonly after: string | null;
+    readonly limit: number;
+  },
+): Query<InstanceRow> {
+  return sql`
+    SELECT ${INSTANCE_COLUMNS}
+    FROM ${t.instances} AS i
+    WHERE i.instance_id > coalesce(${p.after}::text, '')
+      AND (${p.flow}::text IS NULL OR i.flow = ${p.flow}::text)
+      AND (${p.statuses}::text[] IS NULL OR i.status = ANY (${p.statuses}::text[]))
+      AND (${p.idPrefix}::text IS NULL OR starts_with(i.instance_id, ${p.idPrefix}::text))
+    ORDER BY i.instance_id
+    LIMIT ${p.limit}::int
+  `;
+}
+
+/** Pages through all ids. Index: instances_pkey. */
+export function listInstanceIds(t: Tables, p: { readonly after: string | null; readonly limit: number | null }): Query<{ instance_id: string }> {
+  return sql`
+    SELECT i.instance_id
+    FROM ${t.instances} AS i
+    WHERE i.instance_id > coalesce(${p.after}::text, '')
+    ORDER BY i.instance_id
+    LIMIT ${p.limit}::int
+  `;
+}
+
+/** Reads all positions of an instance. Index: positions_pkey. */
+export function findPositions(t: Tables, instanceId: string): Query<PositionRow> {
+  return sql`
+    SELECT p.path, p.task_id, p.kind, array_to_json(coalesce(l.tags, '{}')) AS tags, p.priority, p.attempt, p.lost, p.pending,
+           p.input_ref, p.event, p.interrupt, p.worker_id, p.token,
+           extract(epoch FROM p.available_at)::float8 * 1000 AS available_ms,
+           extract(epoch FROM p.wake_at)::float8 * 1000 AS wake_ms,
+           p.order_key IS NOT NULL AS ready
+    FROM ${t.positions} AS p
+    LEFT JOIN ${t.lanes} AS l ON l.lane = p.lane
+    WHERE p.instance_id = ${instanceId}::text
+    ORDER BY p.path
+  `;
+}
+
+export interface LockedPositionRow {
+  readonly path: string;
+  readonly task_id: string;
+  readonly kind: PositionKind;
+  readonly attempt: number;
+  readonly pending: number;
+  readonly input_ref: string | null;
+  readonly event: string | null;
+  readonly worker_id: string | null;
+  readonly token: bigint;
+  /** Somebody holds it: its lease has not expired. */
+  readonly live: boolean;
+}
+
+/**
+ * Locks all positions of an instance whose row is locked: those that can be held before the joins that
+ * they count down, as checkpoints do. New ones can't come meanwhile: a fork needs the instance's row.
+ */
+export function lockPositions(t: Tables, p: { readonly instanceId: string; readonly now: Date | null }): Query<LockedPositionRow> {
+  return sql`
+    SELECT p.path, p.task_id, p.kind, p.attempt, p.pending, p.input_ref, p.event, p.worker_id, p.token,
+           p.worker_id IS NOT NULL AND p.available_at > coalesce(${p.now}::timestamptz, clock_timestamp()) AS live
+    FROM ${t.positions} AS p
+    WHERE p.instance_id = ${p.instanceId}::text
+    ORDER BY p.kind = 'join' AND p.pending > 0, p.path
+    FOR UPDATE
+  `;
+}

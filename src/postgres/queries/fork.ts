@@ -1,0 +1,95 @@
+import type { NewPosition } from "../../snapshot/checkpoint.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, standingColumns, stillHeld } from "./checkpoint-columns.ts";
+
+/** A branch of the fork in row `idx` of the batch (counted from 1). */
+export interface BranchRow {
+  readonly idx: number;
+  readonly branch: NewPosition;
+  readonly lane: number;
+}
+
+export interface ForkFateRow extends FateRow {
+  /** Claims on branches that start claimed. */
+  readonly granted: readonly { readonly path: string; readonly token: string }[] | null;
+}
+
+/**
+ * Turns positions into joins and starts their branches.
+ *
+ * The share lock on the instance keeps the new rows from being missed by whoever ends or pauses the
+ * instance at this moment: that one has the instance's row first, or finds the branches.
+ * Locks: positions by key, then instances by key, skipping locked ones of both.
+ */
+export function fork(t: Tables, rows: readonly StandingRow[], branches: readonly BranchRow[], facts: BatchFacts): Query<ForkFateRow> {
+  const checkpoints = rows.map((row) => row.checkpoint);
+  return sql`
+    WITH done AS MATERIALIZED (
+      SELECT * FROM unnest(${claimColumns(checkpoints)}, ${standingColumns(rows)})
+        WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
+                              to_input_ref, to_event, idx)
+    ),
+    branch AS MATERIALIZED (
+      SELECT * FROM unnest(
+        ${branches.map((row) => row.idx)}::int[],
+        ${branches.map((row) => row.branch.path)}::text[],
+        ${standingColumns(branches.map((row) => ({ to: row.branch.standing, lane: row.lane })))},
+        ${branches.map((row) => row.branch.wakeAfterMs)}::bigint[],
+        ${branches.map((row) => row.branch.claimed)}::boolean[]
+      ) AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed)
+    ),
+    clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
+    held AS MATERIALIZED (${heldPositions(t)}),
+    live AS MATERIALIZED (
+      SELECT i.instance_id
+      FROM ${t.instances} AS i
+      WHERE i.instance_id IN (SELECT h.instance_id FROM held AS h) AND i.status IN ('in_progress', 'paused')
+      ORDER BY i.instance_id
+      FOR SHARE OF i SKIP LOCKED
+    ),
+    moved AS (
+      UPDATE ${t.positions} AS p
+      SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
+          pending = d.to_pending, input_ref = d.to_input_ref, event = NULL, lost = 0, worker_id = NULL, wake_at = NULL,
+          since = clock.now, available_at = 'infinity'
+      FROM held AS h
+      JOIN live ON live.instance_id = h.instance_id
+      JOIN done AS d ON d.idx = h.idx
+      CROSS JOIN clock
+      WHERE p.instance_id = h.instance_id AND p.path = h.path
+      RETURNING d.idx, p.instance_id, p.path, p.interrupt
+    ),
+    started AS (
+      INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, attempt, pending, input_ref, event,
+                                  interrupt, worker_id, token, since, wake_at, available_at, order_key)
+      SELECT m.instance_id, b.path, b.task_id, b.kind, b.lane, b.priority, b.attempt, b.pending, b.input_ref, b.event,
+             m.interrupt,
+             CASE WHEN b.claimed AND m.interrupt IS NULL THEN ${facts.workerId}::text END,
+             CASE WHEN b.claimed AND m.interrupt IS NULL THEN nextval(${t.tokenSequence}::regclass) ELSE 0 END,
+             clock.now,
+             CASE WHEN b.wake_after > 0 THEN clock.now + b.wake_after * interval '1 millisecond' END,
+             CASE
+               WHEN m.interrupt = 'paused' THEN 'infinity'
+               WHEN m.interrupt IS NOT NULL AND b.kind <> 'join' THEN clock.now + interval '1 second'
+               WHEN b.claimed THEN clock.now + ${facts.leaseMs}::bigint * interval '1 millisecond'
+               WHEN b.wake_after IS NULL THEN 'infinity'
+               ELSE clock.now + b.wake_after * interval '1 millisecond'
+             END,
+             CASE WHEN m.interrupt IS NULL AND b.wake_after = 0 AND NOT b.claimed
+                  THEN ${t.orderKey}(b.priority, clock.now) END
+      FROM branch AS b
+      JOIN moved AS m ON m.idx = b.idx
+      CROSS JOIN clock
+      RETURNING instance_id, path, worker_id, token
+    ),
+    written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
+    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, m.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt,
+           (SELECT json_agg(json_build_object('path', s.path, 'token', s.token::text))
+            FROM started AS s
+            JOIN branch AS b ON b.path = s.path AND b.idx = d.idx
+            WHERE s.instance_id = d.instance_id AND s.worker_id IS NOT NULL) AS granted
+    FROM done AS d
+    LEFT JOIN moved AS m ON m.idx = d.idx
+  `;
+}

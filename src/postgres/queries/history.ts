@@ -1,0 +1,88 @@
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import type { NewEntry } from "../../snapshot/snapshot.ts";
+import type { HistoryRow, ResultRow } from "../rows.ts";
+
+/** Reads history in order. Index: checkpoints_pkey (one instance's rows, then sorted). */
+export function readHistory(
+  t: Tables,
+  p: { readonly instanceId: string; readonly after: bigint | null; readonly limit: number },
+): Query<HistoryRow> {
+  return sql`
+    SELECT c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcome, c.output, c.output_ref, c.failure, c.worker_id,
+           c.duration_ms, extract(epoch FROM c.at)::float8 * 1000 AS at_ms
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text AND c.sequence > coalesce(${p.after}::bigint, 0)
+    ORDER BY c.sequence
+    LIMIT ${p.limit}::int
+  `;
+}
+
+/**
+ * Reads recorded outcomes of some task ids, or of all (`null`), what passes on another's output or the
+ * instance's input resolved. Index: checkpoints_pkey.
+ */
+export function loadResults(t: Tables, p: { readonly instanceId: string; readonly taskIds: readonly string[] | null }): Query<ResultRow> {
+  return sql`
+    SELECT c.task_id, c.kind, c.outcome, c.output_ref,
+           CASE
+             WHEN c.output IS NOT NULL OR c.kind NOT IN ('delay', 'branch') THEN c.output
+             WHEN c.output_ref IS NULL THEN (SELECT i.input FROM ${t.instances} AS i WHERE i.instance_id = c.instance_id)
+             ELSE (SELECT r.output FROM ${t.checkpoints} AS r
+                   WHERE r.instance_id = c.instance_id AND r.task_id = c.output_ref
+                     AND r.outcome IN ('completed', 'timed_out') LIMIT 1)
+           END AS output
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text
+      AND (${p.taskIds}::text[] IS NULL OR c.task_id = ANY (${p.taskIds}::text[]))
+      AND c.outcome IN ('completed', 'timed_out')
+    ORDER BY c.sequence
+  `;
+}
+
+/** Reads the recorded outcomes as they are stored, for a snapshot. Index: checkpoints_pkey. */
+export function readResults(t: Tables, instanceId: string): Query<ResultRow> {
+  return sql`
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${instanceId}::text AND c.outcome IN ('completed', 'timed_out')
+    ORDER BY c.sequence
+  `;
+}
+
+/** Finds a loop's latest recorded iteration. Index: checkpoints_pkey. */
+export function findLastIteration(t: Tables, p: { readonly instanceId: string; readonly loopTaskId: string }): Query<{ task_id: string }> {
+  return sql`
+    SELECT c.task_id
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text
+      AND c.task_id >= ${`${p.loopTaskId}[`}::text AND c.task_id < ${`${p.loopTaskId}\\`}::text
+      AND c.kind = 'loop' AND c.outcome = 'completed'
+    ORDER BY c.sequence DESC
+    LIMIT 1
+  `;
+}
+
+/** How often a task id stands in the history already: its highest attempt, 0 if it doesn't. */
+export function highestAttempt(t: Tables, p: { readonly instanceId: string; readonly taskId: string }): Query<{ attempt: number }> {
+  return sql`
+    SELECT coalesce(max(c.attempt), 0) AS attempt
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text AND c.task_id = ${p.taskId}::text
+  `;
+}
+
+/** Appends one entry outside a checkpoint, e.g. a note. */
+export function appendEntry(
+  t: Tables,
+  p: { readonly instanceId: string; readonly path: string; readonly entry: NewEntry; readonly workerId: string | null; readonly now: Date | null },
+): Query<never> {
+  const { entry } = p;
+  return sql`
+    INSERT INTO ${t.checkpoints} (instance_id, task_id, attempt, path, kind, outcome, output, output_ref, failure, worker_id,
+                                  duration_ms, at)
+    VALUES (${p.instanceId}::text, ${entry.taskId}::text, ${entry.attempt}::int, ${p.path}::text, ${entry.kind}::text,
+            ${entry.outcome}::text, ${entry.output}::bytea, ${entry.outputRef}::text, ${entry.failure}::bytea,
+            ${p.workerId}::text, ${entry.durationMs}::int, coalesce(${p.now}::timestamptz, clock_timestamp()))
+  `;
+}

@@ -1,0 +1,53 @@
+import type { Move } from "../../snapshot/checkpoint.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
+import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, standingColumns, stillHeld } from "./checkpoint-columns.ts";
+
+/**
+ * Moves positions on and gives their claims up: ready at once, asleep for a while, or until woken.
+ *
+ * Locks: positions by key, skipping locked ones. Index: positions_pkey, checkpoints_pkey.
+ */
+export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<FateRow> {
+  const checkpoints = rows.map((row) => row.checkpoint);
+  return sql`
+    WITH done AS MATERIALIZED (
+      SELECT * FROM unnest(
+        ${claimColumns(checkpoints)}, ${standingColumns(rows)},
+        ${checkpoints.map((checkpoint) => wakeAfterOf(checkpoint.move))}::bigint[]
+      ) WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
+                              to_input_ref, to_event, wake_after, idx)
+    ),
+    clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
+    held AS MATERIALIZED (${heldPositions(t)}),
+    moved AS (
+      UPDATE ${t.positions} AS p
+      SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
+          pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, worker_id = NULL,
+          since = clock.now,
+          wake_at = CASE WHEN d.wake_after > 0 THEN clock.now + d.wake_after * interval '1 millisecond' END,
+          available_at = CASE
+            WHEN p.interrupt = 'paused' THEN 'infinity'
+            WHEN p.interrupt IS NOT NULL THEN clock.now + interval '1 second'
+            WHEN d.wake_after IS NULL THEN 'infinity'
+            ELSE clock.now + d.wake_after * interval '1 millisecond'
+          END,
+          order_key = CASE
+            WHEN p.interrupt IS NULL AND d.wake_after = 0 THEN ${t.orderKey}(d.to_priority, clock.now)
+          END
+      FROM held AS h
+      JOIN done AS d ON d.idx = h.idx
+      CROSS JOIN clock
+      WHERE p.instance_id = h.instance_id AND p.path = h.path
+      RETURNING d.idx, p.instance_id, p.path, p.interrupt
+    ),
+    written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
+    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, m.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt
+    FROM done AS d
+    LEFT JOIN moved AS m ON m.idx = d.idx
+  `;
+}
+
+function wakeAfterOf(move: Move): number | null {
+  return move.kind === "park" ? move.wakeAfterMs : null;
+}

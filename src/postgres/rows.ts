@@ -1,0 +1,137 @@
+import type { Interrupt, Position, PositionKind } from "../snapshot/position.ts";
+import type {
+  EntryKind,
+  EntryOutcome,
+  HistoryEntry,
+  InstanceRecord,
+  InstanceStatus,
+  TaskResult,
+} from "../snapshot/snapshot.ts";
+
+/** Times come as milliseconds since the epoch; `Infinity` for PostgreSQL's infinity. */
+export interface InstanceRow {
+  readonly instance_id: string;
+  readonly flow: string;
+  readonly definition_hash: string;
+  readonly codec: string;
+  readonly status: InstanceStatus;
+  readonly input: Uint8Array;
+  readonly output: Uint8Array | null;
+  readonly failure: Uint8Array | null;
+  readonly reason: string | null;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly created_ms: number;
+  readonly ended_ms: number | null;
+  /** The database's clock when this was read. */
+  readonly now_ms: number;
+}
+
+export interface PositionRow {
+  readonly path: string;
+  readonly task_id: string;
+  readonly kind: PositionKind;
+  readonly tags: readonly string[];
+  readonly priority: number;
+  readonly attempt: number;
+  readonly lost: number;
+  readonly pending: number;
+  readonly input_ref: string | null;
+  readonly event: string | null;
+  readonly interrupt: Interrupt | null;
+  readonly worker_id: string | null;
+  readonly token: bigint;
+  readonly available_ms: number;
+  readonly wake_ms: number | null;
+  readonly ready: boolean;
+}
+
+export interface HistoryRow {
+  readonly sequence: bigint;
+  readonly task_id: string;
+  readonly attempt: number;
+  readonly path: string;
+  readonly kind: EntryKind;
+  readonly outcome: EntryOutcome;
+  readonly output: Uint8Array | null;
+  readonly output_ref: string | null;
+  readonly failure: Uint8Array | null;
+  readonly worker_id: string | null;
+  readonly duration_ms: number | null;
+  readonly at_ms: number;
+}
+
+export interface ResultRow {
+  readonly task_id: string;
+  readonly kind: EntryKind;
+  readonly outcome: TaskResult["outcome"];
+  readonly output: Uint8Array | null;
+  readonly output_ref: string | null;
+}
+
+export function instanceFromRow(row: InstanceRow): InstanceRecord {
+  return {
+    instanceId: row.instance_id,
+    flow: row.flow,
+    definitionHash: row.definition_hash,
+    codec: row.codec,
+    status: row.status,
+    input: row.input,
+    output: row.output,
+    failure: row.failure,
+    reason: row.reason,
+    priority: row.priority,
+    tags: row.tags,
+    labels: row.labels,
+    createdAt: wholeMs(row.created_ms),
+    endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
+  };
+}
+
+export function positionFromRow(row: PositionRow): Position {
+  const availableAt = Number.isFinite(row.available_ms) ? wholeMs(row.available_ms) : null;
+  return {
+    path: row.path,
+    taskId: row.task_id,
+    kind: row.kind,
+    tags: row.tags,
+    priority: row.priority,
+    attempt: row.attempt,
+    lost: row.lost,
+    pending: row.pending,
+    inputRef: row.input_ref,
+    event: row.event,
+    interrupt: row.interrupt,
+    ready: row.ready,
+    availableAt,
+    wakeAt: row.wake_ms === null ? null : wholeMs(row.wake_ms),
+    claim: row.worker_id === null ? null : { workerId: row.worker_id, token: row.token, expiresAt: availableAt },
+  };
+}
+
+export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
+  return {
+    sequence: row.sequence,
+    taskId: row.task_id,
+    attempt: row.attempt,
+    path: row.path,
+    kind: row.kind,
+    outcome: row.outcome,
+    output: row.output,
+    outputRef: row.output_ref,
+    failure: row.failure,
+    workerId: row.worker_id,
+    durationMs: row.duration_ms,
+    at: wholeMs(row.at_ms),
+  };
+}
+
+export function resultFromRow(row: ResultRow): TaskResult {
+  return { taskId: row.task_id, kind: row.kind, outcome: row.outcome, output: row.output, outputRef: row.output_ref };
+}
+
+/** The database counts microseconds; rounding up never makes a time look passed that hasn't. */
+export function wholeMs(ms: number): number {
+  return Math.ceil(ms - 1e-4);
+}

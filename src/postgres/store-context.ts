@@ -1,0 +1,14 @@
+import type { Database } from "./database.ts";
+import type { LaneRegistry } from "./lane-registry.ts";
+import type { Tables } from "./tables.ts";
+
+/** What every part of the backend works with. */
+export interface StoreContext {
+  readonly db: Database;
+  readonly tables: Tables;
+  readonly lanes: LaneRegistry;
+  /** Id of the codec that new payloads are written with. */
+  readonly codecId: string;
+  /** A fixed time for tests; `null`: the database's clock decides. */
+  now(): Date | null;
+}
