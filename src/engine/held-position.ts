@@ -1,0 +1,51 @@
+import type { Codec } from "../codec/codec.ts";
+import type { Flow } from "../flow/flow-definition.ts";
+import type { ClaimRef } from "../snapshot/checkpoint.ts";
+import type { Standing } from "../snapshot/position.ts";
+import type { Stand } from "../snapshot/plan.ts";
+import type { Bytes } from "../snapshot/snapshot.ts";
+import type { ClaimedPosition, RecordedOutcome } from "../store/position-store.ts";
+
+/** A position that this process holds, with what is needed to go on from it. */
+export interface HeldPosition {
+  readonly claim: ClaimRef;
+  readonly flow: Flow;
+  readonly codec: Codec;
+  readonly stand: Stand;
+  /** The encoded input, if it is at hand; `null` for a join, and after a timed-out wait. */
+  readonly input: Bytes | null;
+  readonly recorded: RecordedOutcome | null;
+  /** Whether a time limit or wake time is set, and whether it has passed. */
+  readonly armed: boolean;
+  readonly due: boolean;
+  readonly interrupted: boolean;
+}
+
+export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): HeldPosition {
+  const { instanceId, path, token, taskId, attempt, inputRef, instancePriority } = claimed;
+  return {
+    claim: { instanceId, path, token },
+    flow,
+    codec,
+    stand: { path, taskId, attempt, inputRef, instancePriority, codec: claimed.codec },
+    input: claimed.input,
+    recorded: claimed.recorded,
+    armed: claimed.armed,
+    due: claimed.due,
+    interrupted: claimed.interrupt !== null,
+  };
+}
+
+/** The same position, at another standing. `input` is the encoded value under `to.inputRef`. */
+export function movedTo(held: HeldPosition, to: Standing, input: Bytes | null): HeldPosition {
+  const { taskId, attempt, inputRef } = to;
+  return {
+    ...held,
+    stand: { ...held.stand, taskId, attempt, inputRef },
+    input,
+    recorded: null,
+    armed: false,
+    due: false,
+    interrupted: false,
+  };
+}

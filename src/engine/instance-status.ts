@@ -1,0 +1,105 @@
+import type { Codec } from "../codec/codec.ts";
+import { UnknownCodecError } from "../errors/codec-errors.ts";
+import type { SerializedFailure } from "../errors/failure.ts";
+import type { TaskId } from "../ids.ts";
+import type { Position } from "../snapshot/position.ts";
+import type { Backend } from "../store/backend.ts";
+import type { InstanceState } from "../store/instance-store.ts";
+import { decodeFailure } from "./payloads.ts";
+
+/** Where an instance is, told from its stored state. */
+export type StatusReport<Output = unknown> =
+  /** It has ended with a result. */
+  | { readonly status: "completed"; readonly output: Output }
+  /** It has ended without one. */
+  | { readonly status: "failed"; readonly failure: SerializedFailure }
+  | { readonly status: "cancelled"; readonly reason: string | null }
+  /** It stands still until it is unpaused. */
+  | { readonly status: "paused"; readonly reason: string | null }
+  /** Something can run, runs, or will be tried again. */
+  | { readonly status: "in_progress"; readonly tasks: readonly RunningTask[] }
+  /** All that is left to do is let time pass. */
+  | { readonly status: "waiting"; readonly wakeAt: Date }
+  /** It goes on when an event comes, or its time limit has passed. */
+  | { readonly status: "awaiting_event"; readonly events: readonly AwaitedEvent[] };
+
+export interface RunningTask {
+  readonly taskId: TaskId;
+  readonly attempt: number;
+  readonly state: "ready" | "running" | "retrying";
+  /** Who runs it; `null` if nobody does. */
+  readonly workerId: string | null;
+  /** When it is tried again; `null` unless it is retrying. */
+  readonly retryAt: Date | null;
+}
+
+export interface AwaitedEvent {
+  readonly taskId: TaskId;
+  readonly name: string;
+  /** When it stops waiting; `null` if never. */
+  readonly timeoutAt: Date | null;
+}
+
+/**
+ * Reports on an instance.
+ *
+ * @throws {UnknownCodecError} its codec is not available here
+ * @throws {CodecDecodeError} its output is damaged
+ */
+export async function reportStatus(backend: Pick<Backend, "findCodec" | "codec">, state: InstanceState): Promise<StatusReport> {
+  const { instance, positions } = state;
+  switch (instance.status) {
+    case "completed": {
+      const context = { instanceId: instance.instanceId, taskId: "", kind: "output" } as const;
+      return { status: "completed", output: await codecOf(backend, instance.codec).decode(instance.output ?? new Uint8Array(), context) };
+    }
+    case "failed": {
+      const bytes = instance.failure ?? new Uint8Array();
+      return { status: "failed", failure: await decodeFailure(codecOf(backend, instance.codec), bytes, instance.instanceId) };
+    }
+    case "cancelled":
+      return { status: "cancelled", reason: instance.reason };
+    case "paused":
+      return { status: "paused", reason: instance.reason };
+    case "in_progress":
+      return reportLive(positions, state.now);
+  }
+}
+
+function reportLive(positions: readonly Position[], now: number): StatusReport {
+  const active = positions.filter((position) => !isParked(position));
+  if (active.length > 0) return { status: "in_progress", tasks: active.map((position) => describeTask(position, now)) };
+  const waits = positions.filter((position) => position.kind === "wait");
+  if (waits.length > 0) return { status: "awaiting_event", events: waits.map(describeWait) };
+  const wakeTimes = positions.flatMap((position) => (position.kind === "delay" && position.wakeAt !== null ? [position.wakeAt] : []));
+  if (wakeTimes.length === 0) return { status: "in_progress", tasks: [] };
+  return { status: "waiting", wakeAt: new Date(Math.min(...wakeTimes)) };
+}
+
+/** Whether a position is left alone until a time, an event, or its branches' ends. */
+export function isParked(position: Position): boolean {
+  if (position.claim !== null || position.ready) return false;
+  return position.kind === "delay" || position.kind === "wait" || (position.kind === "join" && position.pending > 0);
+}
+
+function describeTask(position: Position, now: number): RunningTask {
+  const { taskId, attempt, claim, wakeAt } = position;
+  const held = claim !== null && (claim.expiresAt === null || claim.expiresAt > now);
+  if (held) return { taskId, attempt, state: "running", workerId: claim.workerId, retryAt: null };
+  if (!position.ready && wakeAt !== null && wakeAt > now) {
+    return { taskId, attempt, state: "retrying", workerId: null, retryAt: new Date(wakeAt) };
+  }
+  return { taskId, attempt, state: "ready", workerId: null, retryAt: null };
+}
+
+function describeWait(position: Position): AwaitedEvent {
+  const timeoutAt = position.wakeAt === null ? null : new Date(position.wakeAt);
+  return { taskId: position.taskId, name: position.event ?? "", timeoutAt };
+}
+
+/** @throws {UnknownCodecError} */
+export function codecOf(backend: Pick<Backend, "findCodec" | "codec">, codecId: string): Codec {
+  const codec = backend.findCodec(codecId);
+  if (codec === null) throw new UnknownCodecError(codecId, [backend.codec.id]);
+  return codec;
+}

@@ -1,0 +1,89 @@
+import type { Codec, PayloadContext } from "../codec/codec.ts";
+import { PayloadTooLargeError } from "../errors/codec-errors.ts";
+import { failureFrom, type SerializedFailure } from "../errors/failure.ts";
+import type { FlowNode } from "../flow/definition.ts";
+import type { Flow } from "../flow/flow-definition.ts";
+import { standpoint } from "../flow/continuation.ts";
+import type { InstanceId, TaskId } from "../ids.ts";
+import type { Bytes } from "../snapshot/snapshot.ts";
+import { validate } from "./validation.ts";
+
+/**
+ * Encodes a value, within the size limit.
+ *
+ * @throws {CodecEncodeError} it can't be stored
+ * @throws {PayloadTooLargeError} it is too large
+ */
+export async function encodePayload(codec: Codec, value: unknown, context: PayloadContext, limitBytes: number): Promise<Bytes> {
+  const bytes = await codec.encode(value, context);
+  if (bytes.byteLength > limitBytes) throw new PayloadTooLargeError(subjectOf(context), bytes.byteLength, limitBytes);
+  return bytes;
+}
+
+/** Encodes what is kept of an error, with the task that it ended. It is plain data, and bounded. */
+export async function encodeFailure(codec: Codec, error: unknown, instanceId: InstanceId, taskId: TaskId): Promise<Bytes> {
+  return await codec.encode({ ...failureFrom(error), taskId }, failureContext(instanceId));
+}
+
+/** Reads a recorded failure back. Bytes that can't be read are described instead. */
+export async function decodeFailure(codec: Codec, bytes: Bytes, instanceId: InstanceId): Promise<SerializedFailure> {
+  try {
+    return (await codec.decode(bytes, failureContext(instanceId))) as SerializedFailure;
+  } catch (error) {
+    return failureFrom(error);
+  }
+}
+
+/** Bound to the instance only: the same bytes stand in the history and on the instance. */
+function failureContext(instanceId: InstanceId): PayloadContext {
+  return { instanceId, taskId: "", kind: "failure" };
+}
+
+/** The value that a recorded outcome stands for, wherever it is used. */
+export interface OwnedPayload {
+  /** The task that recorded it; `null` for the instance's input. */
+  readonly owner: TaskId | null;
+  /** `null` only for a wait that timed out. */
+  readonly bytes: Bytes | null;
+}
+
+/**
+ * Decodes an input or a recorded outcome. What a wait recorded is its event's payload; what flows on is
+ * the wait's output.
+ *
+ * @throws {CodecDecodeError} the bytes are damaged
+ * @throws {ValidationError} an event's payload doesn't fit the wait's schema
+ */
+export async function decodeOwned(flow: Flow, codec: Codec, instanceId: InstanceId, payload: OwnedPayload): Promise<unknown> {
+  const { owner, bytes } = payload;
+  if (owner === null) return bytes === null ? undefined : await codec.decode(bytes, { instanceId, taskId: "", kind: "input" });
+  const { node } = standpoint(flow, owner).located;
+  if (node.kind !== "wait") {
+    return bytes === null ? undefined : await codec.decode(bytes, { instanceId, taskId: owner, kind: "output" });
+  }
+  if (bytes === null) return { timedOut: true };
+  const raw = await codec.decode(bytes, eventContext(instanceId));
+  const value = node.schema === null ? raw : await validate(node.schema, raw, `payload of event "${node.event}"`);
+  return node.onTimeout === "continue" ? { timedOut: false, payload: value } : value;
+}
+
+/** Bound to the instance only: who sends an event doesn't know which task will take it. */
+export function eventContext(instanceId: InstanceId): PayloadContext {
+  return { instanceId, taskId: "", kind: "event" };
+}
+
+/** Whether the outcome that a node records is its own value, or only marks that it is behind. */
+export function hasOwnOutput(node: FlowNode): boolean {
+  return node.kind !== "delay" && node.kind !== "route";
+}
+
+function subjectOf(context: PayloadContext): string {
+  switch (context.kind) {
+    case "input":
+      return `input of instance "${context.instanceId}"`;
+    case "event":
+      return `payload of an event for instance "${context.instanceId}"`;
+    default:
+      return context.taskId === "" ? `output of instance "${context.instanceId}"` : `output of task "${context.taskId}"`;
+  }
+}

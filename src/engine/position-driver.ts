@@ -1,0 +1,312 @@
+import { KeyUnavailableError } from "../errors/codec-errors.ts";
+import { EventTimeoutError } from "../errors/task-errors.ts";
+import { standpoint } from "../flow/continuation.ts";
+import type { FlowNode, TaskNode, WaitNode } from "../flow/definition.ts";
+import type { TaskContext } from "../flow/task-context.ts";
+import type { TaskId, WorkerId } from "../ids.ts";
+import { withFields } from "../logger.ts";
+import type { Observer } from "../observability/observer.ts";
+import type { Checkpoint, Move } from "../snapshot/checkpoint.ts";
+import { type Occurrence, type Plan, planNext, standingHere } from "../snapshot/plan.ts";
+import type { Bytes } from "../snapshot/snapshot.ts";
+import type { Backend } from "../store/backend.ts";
+import type { CheckpointFate, GrantedPosition } from "../store/position-store.ts";
+import type { Committer } from "./committer.ts";
+import type { Host } from "./engine.ts";
+import { type HeldPosition, movedTo } from "./held-position.ts";
+import { bodyOf, decisionOfRecorded, interpretOutput } from "./interpret-output.ts";
+import { decodeOwned, encodeFailure, encodePayload, eventContext } from "./payloads.ts";
+import type { Ports } from "./ports.ts";
+import { retryDelayMs } from "./retry.ts";
+import { runBody } from "./run-body.ts";
+import { readEarlierOutput, readInput } from "./task-inputs.ts";
+
+/** How long a position sleeps whose key service can't be reached. Spends no attempt. */
+const KEY_RETRY_MS = 5_000;
+
+interface DriverParts {
+  readonly store: Backend;
+  readonly committer: Committer;
+  readonly ports: Ports;
+  readonly observer: Observer;
+  readonly workerId: WorkerId;
+  readonly host: Host;
+  /** Aborts when the claim is lost, or the instance is to be cancelled. */
+  readonly lost: AbortSignal;
+}
+
+/** What came of looking at a position: something happened, it is to be given up, or to sleep where it is. */
+type Happening =
+  | Occurrence
+  | { readonly kind: "giveUp"; readonly settle: boolean }
+  | { readonly kind: "sleep"; readonly forMs: number };
+
+/** Moves one held position on, checkpoint by checkpoint. Decides nothing: `planNext` does. */
+export class PositionDriver {
+  readonly #parts: DriverParts;
+  readonly #stop: AbortSignal;
+  /** What the last failed attempt threw: recorded as bytes, told to observers as it was. */
+  #error: unknown = null;
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts;
+    this.#stop = AbortSignal.any([parts.lost, parts.host.stop]);
+  }
+
+  async drive(first: HeldPosition): Promise<void> {
+    for (let held: HeldPosition | null = first; held !== null; ) held = await this.#step(held);
+  }
+
+  /** @returns the position as it is held now; `null` if it isn't any more */
+  async #step(held: HeldPosition): Promise<HeldPosition | null> {
+    if (held.interrupted) return await this.#giveUp(held, true);
+    if (this.#parts.host.stop.aborted) return await this.#giveUp(held, false);
+    const happening = await this.#happen(held);
+    if (happening.kind === "giveUp") return await this.#giveUp(held, happening.settle);
+    if (happening.kind === "sleep") return await this.#sleep(held, happening.forMs);
+    const plan = planNext(held.flow, held.stand, happening);
+    // Nothing to record: the next body may start, because what it depends on has been recorded before
+    // (INV-9). The position's row follows with the next checkpoint.
+    if (happening.kind === "recorded" && plan.move.kind === "advance" && plan.entries.length === 0) {
+      return movedTo(held, plan.move.to, valueUnder(plan.move.to.inputRef, held, happening));
+    }
+    return await this.#commit(held, happening, plan);
+  }
+
+  async #happen(held: HeldPosition): Promise<Happening> {
+    const { node } = standpoint(held.flow, held.stand.taskId).located;
+    try {
+      if (held.recorded !== null) return await this.#readRecorded(held, node);
+      // Never early (INV-10): one that was woken too soon sleeps again.
+      if (node.kind === "delay") return held.due || !held.armed ? { kind: "elapsed" } : { kind: "sleep", forMs: node.durationMs };
+      if (node.kind === "wait") return await this.#readWait(held, node);
+      return await this.#runBody(held, node);
+    } catch (error) {
+      if (error instanceof KeyUnavailableError) {
+        this.#parts.ports.logger.warn({ ...this.#atTask(held), error }, "An encryption key is not available; the task waits for it.");
+        return { kind: "sleep", forMs: KEY_RETRY_MS };
+      }
+      if (isStoreError(error)) throw error;
+      // The input can't be read, or a recorded outcome leads nowhere: no attempt would change that.
+      this.#error = error;
+      return { kind: "failed", failure: await this.#encodeFailure(held, error), retryAfterMs: null, durationMs: 0 };
+    }
+  }
+
+  /** What was recorded must be readable before anything is built on it. */
+  async #readRecorded(held: HeldPosition, node: FlowNode): Promise<Occurrence> {
+    const { claim, stand, flow, codec, recorded } = held;
+    const output = await decodeOwned(flow, codec, claim.instanceId, { owner: stand.taskId, bytes: recorded?.output ?? null });
+    return { kind: "recorded", decision: decisionOfRecorded(node, output) };
+  }
+
+  async #readWait(held: HeldPosition, node: WaitNode): Promise<Occurrence> {
+    const { instanceId } = held.claim;
+    const event = await this.#parts.store.peekEvent(instanceId, node.event);
+    if (event !== null) return { kind: "received", payload: await this.#inOwnCodec(held, event), sequence: event.sequence };
+    if (!held.due) return { kind: "nothingYet", armed: held.armed };
+    if (node.onTimeout === "continue") return { kind: "timedOut", failure: null };
+    const error = new EventTimeoutError(held.stand.taskId, node.event, node.timeoutMs ?? 0);
+    return { kind: "timedOut", failure: await this.#encodeFailure(held, error) };
+  }
+
+  /** An event that came before its instance may have been written with another codec. */
+  async #inOwnCodec(held: HeldPosition, event: { codec: string; payload: Bytes }): Promise<Bytes> {
+    const { codec, claim } = held;
+    const writer = event.codec === codec.id ? null : this.#parts.store.findCodec(event.codec);
+    if (writer === null) return event.payload;
+    const context = eventContext(claim.instanceId);
+    return await codec.encode(await writer.decode(event.payload, context), context);
+  }
+
+  async #runBody(held: HeldPosition, node: FlowNode): Promise<Happening> {
+    const { store, ports, observer, workerId } = this.#parts;
+    const { claim, stand, codec } = held;
+    const body = bodyOf(node);
+    const input = await readInput(store, held);
+    observer({ kind: "task_started", workerId, instanceId: claim.instanceId, taskId: stand.taskId, attempt: stand.attempt });
+    const makeContext = (signal: AbortSignal): TaskContext => this.#contextFor(held, signal);
+    const result = await runBody(body, stand.taskId, input, makeContext, this.#stop, ports);
+    if (result.kind === "stopped") return { kind: "giveUp", settle: this.#parts.lost.aborted };
+    if (result.kind === "threw") return await this.#failed(held, body, result.error, result.durationMs);
+    try {
+      const { output, decision } = interpretOutput(node, stand.taskId, result.value);
+      const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
+      const bytes = await encodePayload(codec, output, context, store.maxPayloadBytes);
+      return { kind: "succeeded", output: bytes, decision, durationMs: result.durationMs };
+    } catch (error) {
+      if (error instanceof KeyUnavailableError) throw error;
+      return await this.#failed(held, body, error, result.durationMs);
+    }
+  }
+
+  async #failed(held: HeldPosition, body: TaskNode, error: unknown, durationMs: number): Promise<Occurrence> {
+    const { ports } = this.#parts;
+    const retryAfterMs = retryDelayMs(body.policy.retry, held.stand.attempt, error, ports.random.next());
+    this.#error = error;
+    return { kind: "failed", failure: await this.#encodeFailure(held, error), retryAfterMs, durationMs };
+  }
+
+  async #commit(held: HeldPosition, happening: Occurrence, plan: Plan): Promise<HeldPosition | null> {
+    const move = await this.#completeMove(held, happening, plan.move);
+    const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
+    const fate = await this.#parts.committer.commit(checkpoint);
+    switch (fate.kind) {
+      case "accepted":
+        return await this.#accepted(held, happening, move, fate);
+      case "fenced":
+        this.#parts.observer({ kind: "fenced", ...this.#atTask(held) });
+        return null;
+      case "eventGone":
+        return { ...held };
+      case "recorded":
+        return await this.#adoptRecorded(held);
+      case "refused": {
+        // The store can't hold this outcome. The instance fails with the reason (INV-15).
+        const failure = await this.#encodeFailure(held, fate.error);
+        if (happening.kind === "failed") throw fate.error;
+        const occurrence: Occurrence = { kind: "failed", failure, retryAfterMs: null, durationMs: 0 };
+        return await this.#commit(held, occurrence, planNext(held.flow, held.stand, occurrence));
+      }
+    }
+  }
+
+  async #accepted(
+    held: HeldPosition,
+    happening: Occurrence,
+    move: Move,
+    fate: Extract<CheckpointFate, { kind: "accepted" }>,
+  ): Promise<HeldPosition | null> {
+    this.#tell(held, happening, move);
+    for (const granted of fate.granted) this.#take(held, happening, move, granted);
+    if (fate.interrupt !== null) {
+      await this.#settle(held);
+      return null;
+    }
+    if (!fate.kept || !("to" in move)) return null;
+    if (happening.kind === "received") return { ...held, recorded: { outcome: "completed", output: happening.payload } };
+    return movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+  }
+
+  #take(held: HeldPosition, happening: Occurrence, move: Move, { path, token }: GrantedPosition): void {
+    const claim = { ...held.claim, path, token };
+    if (move.kind === "fork") {
+      const branch = move.branches.find((candidate) => candidate.path === path);
+      if (branch === undefined) return;
+      const moved = movedTo(held, branch.standing, valueUnder(branch.standing.inputRef, held, happening));
+      this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
+      return;
+    }
+    // A join that this branch has closed. Its inputs are in the history.
+    const taskId = joinTaskIdOf(held);
+    const stand = { ...held.stand, path, taskId, attempt: 1, inputRef: null };
+    this.#parts.host.take({ ...held, claim, stand, input: null, recorded: null, armed: false, due: false, interrupted: false });
+  }
+
+  /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
+  async #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): Promise<Move> {
+    const { store, host } = this.#parts;
+    if (move.kind === "fork") {
+      let free = Math.max(1, host.free());
+      const branches = move.branches.map((branch) => ({ ...branch, claimed: branch.wakeAfterMs === 0 && free-- > 0 }));
+      return { ...move, branches };
+    }
+    if (move.kind !== "complete") return move;
+    const { claim, codec, flow } = held;
+    const bytes = valueUnder(move.outputRef, held, happening);
+    const value = await decodeOwned(flow, codec, claim.instanceId, { owner: move.outputRef, bytes });
+    const context = { instanceId: claim.instanceId, taskId: "", kind: "output" } as const;
+    return { kind: "complete", output: await encodePayload(codec, value, context, store.maxPayloadBytes) };
+  }
+
+  /** Somebody has recorded an outcome for this task meanwhile. That one stands (INV-3). */
+  async #adoptRecorded(held: HeldPosition): Promise<HeldPosition | null> {
+    const { claim, stand } = held;
+    const [result] = await this.#parts.store.loadResults(claim.instanceId, [stand.taskId]);
+    if (result !== undefined) return { ...held, recorded: { outcome: result.outcome, output: result.output } };
+    // Not an outcome but an attempt is recorded already: this checkpoint has been written before, and
+    // its answer was lost. Whoever claims the position next sees where it stands.
+    return await this.#giveUp(held, false);
+  }
+
+  async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {
+    await this.#parts.store.releaseClaims([held.claim]);
+    if (settle) await this.#settle(held);
+    return null;
+  }
+
+  async #settle(held: HeldPosition): Promise<void> {
+    const { instanceId } = held.claim;
+    const status = await this.#parts.store.settleInterrupt(instanceId, held.stand.taskId);
+    if (status === "cancelled" || status === "paused") this.#parts.observer({ kind: "instance_ended", instanceId, status });
+  }
+
+  /** Leaves the position where it is, for a while. Spends no attempt, records nothing. */
+  async #sleep(held: HeldPosition, forMs: number): Promise<null> {
+    const to = standingHere(held.flow, held.stand);
+    const move: Move = { kind: "park", to, wakeAfterMs: forMs };
+    await this.#parts.committer.commit({ claim: held.claim, entries: [], move, consumes: null });
+    return null;
+  }
+
+  #contextFor(held: HeldPosition, signal: AbortSignal): TaskContext {
+    const { store, ports } = this.#parts;
+    const { claim, stand, flow } = held;
+    const { instanceId } = claim;
+    const { taskId, attempt } = stand;
+    return {
+      instanceId,
+      flow: flow.name,
+      taskId,
+      attempt,
+      idempotencyKey: `${instanceId}/${taskId}`,
+      signal,
+      logger: withFields(ports.logger, { instanceId, taskId, attempt }),
+      output: (earlier: TaskId) => readEarlierOutput(store, held, earlier),
+    };
+  }
+
+  async #encodeFailure(held: HeldPosition, error: unknown): Promise<Bytes> {
+    return await encodeFailure(held.codec, error, held.claim.instanceId, held.stand.taskId);
+  }
+
+  #tell(held: HeldPosition, happening: Occurrence, move: Move): void {
+    const { observer } = this.#parts;
+    const at = this.#atTask(held);
+    if (happening.kind === "succeeded") observer({ kind: "task_completed", durationMs: happening.durationMs, ...at });
+    if (happening.kind === "failed") {
+      observer({ kind: "task_failed", error: this.#error, retryAfterMs: happening.retryAfterMs, ...at });
+    }
+    if (happening.kind === "elapsed") observer({ kind: "task_completed", durationMs: 0, ...at });
+    if (happening.kind === "received") observer({ kind: "event_received", event: move.kind === "advance" ? (move.to.event ?? "") : "", ...at });
+    if (move.kind === "park") observer({ kind: "parked", event: null, wakeAfterMs: move.wakeAfterMs, ...at });
+    if (move.kind === "await") {
+      const wakeAfterMs = move.timeoutMs === "keep" ? null : move.timeoutMs;
+      observer({ kind: "parked", event: move.to.event, wakeAfterMs, ...at });
+    }
+    if (move.kind === "complete" || move.kind === "fail") {
+      observer({ kind: "instance_ended", instanceId: at.instanceId, status: move.kind === "complete" ? "completed" : "failed" });
+    }
+  }
+
+  #atTask(held: HeldPosition): { instanceId: string; taskId: TaskId; attempt: number } {
+    return { instanceId: held.claim.instanceId, taskId: held.stand.taskId, attempt: held.stand.attempt };
+  }
+}
+
+/** The encoded value under a reference that follows a step: what the step recorded, or what was there before. */
+function valueUnder(ref: TaskId | null, held: HeldPosition, happening: Occurrence): Bytes | null {
+  if (ref === held.stand.inputRef) return held.input;
+  return happening.kind === "succeeded" ? happening.output : (held.recorded?.output ?? null);
+}
+
+/** The join that the branch at a position's path counts down. */
+function joinTaskIdOf(held: HeldPosition): TaskId {
+  return held.stand.path.slice(0, held.stand.path.lastIndexOf("/"));
+}
+
+/** Errors of the store are not the instance's fault. */
+function isStoreError(error: unknown): boolean {
+  const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
+  return typeof code === "string" && code.startsWith("BACKEND_");
+}

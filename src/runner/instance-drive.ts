@@ -1,0 +1,114 @@
+import { InstanceNotFoundError } from "../errors/instance-errors.ts";
+import type { Engine, Host } from "../engine/engine.ts";
+import type { HeldPosition } from "../engine/held-position.ts";
+import { isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import type { InstanceId } from "../ids.ts";
+import type { Backend } from "../store/backend.ts";
+import type { InstanceState } from "../store/instance-store.ts";
+import { pause } from "../time/timers.ts";
+import type { DriveOptions, ResolvedRunnerOptions } from "./runner-options.ts";
+
+interface DriveParts {
+  readonly backend: Backend;
+  readonly engine: Engine;
+  readonly options: ResolvedRunnerOptions;
+  readonly instanceId: InstanceId;
+  readonly request: DriveOptions;
+}
+
+/** Drives one instance: claims its positions, drives them side by side, waits for what is left to others and to time. */
+export class InstanceDrive implements Host {
+  readonly stop: AbortSignal;
+  readonly #parts: DriveParts;
+  readonly #active = new Set<Promise<void>>();
+  readonly #stopper = new AbortController();
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(parts: DriveParts) {
+    this.#parts = parts;
+    const { signal } = parts.request;
+    this.stop = signal === undefined ? this.#stopper.signal : AbortSignal.any([signal, this.#stopper.signal]);
+  }
+
+  free(): number {
+    return this.#parts.options.concurrency - this.#active.size;
+  }
+
+  take(held: HeldPosition): void {
+    const driven = this.#parts.engine.drive(held, this).catch((error: unknown) => {
+      // The other positions finish what they are at; then the failure is thrown.
+      this.#failure ??= { error };
+      this.#stopper.abort(error);
+    });
+    const settled = driven.finally(() => this.#active.delete(settled));
+    this.#active.add(settled);
+  }
+
+  async run(): Promise<StatusReport> {
+    for (;;) {
+      if (this.stop.aborted) return await this.#finish();
+      const taken = await this.#claim();
+      if (this.#active.size > 0) await this.#waitForOne();
+      else if (taken === 0) {
+        const report = await this.#rest();
+        if (report !== null) return report;
+      }
+    }
+  }
+
+  async #claim(): Promise<number> {
+    const { backend, engine, instanceId } = this.#parts;
+    const limit = this.free();
+    if (limit <= 0) return 0;
+    const { workerId, leaseMs } = engine;
+    const claimed = await backend.claimPositions({ workerId, leaseMs, limit, lanes: [], instanceId });
+    for (const position of claimed) {
+      const held = engine.hold(position);
+      if (held === null) await backend.releaseClaims([position]);
+      else this.take(held);
+    }
+    return claimed.length;
+  }
+
+  /** Until a position is let go of, or it is time to look whether another one has come due. */
+  async #waitForOne(): Promise<void> {
+    const { ports, pollIntervalMs } = this.#parts.options;
+    const enough = new AbortController();
+    await Promise.race([...this.#active, pause(ports.timers, pollIntervalMs, enough.signal)]);
+    enough.abort();
+  }
+
+  /** Nothing can be claimed: reports if that is the end of it, waits a while (`null`) if not. */
+  async #rest(): Promise<StatusReport | null> {
+    const { backend, instanceId, request } = this.#parts;
+    const state = await backend.findInstance(instanceId);
+    if (state === null) throw new InstanceNotFoundError(instanceId);
+    const { status } = state.instance;
+    const parked = state.positions.every(isParked) && state.signals.length === 0;
+    if (status !== "in_progress" || (parked && request.until !== "ended" && !isDueSoon(state))) return await reportStatus(backend, state);
+    const { ports } = this.#parts.options;
+    await pause(ports.timers, this.#restMs(state), this.stop);
+    return null;
+  }
+
+  #restMs({ positions, now }: InstanceState): number {
+    const times = positions.flatMap((position) => (position.ready ? [now] : position.availableAt === null ? [] : [position.availableAt]));
+    const untilNext = Math.max(...[0], Math.min(...times, Number.POSITIVE_INFINITY) - now);
+    // A little rest even if something is ready: somebody else has just locked it.
+    return Math.min(Math.max(untilNext, 5), this.#parts.options.pollIntervalMs);
+  }
+
+  async #finish(): Promise<StatusReport> {
+    await Promise.all(this.#active);
+    if (this.#failure !== null) throw this.#failure.error;
+    const { backend, instanceId } = this.#parts;
+    const state = await backend.findInstance(instanceId);
+    if (state === null) throw new InstanceNotFoundError(instanceId);
+    return await reportStatus(backend, state);
+  }
+}
+
+/** Whether something that looked parked has come due between the claim and this look. */
+function isDueSoon({ positions, now }: InstanceState): boolean {
+  return positions.some((position) => position.availableAt !== null && position.availableAt <= now);
+}
