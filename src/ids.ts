@@ -25,7 +25,6 @@ export const MAX_NAME_LENGTH = 100;
 export const MAX_TASK_ID_BYTES = 1_200;
 
 // Control characters would make ids unreadable in logs and NUL can't be stored in `text` at all.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}_.:-]*$/u;
 /** Names that mean something on every JavaScript object. */
@@ -47,7 +46,8 @@ export function nameIssue(value: unknown): string | null {
   if (typeof value !== "string") return `must be a string, not ${kindOf(value)}`;
   if (value.length === 0) return "must not be empty";
   if (value.length > MAX_NAME_LENGTH) return `has ${value.length} characters; the limit is ${MAX_NAME_LENGTH}`;
-  if (!NAME.test(value)) return `${JSON.stringify(value)} may contain only letters, digits, "_", "-", "." and ":", and starts with a letter, digit or "_"`;
+  if (!NAME.test(value))
+    return `${JSON.stringify(value)} may contain only letters, digits, "_", "-", "." and ":", and starts with a letter, digit or "_"`;
   if (RESERVED_NAMES.has(value)) return `"${value}" is reserved`;
   return null;
 }
@@ -67,28 +67,28 @@ export function taskIdIssue(value: unknown): string | null {
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseInstanceId(value: unknown, field: string = "instanceId"): InstanceId {
-  return parse<InstanceId>(value, field, idIssue);
+  return parse(value, field, idIssue);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseWorkerId(value: unknown, field: string = "workerId"): WorkerId {
-  return parse<WorkerId>(value, field, idIssue);
+  return parse(value, field, idIssue);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseEventName(value: unknown, field: string = "name"): string {
-  return parse<string>(value, field, idIssue);
+  return parse(value, field, idIssue);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseTaskId(value: unknown, field: string = "taskId"): TaskId {
-  return parse<TaskId>(value, field, taskIdIssue);
+  return parse(value, field, taskIdIssue);
 }
 
-function parse<T extends string>(value: unknown, field: string, issueOf: (value: unknown) => string | null): T {
+function parse(value: unknown, field: string, issueOf: (value: unknown) => string | null): string {
   const issue = issueOf(value);
   if (issue !== null) throw new InvalidArgumentError(field, `${issue}.`);
-  return value as T;
+  return value as string;
 }
 
 /** How a value is named in messages: `null`, `an array`, `a function` … */

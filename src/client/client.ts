@@ -3,7 +3,12 @@ import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { errorFrom } from "../errors/failure.ts";
-import { InstanceCancelledError, InstanceFailedError, InstanceNotFoundError, ResultTimeoutError } from "../errors/instance-errors.ts";
+import {
+  InstanceCancelledError,
+  InstanceFailedError,
+  InstanceNotFoundError,
+  ResultTimeoutError,
+} from "../errors/instance-errors.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId } from "../ids.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
@@ -35,7 +40,8 @@ export class Client {
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
-    if (typeof backend?.findInstance !== "function") throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
+    if (typeof backend?.findInstance !== "function")
+      throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
     this.#backend = backend;
     this.#ports = { ...systemPorts, ...options.ports };
   }
@@ -59,7 +65,8 @@ export class Client {
    */
   async result(instanceId: string, options: ResultOptions = {}): Promise<unknown> {
     const id = parseInstanceId(instanceId);
-    const timeoutMs = options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.timeout, "options.timeout");
+    const timeoutMs =
+      options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.timeout, "options.timeout");
     const { clock, timers } = this.#ports;
     const startedAt = clock.monotonicMs();
     for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 1.5, LONGEST_LOOK_MS)) {
@@ -78,7 +85,10 @@ export class Client {
    * @param page - `after`: only entries with a greater sequence; `limit`: 1 to 10,000, default 1,000
    * @throws {InstanceNotFoundError}
    */
-  async history(instanceId: string, page?: { readonly after?: bigint; readonly limit?: number }): Promise<readonly HistoryItem[]> {
+  async history(
+    instanceId: string,
+    page?: { readonly after?: bigint; readonly limit?: number },
+  ): Promise<readonly HistoryItem[]> {
     const id = parseInstanceId(instanceId);
     const { instance } = await this.#state(id);
     const codec = codecOf(this.#backend, instance.codec);
@@ -126,7 +136,12 @@ export class Client {
    * @throws {CodecEncodeError} `payload` can't be stored; nothing was sent
    * @throws {PayloadTooLargeError} `payload` is too large; nothing was sent
    */
-  async sendEvent(instanceId: string, name: string, payload?: unknown, options: SendOptions = {}): Promise<SendOutcome> {
+  async sendEvent(
+    instanceId: string,
+    name: string,
+    payload?: unknown,
+    options: SendOptions = {},
+  ): Promise<SendOutcome> {
     const id = parseInstanceId(instanceId);
     const event = parseEventName(name);
     const bytes = await encodePayload(this.#backend.codec, payload, eventContext(id), this.#backend.maxPayloadBytes);
@@ -157,7 +172,10 @@ function outputOf(instanceId: InstanceId, report: StatusReport): unknown {
       throw new InstanceFailedError(instanceId, report.failure, { cause: errorFrom(report.failure) });
     case "cancelled":
       throw new InstanceCancelledError(instanceId, report.reason);
-    default:
+    case "paused":
+    case "in_progress":
+    case "waiting":
+    case "awaiting_event":
       throw new TypeError(`An instance that is ${report.status} has not ended.`);
   }
 }

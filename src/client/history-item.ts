@@ -29,10 +29,27 @@ export async function historyItem(codec: Codec, instanceId: InstanceId, entry: H
   const { output, problem } = await readOutput(codec, instanceId, entry);
   const { sequence, taskId, attempt, kind, outcome, outputRef, workerId, durationMs } = entry;
   const failure = entry.failure === null ? null : await decodeFailure(codec, entry.failure, instanceId);
-  return { sequence, taskId, attempt, kind, outcome, output, outputRef, failure, problem, workerId, durationMs, at: new Date(entry.at) };
+  return {
+    sequence,
+    taskId,
+    attempt,
+    kind,
+    outcome,
+    output,
+    outputRef,
+    failure,
+    problem,
+    workerId,
+    durationMs,
+    at: new Date(entry.at),
+  };
 }
 
-async function readOutput(codec: Codec, instanceId: InstanceId, entry: HistoryEntry): Promise<{ output: unknown; problem: string | null }> {
+async function readOutput(
+  codec: Codec,
+  instanceId: InstanceId,
+  entry: HistoryEntry,
+): Promise<{ output: unknown; problem: string | null }> {
   if (entry.output === null) return { output: undefined, problem: null };
   try {
     return { output: await decode(codec, instanceId, entry, entry.output), problem: null };

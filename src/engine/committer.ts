@@ -80,7 +80,10 @@ export class Committer {
     this.#inFlight.set(kind, (this.#inFlight.get(kind) ?? 0) + 1);
     const { workerId, leaseMs } = this.#options;
     try {
-      const fates = await this.#store.commitCheckpoints(batch.map(({ checkpoint }) => checkpoint), { workerId, leaseMs });
+      const fates = await this.#store.commitCheckpoints(
+        batch.map(({ checkpoint }) => checkpoint),
+        { workerId, leaseMs },
+      );
       for (const [index, waiting] of batch.entries()) waiting.resolve(fates[index] ?? { kind: "fenced" });
     } catch (error) {
       for (const waiting of batch) waiting.reject(error);

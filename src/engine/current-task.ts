@@ -17,7 +17,10 @@ export function runInContext<T>(context: TaskContext, body: () => T): T {
 export function getTaskContext(): TaskContext {
   const context = current.getStore();
   if (context === undefined) {
-    throw new InvalidArgumentError("getTaskContext()", "was called outside a task. Call it from a task's function, or from what that calls.");
+    throw new InvalidArgumentError(
+      "getTaskContext()",
+      "was called outside a task. Call it from a task's function, or from what that calls.",
+    );
   }
   return context;
 }

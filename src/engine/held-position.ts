@@ -1,8 +1,8 @@
 import type { Codec } from "../codec/codec.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
-import type { Standing } from "../snapshot/position.ts";
 import type { Stand } from "../snapshot/plan.ts";
+import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { ClaimedPosition, RecordedOutcome } from "../store/position-store.ts";
 

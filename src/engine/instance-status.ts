@@ -46,16 +46,25 @@ export interface AwaitedEvent {
  * @throws {UnknownCodecError} its codec is not available here
  * @throws {CodecDecodeError} its output is damaged
  */
-export async function reportStatus(backend: Pick<Backend, "findCodec" | "codec">, state: InstanceState): Promise<StatusReport> {
+export async function reportStatus(
+  backend: Pick<Backend, "findCodec" | "codec">,
+  state: InstanceState,
+): Promise<StatusReport> {
   const { instance, positions } = state;
   switch (instance.status) {
     case "completed": {
       const context = { instanceId: instance.instanceId, taskId: "", kind: "output" } as const;
-      return { status: "completed", output: await codecOf(backend, instance.codec).decode(instance.output ?? new Uint8Array(), context) };
+      return {
+        status: "completed",
+        output: await codecOf(backend, instance.codec).decode(instance.output ?? new Uint8Array(), context),
+      };
     }
     case "failed": {
       const bytes = instance.failure ?? new Uint8Array();
-      return { status: "failed", failure: await decodeFailure(codecOf(backend, instance.codec), bytes, instance.instanceId) };
+      return {
+        status: "failed",
+        failure: await decodeFailure(codecOf(backend, instance.codec), bytes, instance.instanceId),
+      };
     }
     case "cancelled":
       return { status: "cancelled", reason: instance.reason };
@@ -71,7 +80,9 @@ function reportLive(positions: readonly Position[], now: number): StatusReport {
   if (active.length > 0) return { status: "in_progress", tasks: active.map((position) => describeTask(position, now)) };
   const waits = positions.filter((position) => position.kind === "wait");
   if (waits.length > 0) return { status: "awaiting_event", events: waits.map(describeWait) };
-  const wakeTimes = positions.flatMap((position) => (position.kind === "delay" && position.wakeAt !== null ? [position.wakeAt] : []));
+  const wakeTimes = positions.flatMap((position) =>
+    position.kind === "delay" && position.wakeAt !== null ? [position.wakeAt] : [],
+  );
   if (wakeTimes.length === 0) return { status: "in_progress", tasks: [] };
   return { status: "waiting", wakeAt: new Date(Math.min(...wakeTimes)) };
 }

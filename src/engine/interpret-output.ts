@@ -25,7 +25,9 @@ export function bodyOf(node: FlowNode): TaskNode {
       return node.select;
     case "loop":
       return node.body;
-    default:
+    case "delay":
+    case "wait":
+    case "subflow":
       throw new TypeError(`A ${node.kind} has no body.`);
   }
 }
@@ -41,7 +43,11 @@ export function interpretOutput(node: FlowNode, taskId: string, value: unknown):
       return { output: value, decision: { kind: "key", key: checkKey(node, value) } };
     case "loop":
       return interpretLoop(node, taskId, value);
-    default:
+    case "task":
+    case "fork":
+    case "delay":
+    case "wait":
+    case "subflow":
       return { output: value, decision: null };
   }
 }
@@ -58,14 +64,19 @@ export function decisionOfRecorded(node: FlowNode, output: unknown): Decision | 
 }
 
 function checkKey(node: RouteNode, value: unknown): string {
-  const known = typeof value === "string" && (node.branches.some((branch) => branch.key === value) || node.defaultBranch !== null);
-  if (!known) throw new RouteKeyError(node.id, typeof value === "string" ? JSON.stringify(value) : kindOf(value), node.keys);
+  const known =
+    typeof value === "string" && (node.branches.some((branch) => branch.key === value) || node.defaultBranch !== null);
+  if (!known)
+    throw new RouteKeyError(node.id, typeof value === "string" ? JSON.stringify(value) : kindOf(value), node.keys);
   return value;
 }
 
 function interpretLoop(node: LoopNode, taskId: string, value: unknown): Interpreted {
   if (!LoopResult.is(value)) {
-    throw new InvalidArgumentError(`The body of loop "${node.id}"`, `must return LoopResult.again(…) or LoopResult.done(…), not ${kindOf(value)}.`);
+    throw new InvalidArgumentError(
+      `The body of loop "${node.id}"`,
+      `must return LoopResult.again(…) or LoopResult.done(…), not ${kindOf(value)}.`,
+    );
   }
   if (value.decision === "done") return { output: value.value, decision: { kind: "done" } };
   const isLast = (iterationOf(taskId) ?? 0) + 1 >= node.maxIterations;

@@ -58,7 +58,10 @@ export class LeaseKeeper {
     // round trip to the time we trust the lease, while the database counted that same time against it.
     const sentAtMs = this.#now();
     try {
-      const renewals = await this.#store.renewClaims(all.map((kept) => kept.claim), this.#leaseMs);
+      const renewals = await this.#store.renewClaims(
+        all.map((kept) => kept.claim),
+        this.#leaseMs,
+      );
       for (const [index, kept] of all.entries()) {
         const renewal = renewals[index];
         if (renewal === undefined || !renewal.held) abort(kept, lost(kept));

@@ -1,9 +1,9 @@
 import type { Codec, PayloadContext } from "../codec/codec.ts";
 import { PayloadTooLargeError } from "../errors/codec-errors.ts";
 import { failureFrom, type SerializedFailure } from "../errors/failure.ts";
+import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode } from "../flow/definition.ts";
 import type { Flow } from "../flow/flow-definition.ts";
-import { standpoint } from "../flow/continuation.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { validate } from "./validation.ts";
@@ -14,14 +14,24 @@ import { validate } from "./validation.ts";
  * @throws {CodecEncodeError} it can't be stored
  * @throws {PayloadTooLargeError} it is too large
  */
-export async function encodePayload(codec: Codec, value: unknown, context: PayloadContext, limitBytes: number): Promise<Bytes> {
+export async function encodePayload(
+  codec: Codec,
+  value: unknown,
+  context: PayloadContext,
+  limitBytes: number,
+): Promise<Bytes> {
   const bytes = await codec.encode(value, context);
   if (bytes.byteLength > limitBytes) throw new PayloadTooLargeError(subjectOf(context), bytes.byteLength, limitBytes);
   return bytes;
 }
 
 /** Encodes what is kept of an error, with the task that it ended. It is plain data, and bounded. */
-export async function encodeFailure(codec: Codec, error: unknown, instanceId: InstanceId, taskId: TaskId): Promise<Bytes> {
+export async function encodeFailure(
+  codec: Codec,
+  error: unknown,
+  instanceId: InstanceId,
+  taskId: TaskId,
+): Promise<Bytes> {
   return await codec.encode({ ...failureFrom(error), taskId }, failureContext(instanceId));
 }
 
@@ -54,9 +64,15 @@ export interface OwnedPayload {
  * @throws {CodecDecodeError} the bytes are damaged
  * @throws {ValidationError} an event's payload doesn't fit the wait's schema
  */
-export async function decodeOwned(flow: Flow, codec: Codec, instanceId: InstanceId, payload: OwnedPayload): Promise<unknown> {
+export async function decodeOwned(
+  flow: Flow,
+  codec: Codec,
+  instanceId: InstanceId,
+  payload: OwnedPayload,
+): Promise<unknown> {
   const { owner, bytes } = payload;
-  if (owner === null) return bytes === null ? undefined : await codec.decode(bytes, { instanceId, taskId: "", kind: "input" });
+  if (owner === null)
+    return bytes === null ? undefined : await codec.decode(bytes, { instanceId, taskId: "", kind: "input" });
   const { node } = standpoint(flow, owner).located;
   if (node.kind !== "wait") {
     return bytes === null ? undefined : await codec.decode(bytes, { instanceId, taskId: owner, kind: "output" });
@@ -83,7 +99,10 @@ function subjectOf(context: PayloadContext): string {
       return `input of instance "${context.instanceId}"`;
     case "event":
       return `payload of an event for instance "${context.instanceId}"`;
-    default:
-      return context.taskId === "" ? `output of instance "${context.instanceId}"` : `output of task "${context.taskId}"`;
+    case "output":
+    case "failure":
+      return context.taskId === ""
+        ? `output of instance "${context.instanceId}"`
+        : `output of task "${context.taskId}"`;
   }
 }

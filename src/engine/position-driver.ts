@@ -78,12 +78,16 @@ export class PositionDriver {
     try {
       if (held.recorded !== null) return await this.#readRecorded(held, node);
       // Never early (INV-10): one that was woken too soon sleeps again.
-      if (node.kind === "delay") return held.due || !held.armed ? { kind: "elapsed" } : { kind: "sleep", forMs: node.durationMs };
+      if (node.kind === "delay")
+        return held.due || !held.armed ? { kind: "elapsed" } : { kind: "sleep", forMs: node.durationMs };
       if (node.kind === "wait") return await this.#readWait(held, node);
       return await this.#runBody(held, node);
     } catch (error) {
       if (error instanceof KeyUnavailableError) {
-        this.#parts.ports.logger.warn({ ...this.#atTask(held), error }, "An encryption key is not available; the task waits for it.");
+        this.#parts.ports.logger.warn(
+          { ...this.#atTask(held), error },
+          "An encryption key is not available; the task waits for it.",
+        );
         return { kind: "sleep", forMs: KEY_RETRY_MS };
       }
       if (isStoreError(error)) throw error;
@@ -96,14 +100,18 @@ export class PositionDriver {
   /** What was recorded must be readable before anything is built on it. */
   async #readRecorded(held: HeldPosition, node: FlowNode): Promise<Occurrence> {
     const { claim, stand, flow, codec, recorded } = held;
-    const output = await decodeOwned(flow, codec, claim.instanceId, { owner: stand.taskId, bytes: recorded?.output ?? null });
+    const output = await decodeOwned(flow, codec, claim.instanceId, {
+      owner: stand.taskId,
+      bytes: recorded?.output ?? null,
+    });
     return { kind: "recorded", decision: decisionOfRecorded(node, output) };
   }
 
   async #readWait(held: HeldPosition, node: WaitNode): Promise<Occurrence> {
     const { instanceId } = held.claim;
     const event = await this.#parts.store.peekEvent(instanceId, node.event);
-    if (event !== null) return { kind: "received", payload: await this.#inOwnCodec(held, event), sequence: event.sequence };
+    if (event !== null)
+      return { kind: "received", payload: await this.#inOwnCodec(held, event), sequence: event.sequence };
     if (!held.due) return { kind: "nothingYet", armed: held.armed };
     if (node.onTimeout === "continue") return { kind: "timedOut", failure: null };
     const error = new EventTimeoutError(held.stand.taskId, node.event, node.timeoutMs ?? 0);
@@ -124,7 +132,13 @@ export class PositionDriver {
     const { claim, stand, codec } = held;
     const body = bodyOf(node);
     const input = await readInput(store, held);
-    observer({ kind: "task_started", workerId, instanceId: claim.instanceId, taskId: stand.taskId, attempt: stand.attempt });
+    observer({
+      kind: "task_started",
+      workerId,
+      instanceId: claim.instanceId,
+      taskId: stand.taskId,
+      attempt: stand.attempt,
+    });
     const makeContext = (signal: AbortSignal): TaskContext => this.#contextFor(held, signal);
     const result = await runBody(body, stand.taskId, input, makeContext, this.#stop, ports);
     if (result.kind === "stopped") return { kind: "giveUp", settle: this.#parts.lost.aborted };
@@ -184,7 +198,8 @@ export class PositionDriver {
       return null;
     }
     if (!fate.kept || !("to" in move)) return null;
-    if (happening.kind === "received") return { ...held, recorded: { outcome: "completed", output: happening.payload } };
+    if (happening.kind === "received")
+      return { ...held, recorded: { outcome: "completed", output: happening.payload } };
     return movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
   }
 
@@ -200,7 +215,16 @@ export class PositionDriver {
     // A join that this branch has closed. Its inputs are in the history.
     const taskId = joinTaskIdOf(held);
     const stand = { ...held.stand, path, taskId, attempt: 1, inputRef: null };
-    this.#parts.host.take({ ...held, claim, stand, input: null, recorded: null, armed: false, due: false, interrupted: false });
+    this.#parts.host.take({
+      ...held,
+      claim,
+      stand,
+      input: null,
+      recorded: null,
+      armed: false,
+      due: false,
+      interrupted: false,
+    });
   }
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
@@ -238,7 +262,8 @@ export class PositionDriver {
   async #settle(held: HeldPosition): Promise<void> {
     const { instanceId } = held.claim;
     const status = await this.#parts.store.settleInterrupt(instanceId, held.stand.taskId);
-    if (status === "cancelled" || status === "paused") this.#parts.observer({ kind: "instance_ended", instanceId, status });
+    if (status === "cancelled" || status === "paused")
+      this.#parts.observer({ kind: "instance_ended", instanceId, status });
   }
 
   /** Leaves the position where it is, for a while. Spends no attempt, records nothing. */
@@ -278,14 +303,19 @@ export class PositionDriver {
       observer({ kind: "task_failed", error: this.#error, retryAfterMs: happening.retryAfterMs, ...at });
     }
     if (happening.kind === "elapsed") observer({ kind: "task_completed", durationMs: 0, ...at });
-    if (happening.kind === "received") observer({ kind: "event_received", event: move.kind === "advance" ? (move.to.event ?? "") : "", ...at });
+    if (happening.kind === "received")
+      observer({ kind: "event_received", event: move.kind === "advance" ? (move.to.event ?? "") : "", ...at });
     if (move.kind === "park") observer({ kind: "parked", event: null, wakeAfterMs: move.wakeAfterMs, ...at });
     if (move.kind === "await") {
       const wakeAfterMs = move.timeoutMs === "keep" ? null : move.timeoutMs;
       observer({ kind: "parked", event: move.to.event, wakeAfterMs, ...at });
     }
     if (move.kind === "complete" || move.kind === "fail") {
-      observer({ kind: "instance_ended", instanceId: at.instanceId, status: move.kind === "complete" ? "completed" : "failed" });
+      observer({
+        kind: "instance_ended",
+        instanceId: at.instanceId,
+        status: move.kind === "complete" ? "completed" : "failed",
+      });
     }
   }
 

@@ -1,8 +1,8 @@
 import { failureFrom } from "../errors/failure.ts";
-import { RetryAfterError } from "../errors/task-errors.ts";
+import type { RetryAfterError } from "../errors/task-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
-import { MAX_DURATION_MS } from "../time/duration.ts";
 import { backoffMs, type RetryPolicy } from "../time/backoff.ts";
+import { MAX_DURATION_MS } from "../time/duration.ts";
 
 /** When to try again after attempt number `attempt` has failed with `error`; `null`: not again. */
 export function retryDelayMs(policy: RetryPolicy, attempt: number, error: unknown, chance: number): number | null {

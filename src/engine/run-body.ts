@@ -64,8 +64,11 @@ export async function runBody(
 }
 
 async function callBody(node: TaskNode, taskId: string, input: unknown, context: TaskContext): Promise<unknown> {
-  const valid = node.inputSchema === null ? input : await validate(node.inputSchema, input, `input of task "${taskId}"`);
+  const valid =
+    node.inputSchema === null ? input : await validate(node.inputSchema, input, `input of task "${taskId}"`);
   const output = await runInContext(context, () => node.run(valid, context));
   // Another attempt may well give an output that fits: the policy decides.
-  return node.outputSchema === null ? output : await validate(node.outputSchema, output, `output of task "${taskId}"`, true);
+  return node.outputSchema === null
+    ? output
+    : await validate(node.outputSchema, output, `output of task "${taskId}"`, true);
 }

@@ -38,13 +38,15 @@ export async function newInstance(
   store: { readonly codec: Codec; readonly maxPayloadBytes: number },
   claimed: boolean,
 ): Promise<NewInstance> {
-  if (!(flow instanceof Flow)) throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+  if (!(flow instanceof Flow))
+    throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
   if (input instanceof Promise) throw new InvalidArgumentError("input", "is a Promise. Await it first.");
   const priority = parsePriority(options.priority ?? DEFAULT_PRIORITY, "options.priority");
   const tags = parseTags(options.tags ?? [], "options.tags");
   const labels = parseLabels(options.labels ?? {}, "options.labels");
   const { codec } = store;
-  const valid = flow.inputSchema === null ? input : await validate(flow.inputSchema, input, `input of flow "${flow.name}"`);
+  const valid =
+    flow.inputSchema === null ? input : await validate(flow.inputSchema, input, `input of flow "${flow.name}"`);
   const bytes = await encodePayload(codec, valid, { instanceId, taskId: "", kind: "input" }, store.maxPayloadBytes);
   return {
     instanceId,
@@ -76,7 +78,9 @@ function firstPositions(flow: Flow, codecId: string, priority: number, claimed: 
         { path, standing: start.join, wakeAfterMs: null, claimed: false },
         ...start.branches.map((branch) => ({ ...branch, claimed: claimed && branch.wakeAfterMs === 0 })),
       ];
-    default:
+    case "endBranch":
+    case "complete":
+    case "fail":
       throw new InvalidArgumentError("flow", `"${flow.name}" has no nodes.`);
   }
 }

@@ -30,7 +30,11 @@ export class ValidationError extends WaymarkError {
   readonly subject: string;
   readonly issues: readonly ValidationIssue[];
 
-  constructor(subject: string, issues: readonly ValidationIssue[], options: ErrorOptions & { retryable?: boolean } = {}) {
+  constructor(
+    subject: string,
+    issues: readonly ValidationIssue[],
+    options: ErrorOptions & { retryable?: boolean } = {},
+  ) {
     const listed = issues.slice(0, 5).map((issue) => `${issue.path}: ${issue.message}`);
     if (issues.length > listed.length) listed.push(`and ${issues.length - listed.length} more`);
     super(`The ${subject} does not fit its schema. ${listed.join("; ")}`, options);

@@ -30,7 +30,11 @@ export function failureFrom(thrown: unknown): SerializedFailure {
 
 function serialize(thrown: unknown, depth: number): SerializedFailure {
   if (!isObject(thrown)) {
-    return { name: "Error", message: cleanText(`Not an error was thrown: ${describe(thrown)}`, MAX_MESSAGE), retryable: true };
+    return {
+      name: "Error",
+      message: cleanText(`Not an error was thrown: ${describe(thrown)}`, MAX_MESSAGE),
+      retryable: true,
+    };
   }
   const name = readString(thrown, "name") ?? "Error";
   const message = readString(thrown, "message") ?? describe(thrown);
@@ -49,10 +53,15 @@ function serialize(thrown: unknown, depth: number): SerializedFailure {
 
 /** An error rebuilt from what was persisted, for `cause`. Its class is `Error`; its name is the original's. */
 export function errorFrom(failure: SerializedFailure): Error {
-  const error = new Error(failure.message, failure.cause === undefined ? undefined : { cause: errorFrom(failure.cause) });
+  const error = new Error(
+    failure.message,
+    failure.cause === undefined ? undefined : { cause: errorFrom(failure.cause) },
+  );
   Object.defineProperty(error, "name", { value: failure.name, configurable: true, writable: true });
-  if (failure.stack !== undefined) Object.defineProperty(error, "stack", { value: failure.stack, configurable: true, writable: true });
-  if (failure.code !== undefined) Object.defineProperty(error, "code", { value: failure.code, configurable: true, enumerable: true });
+  if (failure.stack !== undefined)
+    Object.defineProperty(error, "stack", { value: failure.stack, configurable: true, writable: true });
+  if (failure.code !== undefined)
+    Object.defineProperty(error, "code", { value: failure.code, configurable: true, enumerable: true });
   return error;
 }
 

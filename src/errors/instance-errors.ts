@@ -43,7 +43,10 @@ export class InvalidTransitionError extends WaymarkError {
   readonly requested: string;
 
   constructor(instanceId: string, from: string, requested: string, options?: ErrorOptions) {
-    super(`Instance "${instanceId}" is ${from}; ${requested} is not possible from there. Nothing was changed.`, options);
+    super(
+      `Instance "${instanceId}" is ${from}; ${requested} is not possible from there. Nothing was changed.`,
+      options,
+    );
     this.instanceId = instanceId;
     this.from = from;
     this.requested = requested;

@@ -114,7 +114,10 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
       return prefix + last.id;
     case "subflow":
       return staticOutput(last.sequence, `${prefix}${last.id}/`);
-    default:
+    case "delay":
+    case "loop":
+    case "route":
+    case undefined:
       return null;
   }
 }

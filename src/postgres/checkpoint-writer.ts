@@ -49,10 +49,19 @@ export class CheckpointWriter {
     return checkpoints.map((checkpoint) => fates.get(checkpoint) ?? { kind: "fenced" });
   }
 
-  async #writeShape(shape: Shape, group: readonly Checkpoint[], holder: Holder, fates: Map<Checkpoint, CheckpointFate>): Promise<void> {
+  async #writeShape(
+    shape: Shape,
+    group: readonly Checkpoint[],
+    holder: Holder,
+    fates: Map<Checkpoint, CheckpointFate>,
+  ): Promise<void> {
     const { db } = this.#context;
     if (shape === "failBranch") {
-      await Promise.all(group.map(async (checkpoint) => fates.set(checkpoint, await failInstance(this.#context, checkpoint, holder.workerId))));
+      await Promise.all(
+        group.map(async (checkpoint) =>
+          fates.set(checkpoint, await failInstance(this.#context, checkpoint, holder.workerId)),
+        ),
+      );
       return;
     }
     let rows: AnyFateRow[];
@@ -110,7 +119,11 @@ export class CheckpointWriter {
     return group.flatMap(({ move }, index) =>
       move.kind !== "fork"
         ? []
-        : move.branches.map((branch) => ({ idx: index + 1, branch, lane: this.#context.lanes.numberOf(branch.standing.lane) })),
+        : move.branches.map((branch) => ({
+            idx: index + 1,
+            branch,
+            lane: this.#context.lanes.numberOf(branch.standing.lane),
+          })),
     );
   }
 
@@ -141,7 +154,10 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
       return "endInstance";
     case "fail":
       return claim.path === "" ? "endInstance" : "failBranch";
-    default:
+    case "park":
+    case "await":
+    case "fork":
+    case "endBranch":
       return move.kind;
   }
 }
@@ -154,7 +170,9 @@ function standingOf({ move }: Checkpoint): Standing {
       return move.to;
     case "fork":
       return move.join;
-    default:
+    case "endBranch":
+    case "complete":
+    case "fail":
       throw new TypeError(`A move "${move.kind}" leads nowhere.`);
   }
 }
@@ -170,7 +188,10 @@ function* lanesOf(checkpoints: readonly Checkpoint[]): Iterable<Lane> {
   }
 }
 
-function splitRepeated(checkpoints: readonly Checkpoint[]): { first: readonly Checkpoint[]; later: readonly Checkpoint[] } {
+function splitRepeated(checkpoints: readonly Checkpoint[]): {
+  first: readonly Checkpoint[];
+  later: readonly Checkpoint[];
+} {
   const seen = new Set<string>();
   const later: Checkpoint[] = [];
   const first = checkpoints.filter((checkpoint) => {

@@ -3,14 +3,16 @@ import { WaymarkError } from "../errors/waymark-error.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Random } from "../time/random.ts";
 import { pause, type Timers } from "../time/timers.ts";
-import { backendErrorFrom, effectOf } from "./sqlstate.ts";
 import type { Query } from "./sql.ts";
+import { backendErrorFrom, effectOf } from "./sqlstate.ts";
 import { type WireTypes, wireTypes } from "./wire-types.ts";
 
 /** The part of a `pg` client that is used here. */
 export interface PgClient {
   query(config: { text: string; values?: unknown[]; types?: WireTypes }): Promise<{ rows: unknown[] }>;
   release(error?: Error | boolean): void;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
 }
 
 /** The part of a `pg` pool that is used here. A caller's own pool only has to look like this. */
@@ -52,15 +54,15 @@ const LONGEST_RETRY_MS = 2_000;
 /** Runs statements on a pool: bounded in time, failures translated, passing ones tried again. */
 export class Database {
   readonly #options: DatabaseOptions;
-  readonly #onIdleError = (): void => {
-    // A connection that dies while idle is replaced by the pool. Without a listener, Node would end
-    // the process.
+  readonly #onConnectionError = (): void => {
+    // A connection that dies is told of by its statement's rejection, if there is one, and is replaced
+    // by the pool. Without a listener, Node would end the process.
   };
   #closed = false;
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
-    options.pool.on("error", this.#onIdleError);
+    options.pool.on("error", this.#onConnectionError);
   }
 
   /** Runs one statement in a transaction of its own. */
@@ -80,7 +82,7 @@ export class Database {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#options.ownsPool) await this.#options.pool.end();
-    this.#options.pool.off("error", this.#onIdleError);
+    this.#options.pool.off("error", this.#onConnectionError);
   }
 
   async #withRetry<T>(name: string, repeat: Repeat, attempt: () => Promise<T>): Promise<T> {
@@ -109,6 +111,7 @@ export class Database {
     let failure: Error | undefined;
     try {
       client = await deadline.race(this.#options.pool.connect(), (late) => late.release(true));
+      client.on("error", this.#onConnectionError);
       return await deadline.race(work(client));
     } catch (error) {
       // A connection whose statement failed may still be busy, or in a transaction: only one that the
@@ -117,6 +120,8 @@ export class Database {
       throw error;
     } finally {
       deadline.cancel();
+      // One that is destroyed keeps its listener: it may still report its end.
+      if (failure === undefined) client?.off("error", this.#onConnectionError);
       client?.release(failure);
     }
   }

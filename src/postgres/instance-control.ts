@@ -56,7 +56,12 @@ export async function applyCancel(
 }
 
 /** Pauses an instance. The transaction has its row and its positions locked. */
-export async function applyPause(context: StoreContext, tx: Session, instanceId: string, request: SignalRequest): Promise<void> {
+export async function applyPause(
+  context: StoreContext,
+  tx: Session,
+  instanceId: string,
+  request: SignalRequest,
+): Promise<void> {
   const { tables } = context;
   const now = context.now();
   await tx.run("pause-positions", pausePositions(tables, { instanceId, now }));
@@ -71,7 +76,10 @@ export async function applyUnpause(context: StoreContext, tx: Session, instanceI
   const { tables } = context;
   const now = context.now();
   await tx.run("resume-positions", resumePositions(tables, { instanceId, now }));
-  await tx.run("set-status", setStatus(tables, { instanceId, status: "in_progress", failure: null, reason: null, now }));
+  await tx.run(
+    "set-status",
+    setStatus(tables, { instanceId, status: "in_progress", failure: null, reason: null, now }),
+  );
   await appendNote(context, tx, instanceId, NOTES.unpause, null);
 }
 
@@ -95,11 +103,18 @@ export async function appendNote(
     failure: null,
     durationMs: null,
   };
-  await tx.run("append-entry", appendEntry(tables, { instanceId, path: "", entry, workerId: null, now: context.now() }));
+  await tx.run(
+    "append-entry",
+    appendEntry(tables, { instanceId, path: "", entry, workerId: null, now: context.now() }),
+  );
 }
 
 /** Fails an instance from within a branch: the other branches go too, which takes more than one statement. */
-export async function failInstance(context: StoreContext, checkpoint: Checkpoint, workerId: string): Promise<CheckpointFate> {
+export async function failInstance(
+  context: StoreContext,
+  checkpoint: Checkpoint,
+  workerId: string,
+): Promise<CheckpointFate> {
   const { db, tables } = context;
   const { claim, move, entries } = checkpoint;
   if (move.kind !== "fail") throw new TypeError("Only a failure fails an instance.");
@@ -117,7 +132,10 @@ export async function failInstance(context: StoreContext, checkpoint: Checkpoint
       for (const entry of entries) {
         await tx.run("append-entry", appendEntry(tables, { instanceId, path: claim.path, entry, workerId, now }));
       }
-      await tx.run("set-status", setStatus(tables, { instanceId, status: "failed", failure: move.failure, reason: null, now }));
+      await tx.run(
+        "set-status",
+        setStatus(tables, { instanceId, status: "failed", failure: move.failure, reason: null, now }),
+      );
       return { kind: "accepted", kept: false, interrupt: null, granted: [] };
     });
   } catch (error) {

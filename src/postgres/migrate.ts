@@ -8,6 +8,7 @@ import {
   findServerFacts,
   findVersionTable,
   insertApplied,
+  limitLockWaits,
   lockMigrations,
 } from "./queries/schema-version.ts";
 import type { Tables } from "./tables.ts";
@@ -56,14 +57,11 @@ export async function checkServer(db: Database): Promise<void> {
     throw new BackendError("BACKEND_BUG", { queryName: "find-server-facts", problem });
   };
   if (facts === undefined) return refuse("The server says nothing about itself");
-  if (facts.version < OLDEST_SERVER) refuse(`The server's version is ${facts.version}; Waymark needs PostgreSQL 13 or newer`);
-  if (facts.encoding !== "UTF8") refuse(`The database's encoding is ${facts.encoding}; create one with ENCODING 'UTF8'`);
+  if (facts.version < OLDEST_SERVER)
+    refuse(`The server's version is ${facts.version}; Waymark needs PostgreSQL 13 or newer`);
+  if (facts.encoding !== "UTF8")
+    refuse(`The database's encoding is ${facts.encoding}; create one with ENCODING 'UTF8'`);
   if (facts.standard_strings !== "on") refuse("standard_conforming_strings is off; turn it on for this database");
-}
-
-/** The SQL of all migrations for a schema, in order, for those who apply it by hand. */
-export function migrationSql(tables: Tables): string {
-  return embeddedMigrations.map((migration) => textFor(migration, tables)).join("\n");
 }
 
 async function findVersion(session: Session, tables: Tables): Promise<{ found: number; pending: EmbeddedMigration[] }> {
@@ -81,6 +79,7 @@ async function findVersion(session: Session, tables: Tables): Promise<{ found: n
 async function applyMigration(db: Database, tables: Tables, migration: EmbeddedMigration): Promise<boolean> {
   return await db.transaction(`migration-${migration.version}`, async (tx) => {
     await tx.run("lock-migrations", lockMigrations(tables));
+    await tx.run("limit-lock-waits", limitLockWaits());
     const { pending } = await findVersion(tx, tables);
     if (!pending.includes(migration)) return false;
     if (migration.version === 1) {

@@ -3,7 +3,14 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
-import type { Bytes, HistoryEntry, InstanceRecord, InstanceStatus, Snapshot, TaskResult } from "../snapshot/snapshot.ts";
+import type {
+  Bytes,
+  HistoryEntry,
+  InstanceRecord,
+  InstanceStatus,
+  Snapshot,
+  TaskResult,
+} from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type {
   ControlOutcome,
@@ -24,7 +31,11 @@ import { LaneRegistry } from "./lane-registry.ts";
 import { checkSchema, checkServer, migrateSchema } from "./migrate.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
-import { type PostgresBackendOptions, type ResolvedPostgresOptions, resolvePostgresOptions } from "./postgres-options.ts";
+import {
+  type PostgresBackendOptions,
+  type ResolvedPostgresOptions,
+  resolvePostgresOptions,
+} from "./postgres-options.ts";
 import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
 import { PostgresSnapshotStore } from "./postgres-snapshot-store.ts";

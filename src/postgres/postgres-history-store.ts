@@ -27,7 +27,9 @@ export class PostgresHistoryStore implements HistoryStore {
       after: page.after ?? null,
       limit: parseWhole(page.limit ?? 1_000, "page.limit", 1, 10_000),
     };
-    return (await this.#context.db.run("read-history", readHistory(this.#context.tables, params))).map(historyEntryFromRow);
+    return (await this.#context.db.run("read-history", readHistory(this.#context.tables, params))).map(
+      historyEntryFromRow,
+    );
   }
 
   async loadResults(instanceId: string, taskIds: readonly string[]): Promise<readonly TaskResult[]> {

@@ -1,5 +1,5 @@
-import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { parseInstanceId } from "../ids.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseHolder, parseNewInstance, parseSignalKind, parseSignalRequest, parseWhole } from "../store/arguments.ts";
@@ -40,7 +40,9 @@ export class PostgresInstanceStore implements InstanceStore {
     if (instances.length === 0) return [];
     await this.#resolveLanes(instances);
     // Of an id that occurs twice, the first one counts; the statement could not tell them apart.
-    const distinct = [...new Map(instances.toReversed().map((instance) => [instance.instanceId, instance])).values()].reverse();
+    const distinct = [
+      ...new Map(instances.toReversed().map((instance) => [instance.instanceId, instance])).values(),
+    ].reverse();
     const query = createInstances(this.#context.tables, distinct, this.#positionRows(distinct), this.#facts(holder));
     const rows = await this.#context.db.run("create-instances", query, "ifWithoutEffect");
     const created = new Map(distinct.map((instance, index) => [instance, createdFromRow(instance, rows[index])]));
@@ -85,7 +87,8 @@ export class PostgresInstanceStore implements InstanceStore {
 
   async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
     for (const status of filter.status ?? []) {
-      if (!STATUSES.includes(status)) throw new InvalidArgumentError("filter.status", `has an unknown status ${JSON.stringify(status)}.`);
+      if (!STATUSES.includes(status))
+        throw new InvalidArgumentError("filter.status", `has an unknown status ${JSON.stringify(status)}.`);
     }
     const query = listInstances(this.#context.tables, {
       flow: filter.flow ?? null,
@@ -155,7 +158,9 @@ export class PostgresInstanceStore implements InstanceStore {
   }
 
   async #resolveLanes(instances: readonly NewInstance[]): Promise<void> {
-    await this.#context.lanes.resolve(instances.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)));
+    await this.#context.lanes.resolve(
+      instances.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)),
+    );
   }
 
   #positionRows(instances: readonly NewInstance[]): BranchRow[] {

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Codec } from "../codec/codec.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
@@ -64,11 +64,14 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     throw new InvalidArgumentError("options", `must be an object, not ${kindOf(options)}.`);
   }
   for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) throw new InvalidArgumentError(`options.${key}`, `is unknown. Known are ${[...KNOWN].join(", ")}.`);
+    if (!KNOWN.has(key))
+      throw new InvalidArgumentError(`options.${key}`, `is unknown. Known are ${[...KNOWN].join(", ")}.`);
   }
   const { schema = "waymark", migrate = true, applicationName = "waymark", codecs = [] } = options;
-  if (typeof migrate !== "boolean") throw new InvalidArgumentError("options.migrate", `must be true or false, not ${kindOf(migrate)}.`);
-  if (typeof applicationName !== "string") throw new InvalidArgumentError("options.applicationName", "must be a string.");
+  if (typeof migrate !== "boolean")
+    throw new InvalidArgumentError("options.migrate", `must be true or false, not ${kindOf(migrate)}.`);
+  if (typeof applicationName !== "string")
+    throw new InvalidArgumentError("options.applicationName", "must be a string.");
   return {
     schema,
     codec: options.codec === undefined ? null : parseCodec(options.codec, "options.codec"),
@@ -77,7 +80,12 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     poolSize: parseWhole(options.poolSize ?? 10, "options.poolSize", 2, 1_000),
     statementTimeoutMs: Math.max(1, parseDuration(options.statementTimeout ?? "30s", "options.statementTimeout")),
     retryForMs: parseDuration(options.retryFor ?? "15s", "options.retryFor"),
-    maxPayloadBytes: parseWhole(options.maxPayloadBytes ?? 2 * 1024 * 1024, "options.maxPayloadBytes", 1, 512 * 1024 * 1024),
+    maxPayloadBytes: parseWhole(
+      options.maxPayloadBytes ?? 2 * 1024 * 1024,
+      "options.maxPayloadBytes",
+      1,
+      512 * 1024 * 1024,
+    ),
     applicationName,
     testClock: options.testClock ?? null,
   };
@@ -86,7 +94,12 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
 const CODEC_ID = /^[a-z0-9+.()-]{1,100}$/;
 
 function parseCodec(codec: Codec, field: string): Codec {
-  if (typeof codec !== "object" || codec === null || typeof codec.encode !== "function" || typeof codec.decode !== "function") {
+  if (
+    typeof codec !== "object" ||
+    codec === null ||
+    typeof codec.encode !== "function" ||
+    typeof codec.decode !== "function"
+  ) {
     throw new InvalidArgumentError(field, "must be a codec: an object with id, encode and decode.");
   }
   if (typeof codec.id !== "string" || !CODEC_ID.test(codec.id)) {

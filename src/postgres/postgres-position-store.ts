@@ -1,9 +1,16 @@
 import { parseEventName, parseInstanceId, parseWorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import { parseClaimRef, parseSpanMs, parseWhole } from "../store/arguments.ts";
-import type { BufferedEvent, CheckpointFate, ClaimedPosition, ClaimRequest, PositionStore, Renewal } from "../store/position-store.ts";
+import type {
+  BufferedEvent,
+  CheckpointFate,
+  ClaimedPosition,
+  ClaimRequest,
+  PositionStore,
+  Renewal,
+} from "../store/position-store.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
-import { claimInstance, claimReady, type ClaimedRow } from "./queries/claim-positions.ts";
+import { type ClaimedRow, claimInstance, claimReady } from "./queries/claim-positions.ts";
 import { peekEvent } from "./queries/events.ts";
 import { promoteDue } from "./queries/promote-due.ts";
 import { releaseClaims } from "./queries/release-claims.ts";
@@ -28,12 +35,18 @@ export class PostgresPositionStore implements PositionStore {
     parseSpanMs(request.leaseMs, "leaseMs");
     parseWhole(request.limit, "limit", 1, 10_000);
     const { db, tables, lanes } = this.#context;
-    const params = { workerId: request.workerId, leaseMs: request.leaseMs, limit: request.limit, now: this.#context.now() };
+    const params = {
+      workerId: request.workerId,
+      leaseMs: request.leaseMs,
+      limit: request.limit,
+      now: this.#context.now(),
+    };
     let rows: ClaimedRow[];
     if (request.instanceId === undefined) {
       const numbers = await lanes.find(request.lanes);
       await db.run("promote-due", promoteDue(tables, { limit: PROMOTE_LIMIT, now: params.now }));
-      rows = numbers.length === 0 ? [] : await db.run("claim-positions", claimReady(tables, { ...params, lanes: numbers }));
+      rows =
+        numbers.length === 0 ? [] : await db.run("claim-positions", claimReady(tables, { ...params, lanes: numbers }));
     } else {
       const instanceId = parseInstanceId(request.instanceId);
       rows = await db.run("claim-positions", claimInstance(tables, { ...params, instanceId }));

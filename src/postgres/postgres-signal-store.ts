@@ -73,7 +73,11 @@ export class PostgresSignalStore implements SignalStore {
       now: this.#context.now(),
     });
     // With a dedup key, a second try of a send that did arrive changes nothing.
-    const [row] = await this.#context.db.run("send-event", query, options.dedupKey === undefined ? "ifWithoutEffect" : "harmless");
+    const [row] = await this.#context.db.run(
+      "send-event",
+      query,
+      options.dedupKey === undefined ? "ifWithoutEffect" : "harmless",
+    );
     return sendOutcomeFrom(id, row?.outcome, this.#context.codecId);
   }
 
@@ -136,7 +140,10 @@ function sendOutcomeFrom(instanceId: string, outcome: string | undefined, codecI
   const [what, detail = ""] = outcome?.split(/:(.*)/s) ?? [];
   if (what === "refused") throw new InvalidTransitionError(instanceId, detail, "an event");
   if (what === "codec") {
-    throw new InvalidArgumentError("payload", `is encoded with "${codecId}", but instance "${instanceId}" uses codec "${detail}".`);
+    throw new InvalidArgumentError(
+      "payload",
+      `is encoded with "${codecId}", but instance "${instanceId}" uses codec "${detail}".`,
+    );
   }
-  throw new BackendError("BACKEND_BUG", { queryName: "send-event", problem: `Unknown outcome "${outcome}"` });
+  throw new BackendError("BACKEND_BUG", { queryName: "send-event", problem: `Unknown outcome "${outcome ?? ""}"` });
 }

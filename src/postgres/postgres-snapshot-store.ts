@@ -11,7 +11,14 @@ import type { Session } from "./database.ts";
 import { appendNote, lockAllPositions, lockExisting } from "./instance-control.ts";
 import { deleteInstance, deletePositions, deleteSignals, upsertInstance } from "./queries/change-instance.ts";
 import { deletePositionsExcept, upsertPosition, wakePosition } from "./queries/change-positions.ts";
-import { findInstance, findPositions, listInstanceIds, type LockedPositionRow, lockInstance, lockPositions } from "./queries/find-instances.ts";
+import {
+  findInstance,
+  findPositions,
+  type LockedPositionRow,
+  listInstanceIds,
+  lockInstance,
+  lockPositions,
+} from "./queries/find-instances.ts";
 import { appendEntry, highestAttempt, readResults } from "./queries/history.ts";
 import { instanceFromRow, positionFromRow, resultFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -31,7 +38,8 @@ export class PostgresSnapshotStore implements SnapshotStore {
     await lanes.resolve(snapshot.positions.map((position) => laneOf(snapshot, position)));
     await db.transaction("save-snapshot", async (tx) => {
       const [stored] = await tx.run("lock-instance", lockInstance(tables, instanceId));
-      if (stored !== undefined && isTerminal(stored.status)) throw new InvalidTransitionError(instanceId, stored.status, "saving");
+      if (stored !== undefined && isTerminal(stored.status))
+        throw new InvalidTransitionError(instanceId, stored.status, "saving");
       const now = this.#context.now();
       const held = await tx.run("lock-positions", lockPositions(tables, { instanceId, now }));
       await this.#appendResults(tx, snapshot);
@@ -71,9 +79,13 @@ export class PostgresSnapshotStore implements SnapshotStore {
         kind: standing?.kind ?? "task",
         output,
       };
-      await tx.run("append-entry", appendEntry(tables, { instanceId: id, path: standing?.path ?? "", entry, workerId: null, now }));
+      await tx.run(
+        "append-entry",
+        appendEntry(tables, { instanceId: id, path: standing?.path ?? "", entry, workerId: null, now }),
+      );
       // One that is asleep (a retry, a delay, a wait) need not sleep on.
-      if (standing !== undefined) await tx.run("wake-position", wakePosition(tables, { instanceId: id, path: standing.path, now }));
+      if (standing !== undefined)
+        await tx.run("wake-position", wakePosition(tables, { instanceId: id, path: standing.path, now }));
     });
   }
 
@@ -101,7 +113,10 @@ export class PostgresSnapshotStore implements SnapshotStore {
   async listSnapshots(page: { readonly after?: string; readonly limit?: number } = {}): Promise<string[]> {
     const after = page.after === undefined ? null : parseInstanceId(page.after, "page.after");
     const limit = page.limit === undefined ? null : parseWhole(page.limit, "page.limit", 1, 100_000);
-    const rows = await this.#context.db.run("list-instance-ids", listInstanceIds(this.#context.tables, { after, limit }));
+    const rows = await this.#context.db.run(
+      "list-instance-ids",
+      listInstanceIds(this.#context.tables, { after, limit }),
+    );
     return rows.map((row) => row.instance_id);
   }
 
@@ -109,7 +124,9 @@ export class PostgresSnapshotStore implements SnapshotStore {
   async #appendResults(tx: Session, snapshot: Snapshot): Promise<void> {
     const { tables } = this.#context;
     const { instanceId } = snapshot;
-    const recorded = new Map((await tx.run("read-results", readResults(tables, instanceId))).map((row) => [row.task_id, resultFromRow(row)]));
+    const recorded = new Map(
+      (await tx.run("read-results", readResults(tables, instanceId))).map((row) => [row.task_id, resultFromRow(row)]),
+    );
     for (const result of snapshot.results) {
       const known = recorded.get(result.taskId);
       if (known !== undefined && !isSameResult(known, result)) throw new ResultConflictError(instanceId, result.taskId);
@@ -142,7 +159,8 @@ function parseSnapshot(snapshot: Snapshot): void {
     parsePath(position.path, `snapshot.positions[${index}].path`);
     parseStanding(position, `snapshot.positions[${index}]`);
   }
-  for (const [index, result] of snapshot.results.entries()) parseTaskId(result.taskId, `snapshot.results[${index}].taskId`);
+  for (const [index, result] of snapshot.results.entries())
+    parseTaskId(result.taskId, `snapshot.results[${index}].taskId`);
   checkSnapshot(snapshot);
 }
 
@@ -163,10 +181,20 @@ function isUnchanged(row: LockedPositionRow, position: Position): boolean {
 }
 
 function isSameResult(a: TaskResult, b: TaskResult): boolean {
-  const sameBytes = a.output === null || b.output === null ? a.output === b.output : Buffer.compare(a.output, b.output) === 0;
+  const sameBytes =
+    a.output === null || b.output === null ? a.output === b.output : Buffer.compare(a.output, b.output) === 0;
   return sameBytes && a.outcome === b.outcome && a.outputRef === b.outputRef;
 }
 
 function blankEntry(taskId: string): NewEntry {
-  return { taskId, attempt: 1, kind: "task", outcome: "completed", output: null, outputRef: null, failure: null, durationMs: null };
+  return {
+    taskId,
+    attempt: 1,
+    kind: "task",
+    outcome: "completed",
+    output: null,
+    outputRef: null,
+    failure: null,
+    durationMs: null,
+  };
 }

@@ -41,7 +41,11 @@ export class PostgresTaskClaimStore implements TaskClaimStore, WorkerStore {
 
   async releaseTaskClaim(instanceId: string, taskId: string, workerId: string): Promise<void> {
     const params = this.#params(instanceId, taskId, workerId);
-    const rows = await this.#context.db.run("release-task", releaseTask(this.#context.tables, params), "ifWithoutEffect");
+    const rows = await this.#context.db.run(
+      "release-task",
+      releaseTask(this.#context.tables, params),
+      "ifWithoutEffect",
+    );
     if (rows.length === 0) throw new ClaimLostError(params.instanceId, params.taskId);
   }
 
@@ -52,7 +56,11 @@ export class PostgresTaskClaimStore implements TaskClaimStore, WorkerStore {
   }
 
   async findAvailableTasks(workerId: string, limit: number): Promise<AvailableTask[]> {
-    const params = { workerId: parseWorkerId(workerId), limit: parseWhole(limit, "limit", 1, 10_000), now: this.#context.now() };
+    const params = {
+      workerId: parseWorkerId(workerId),
+      limit: parseWhole(limit, "limit", 1, 10_000),
+      now: this.#context.now(),
+    };
     const { db, tables } = this.#context;
     await db.run("promote-due", promoteDue(tables, { limit: 10_000, now: params.now }));
     const rows = await db.run("find-available", findAvailable(tables, params));
@@ -77,7 +85,11 @@ export class PostgresTaskClaimStore implements TaskClaimStore, WorkerStore {
     await this.#context.db.run("delete-worker", deleteWorker(this.#context.tables, parseWorkerId(workerId)));
   }
 
-  #params(instanceId: string, taskId: string, workerId: string): { instanceId: string; taskId: string; workerId: string; now: Date | null } {
+  #params(
+    instanceId: string,
+    taskId: string,
+    workerId: string,
+  ): { instanceId: string; taskId: string; workerId: string; now: Date | null } {
     return {
       instanceId: parseInstanceId(instanceId),
       taskId: parseTaskId(taskId),

@@ -11,7 +11,13 @@ const CONTENTION: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"]);
 /** Server-side errors after which it is not certain that the transaction was rolled back. */
 const UNCERTAIN = /^(08|57P0[12]$|40003$)/;
 /** Errors of the socket layer that are raised before anything was sent. */
-const NOT_SENT: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+const NOT_SENT: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
 const SOCKET_CODES = /^E[A-Z_]+$/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
@@ -28,14 +34,22 @@ export function backendErrorFrom(cause: unknown, queryName: string): BackendErro
   if (sqlstate === null || UNAVAILABLE.test(sqlstate)) {
     return isProgrammingError(cause)
       ? new BackendError("BACKEND_BUG", { ...facts, problem: "The driver refused the statement" }, { cause })
-      : new BackendError("BACKEND_UNAVAILABLE", { ...facts, problem: "The database can't be reached, or is too busy, right now" }, { cause });
+      : new BackendError(
+          "BACKEND_UNAVAILABLE",
+          { ...facts, problem: "The database can't be reached, or is too busy, right now" },
+          { cause },
+        );
   }
   if (CONTENTION.has(sqlstate)) {
     return new BackendError("BACKEND_CONFLICT", { ...facts, problem: "Another transaction was in the way" }, { cause });
   }
   // Anything else means that our SQL, our code or the schema is wrong. Trying again would hide it.
   const said = textOf(cause, "message") ?? "unknown error";
-  return new BackendError("BACKEND_BUG", { ...facts, problem: `The database refused the statement: ${said}` }, { cause });
+  return new BackendError(
+    "BACKEND_BUG",
+    { ...facts, problem: `The database refused the statement: ${said}` },
+    { cause },
+  );
 }
 
 /** Whether the statement that failed with `error` may have been committed. */

@@ -19,14 +19,18 @@ const PARSERS: ReadonlyMap<number, (value: string) => unknown> = new Map<number,
   [OID.int2, Number],
   [OID.int4, Number],
   [OID.float8, Number],
-  [OID.json, (value) => JSON.parse(value)],
-  [OID.jsonb, (value) => JSON.parse(value)],
+  [OID.json, parseJson],
+  [OID.jsonb, parseJson],
 ]);
 
 /** Timestamps and arrays are not here: statements return them as float8 milliseconds and as json. */
 export const wireTypes: WireTypes = {
   getTypeParser: (oid) => PARSERS.get(oid) ?? asText,
 };
+
+function parseJson(value: string): unknown {
+  return JSON.parse(value);
+}
 
 function bytesFromHex(value: string): Uint8Array {
   // bytea_output = hex is the default; a database set to "escape" would be misread silently.

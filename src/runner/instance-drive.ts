@@ -1,7 +1,7 @@
-import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { Engine, Host } from "../engine/engine.ts";
 import type { HeldPosition } from "../engine/held-position.ts";
 import { isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
@@ -85,14 +85,17 @@ export class InstanceDrive implements Host {
     if (state === null) throw new InstanceNotFoundError(instanceId);
     const { status } = state.instance;
     const parked = state.positions.every(isParked) && state.signals.length === 0;
-    if (status !== "in_progress" || (parked && request.until !== "ended" && !isDueSoon(state))) return await reportStatus(backend, state);
+    if (status !== "in_progress" || (parked && request.until !== "ended" && !isDueSoon(state)))
+      return await reportStatus(backend, state);
     const { ports } = this.#parts.options;
     await pause(ports.timers, this.#restMs(state), this.stop);
     return null;
   }
 
   #restMs({ positions, now }: InstanceState): number {
-    const times = positions.flatMap((position) => (position.ready ? [now] : position.availableAt === null ? [] : [position.availableAt]));
+    const times = positions.flatMap((position) =>
+      position.ready ? [now] : position.availableAt === null ? [] : [position.availableAt],
+    );
     const untilNext = Math.max(...[0], Math.min(...times, Number.POSITIVE_INFINITY) - now);
     // A little rest even if something is ready: somebody else has just locked it.
     return Math.min(Math.max(untilNext, 5), this.#parts.options.pollIntervalMs);

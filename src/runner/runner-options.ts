@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
 import type { StartOptions } from "../engine/start-instance.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { parseWorkerId } from "../ids.ts";
 import type { Logger } from "../logger.ts";
 import type { Observer } from "../observability/observer.ts";
@@ -58,7 +58,11 @@ const LEAST_LEASE_MS = 100;
 
 /** @throws {InvalidArgumentError} naming the option */
 export function resolveRunnerOptions(options: RunnerOptions): ResolvedRunnerOptions {
-  const ports: Ports = { ...systemPorts, ...options.ports, ...(options.logger === undefined ? {} : { logger: options.logger }) };
+  const ports: Ports = {
+    ...systemPorts,
+    ...options.ports,
+    ...(options.logger === undefined ? {} : { logger: options.logger }),
+  };
   const leaseMs = parseDuration(options.leaseTtl ?? "30s", "options.leaseTtl");
   if (leaseMs < LEAST_LEASE_MS) {
     throw new InvalidArgumentError(
@@ -67,7 +71,8 @@ export function resolveRunnerOptions(options: RunnerOptions): ResolvedRunnerOpti
     );
   }
   const pollIntervalMs = parseDuration(options.pollInterval ?? "1s", "options.pollInterval");
-  if (pollIntervalMs < 10) throw new InvalidArgumentError("options.pollInterval", `is ${pollIntervalMs} ms; the minimum is 10 ms.`);
+  if (pollIntervalMs < 10)
+    throw new InvalidArgumentError("options.pollInterval", `is ${pollIntervalMs} ms; the minimum is 10 ms.`);
   return {
     workerId: parseWorkerId(options.workerId ?? `runner-${ports.random.uuid()}`, "options.workerId"),
     leaseMs,
@@ -87,5 +92,6 @@ export function checkRunOptions(options: RunOptions): void {
   if (until !== undefined && until !== "parked" && until !== "ended") {
     throw new InvalidArgumentError("options.until", 'must be "parked" or "ended".');
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new InvalidArgumentError("options.signal", "must be an AbortSignal.");
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new InvalidArgumentError("options.signal", "must be an AbortSignal.");
 }

@@ -1,16 +1,23 @@
-import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { DefinitionMismatchError } from "../errors/definition-errors.ts";
-import { InstanceConflictError, InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { Engine } from "../engine/engine.ts";
 import { codecOf, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { newInstance } from "../engine/start-instance.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { DefinitionMismatchError } from "../errors/definition-errors.ts";
+import { InstanceConflictError, InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { kindOf, parseInstanceId } from "../ids.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Holder } from "../store/instance-store.ts";
 import { InstanceDrive } from "./instance-drive.ts";
-import { checkRunOptions, type DriveOptions, type ResolvedRunnerOptions, type RunnerOptions, type RunOptions, resolveRunnerOptions } from "./runner-options.ts";
+import {
+  checkRunOptions,
+  type DriveOptions,
+  type ResolvedRunnerOptions,
+  type RunnerOptions,
+  type RunOptions,
+  resolveRunnerOptions,
+} from "./runner-options.ts";
 
 /**
  * Runs single instances in this process, checkpointing after every task. Other processes may run the same
@@ -36,7 +43,8 @@ export class Runner {
 
   /** @throws {InvalidArgumentError} an option is not acceptable */
   constructor(backend: Backend, options: RunnerOptions = {}) {
-    if (typeof backend?.commitCheckpoints !== "function") throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
+    if (typeof backend?.commitCheckpoints !== "function")
+      throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
     this.#backend = backend;
     this.#options = resolveRunnerOptions(options);
     const { workerId, leaseMs, ports, observer } = this.#options;
@@ -97,18 +105,30 @@ export class Runner {
     options: DriveOptions = {},
   ): Promise<StatusReport<Output>> {
     checkRunOptions(options);
-    if (!(flow instanceof Flow)) throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+    if (!(flow instanceof Flow))
+      throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
     const id = parseInstanceId(instanceId);
     const state = await this.#backend.findInstance(id);
     if (state === null) throw new InstanceNotFoundError(id);
     const { instance } = state;
     if (instance.definitionHash !== flow.hash) {
-      throw new DefinitionMismatchError({ instanceId: id, flow: instance.flow, expectedHash: flow.hash, actualHash: instance.definitionHash });
+      throw new DefinitionMismatchError({
+        instanceId: id,
+        flow: instance.flow,
+        expectedHash: flow.hash,
+        actualHash: instance.definitionHash,
+      });
     }
     codecOf(this.#backend, instance.codec);
     if (isTerminal(instance.status)) return (await reportStatus(this.#backend, state)) as StatusReport<Output>;
     this.#engine.register(flow);
-    const drive = new InstanceDrive({ backend: this.#backend, engine: this.#engine, options: this.#options, instanceId: id, request: options });
+    const drive = new InstanceDrive({
+      backend: this.#backend,
+      engine: this.#engine,
+      options: this.#options,
+      instanceId: id,
+      request: options,
+    });
     return (await drive.run()) as StatusReport<Output>;
   }
 }

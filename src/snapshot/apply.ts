@@ -69,7 +69,8 @@ export function applyCheckpoint(
 export function resumePosition(position: Position, now: number): Position {
   if (position.claim !== null) return { ...position, interrupt: null };
   // A wait looks at its buffer again: an event may have come while nobody was looking.
-  const ready = position.kind === "wait" || (position.wakeAt === null && !(position.kind === "join" && position.pending > 0));
+  const ready =
+    position.kind === "wait" || (position.wakeAt === null && !(position.kind === "join" && position.pending > 0));
   return { ...position, interrupt: null, ready, availableAt: ready ? now : position.wakeAt };
 }
 
@@ -87,8 +88,12 @@ export function interruptPosition(position: Position, interrupt: "pause" | "canc
 }
 
 function keep(held: Position, to: Standing, wakeAt: number | null, facts: ApplyFacts): Changes {
-  if (held.interrupt !== null) return change({ upserts: [interrupted(at(held, to, wakeAt), facts)], interrupt: held.interrupt });
-  return change({ upserts: [{ ...at(held, to, wakeAt), claim: held.claim, availableAt: held.availableAt }], kept: true });
+  if (held.interrupt !== null)
+    return change({ upserts: [interrupted(at(held, to, wakeAt), facts)], interrupt: held.interrupt });
+  return change({
+    upserts: [{ ...at(held, to, wakeAt), claim: held.claim, availableAt: held.availableAt }],
+    kept: true,
+  });
 }
 
 function park(held: Position, to: Standing, wakeAfterMs: number | null, facts: ApplyFacts): Position {
@@ -102,7 +107,10 @@ function awaitEvent(held: Position, move: Extract<Move, { kind: "await" }>, fact
   const wakeAt = move.timeoutMs === "keep" ? held.wakeAt : move.timeoutMs === null ? null : facts.now + move.timeoutMs;
   if (move.to.event !== null && facts.hasEvent(move.to.event)) return keep(held, move.to, wakeAt, facts);
   const parked = { ...at(held, move.to, wakeAt), availableAt: wakeAt };
-  return change({ upserts: [held.interrupt === null ? parked : interrupted(parked, facts)], interrupt: held.interrupt });
+  return change({
+    upserts: [held.interrupt === null ? parked : interrupted(parked, facts)],
+    interrupt: held.interrupt,
+  });
 }
 
 function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: ApplyFacts): Changes {
@@ -113,10 +121,19 @@ function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: Appl
     if (!branch.claimed || held.interrupt !== null) return started;
     return claimed(started, facts);
   });
-  return change({ upserts: [join, ...branches], interrupt: held.interrupt, granted: branches.filter((branch) => branch.claim !== null) });
+  return change({
+    upserts: [join, ...branches],
+    interrupt: held.interrupt,
+    granted: branches.filter((branch) => branch.claim !== null),
+  });
 }
 
-function endBranch(positions: ReadonlyMap<Path, Position>, held: Position, joinPath: Path, facts: ApplyFacts): Changes | null {
+function endBranch(
+  positions: ReadonlyMap<Path, Position>,
+  held: Position,
+  joinPath: Path,
+  facts: ApplyFacts,
+): Changes | null {
   const join = positions.get(joinPath);
   if (join === undefined || join.kind !== "join" || join.pending === 0) return null;
   const counted: Position = { ...join, pending: join.pending - 1 };

@@ -11,20 +11,32 @@ export function checkSnapshot(snapshot: Snapshot): void {
   const require = (holds: boolean, field: string, problem: string): void => {
     if (!holds) throw new InvalidArgumentError(`snapshot.${field}`, problem);
   };
-  require(["in_progress", "paused", "completed", "failed", "cancelled"].includes(status), "status", `is unknown: "${status}".`);
-  require(isTerminal(status) === (snapshot.positions.length === 0), "positions", "must be empty if and only if the status is terminal.");
-  require((status === "completed") === (snapshot.output !== null), "output", "must be set if and only if the status is completed.");
-  require((status === "failed") === (snapshot.failure !== null), "failure", "must be set if and only if the status is failed.");
-  require(isTerminal(status) === (snapshot.endedAt !== null), "endedAt", "must be set if and only if the status is terminal.");
+  require(["in_progress", "paused", "completed", "failed", "cancelled"].includes(
+    status,
+  ), "status", `is unknown: "${status}".`);
+  require(isTerminal(status) ===
+    (snapshot.positions.length === 0), "positions", "must be empty if and only if the status is terminal.");
+  require((status === "completed") ===
+    (snapshot.output !== null), "output", "must be set if and only if the status is completed.");
+  require((status === "failed") ===
+    (snapshot.failure !== null), "failure", "must be set if and only if the status is failed.");
+  require(isTerminal(status) ===
+    (snapshot.endedAt !== null), "endedAt", "must be set if and only if the status is terminal.");
   const paths = new Set(snapshot.positions.map((position) => position.path));
   require(paths.size === snapshot.positions.length, "positions", "must not have the same path twice.");
   const taskIds = new Set(snapshot.results.map((result) => result.taskId));
   require(taskIds.size === snapshot.results.length, "results", "must not have the same task id twice.");
   for (const [index, position] of snapshot.positions.entries()) {
     const field = `positions[${index}]`;
-    require(!position.ready || position.availableAt !== null, `${field}.availableAt`, "must be set where the position is ready.");
-    require(!(position.ready && position.kind === "join" && position.pending > 0), `${field}.ready`, "can't be while branches are pending.");
-    require((status === "paused") === (position.interrupt === "paused"), `${field}.interrupt`, 'must be "paused" if and only if the instance is.');
+    require(!position.ready ||
+      position.availableAt !== null, `${field}.availableAt`, "must be set where the position is ready.");
+    require(!(
+      position.ready &&
+      position.kind === "join" &&
+      position.pending > 0
+    ), `${field}.ready`, "can't be while branches are pending.");
+    require((status === "paused") ===
+      (position.interrupt === "paused"), `${field}.interrupt`, 'must be "paused" if and only if the instance is.');
     require(!(status === "paused" && position.ready), `${field}.ready`, "can't be while the instance is paused.");
   }
 }

@@ -1,7 +1,16 @@
-import { after, branchNeedsEntry, type Continuation, enter, intoRouteBranch, nextIteration, type Standpoint, standpoint } from "../flow/continuation.ts";
+import {
+  after,
+  branchNeedsEntry,
+  type Continuation,
+  enter,
+  intoRouteBranch,
+  nextIteration,
+  type Standpoint,
+  standpoint,
+} from "../flow/continuation.ts";
 import type { FlowNode } from "../flow/definition.ts";
 import type { Flow, LocatedNode } from "../flow/flow-definition.ts";
-import type { DefinitionHash, Path, TaskId } from "../ids.ts";
+import type { Path, TaskId } from "../ids.ts";
 import type { Move, NewPosition } from "./checkpoint.ts";
 import type { Lane, PositionKind, Standing } from "./position.ts";
 import type { Bytes, EntryKind, NewEntry } from "./snapshot.ts";
@@ -20,9 +29,19 @@ export interface Stand {
 /** What happened to a claimed position. */
 export type Occurrence =
   /** A body has given its output. `decision` is the loop's or the route's. */
-  | { readonly kind: "succeeded"; readonly output: Bytes; readonly decision: Decision | null; readonly durationMs: number }
+  | {
+      readonly kind: "succeeded";
+      readonly output: Bytes;
+      readonly decision: Decision | null;
+      readonly durationMs: number;
+    }
   /** An attempt has failed; `retryAfterMs` is `null` if it was the last. */
-  | { readonly kind: "failed"; readonly failure: Bytes; readonly retryAfterMs: number | null; readonly durationMs: number }
+  | {
+      readonly kind: "failed";
+      readonly failure: Bytes;
+      readonly retryAfterMs: number | null;
+      readonly durationMs: number;
+    }
   /** The outcome is in the history already: go on from it, add nothing. */
   | { readonly kind: "recorded"; readonly decision: Decision | null }
   /** The delay is over. */
@@ -46,7 +65,9 @@ export interface Plan {
   readonly consumes: bigint | null;
 }
 
-export type PlannedMove = Exclude<Move, { kind: "complete" }> | { readonly kind: "complete"; readonly outputRef: TaskId | null };
+export type PlannedMove =
+  | Exclude<Move, { kind: "complete" }>
+  | { readonly kind: "complete"; readonly outputRef: TaskId | null };
 
 /** The move with which an instance begins: `advance`, `park`, `await` or `fork`. */
 export function planStart(flow: Flow, codec: string, instancePriority: number): PlannedMove {
@@ -82,17 +103,33 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
     case "nothingYet": {
       const { node } = here.located;
       const timeoutMs = occurrence.armed || node.kind !== "wait" ? "keep" : node.timeoutMs;
-      return { entries: [], move: { kind: "await", to: standing(flow, here, stand, stand.attempt), timeoutMs }, consumes: null };
+      return {
+        entries: [],
+        move: { kind: "await", to: standing(flow, here, stand, stand.attempt), timeoutMs },
+        consumes: null,
+      };
     }
   }
 }
 
-function planSuccess(flow: Flow, stand: Stand, here: Standpoint, occurrence: Extract<Occurrence, { kind: "succeeded" }>): Plan {
+function planSuccess(
+  flow: Flow,
+  stand: Stand,
+  here: Standpoint,
+  occurrence: Extract<Occurrence, { kind: "succeeded" }>,
+): Plan {
   const { output, durationMs } = occurrence;
-  return proceed(flow, stand, here, occurrence.decision, [entry(stand, entryKindOf(here.located.node), { output, durationMs })]);
+  return proceed(flow, stand, here, occurrence.decision, [
+    entry(stand, entryKindOf(here.located.node), { output, durationMs }),
+  ]);
 }
 
-function planFailure(flow: Flow, stand: Stand, here: Standpoint, occurrence: Extract<Occurrence, { kind: "failed" }>): Plan {
+function planFailure(
+  flow: Flow,
+  stand: Stand,
+  here: Standpoint,
+  occurrence: Extract<Occurrence, { kind: "failed" }>,
+): Plan {
   const { failure, durationMs, retryAfterMs } = occurrence;
   const entries = [entry(stand, entryKindOf(here.located.node), { outcome: "failed", failure, durationMs })];
   if (retryAfterMs === null) return { entries, move: { kind: "fail", failure }, consumes: null };
@@ -103,7 +140,11 @@ function planFailure(flow: Flow, stand: Stand, here: Standpoint, occurrence: Ext
 
 function planTimeout(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes | null): Plan {
   if (failure === null) return proceed(flow, stand, here, null, [entry(stand, "wait", { outcome: "timed_out" })]);
-  return { entries: [entry(stand, "wait", { outcome: "failed", failure })], move: { kind: "fail", failure }, consumes: null };
+  return {
+    entries: [entry(stand, "wait", { outcome: "failed", failure })],
+    move: { kind: "fail", failure },
+    consumes: null,
+  };
 }
 
 /** The node is behind: on to what follows, with the value that flows on. */
@@ -145,7 +186,11 @@ function moveTo(flow: Flow, next: Continuation, from: From): PlannedMove {
     }
     case "fork": {
       const join = { ...standing(flow, next.join, from, 1), pending: next.branches.length };
-      return { kind: "fork", join, branches: next.branches.flatMap((branch) => startBranch(flow, branch.path, branch.first, from)) };
+      return {
+        kind: "fork",
+        join,
+        branches: next.branches.flatMap((branch) => startBranch(flow, branch.path, branch.first, from)),
+      };
     }
     case "endBranch":
       return { kind: "endBranch", joinPath: next.joinPath };
@@ -168,7 +213,9 @@ function startBranch(flow: Flow, path: Path, first: Continuation, from: From): N
       return [{ path, standing: move.to, wakeAfterMs: 0, claimed: false }];
     case "fork":
       return [{ path, standing: move.join, wakeAfterMs: null, claimed: false }, ...move.branches];
-    default:
+    case "endBranch":
+    case "complete":
+    case "fail":
       throw new TypeError(`A branch can't start with "${move.kind}".`);
   }
 }
@@ -198,7 +245,9 @@ function policyOf(node: FlowNode): { readonly priority: number | null; readonly 
       return node.body.policy;
     case "fork":
       return node.join.policy;
-    default:
+    case "delay":
+    case "wait":
+    case "subflow":
       return null;
   }
 }
@@ -208,11 +257,11 @@ const laneCache = new WeakMap<LocatedNode, Map<string, Lane>>();
 
 /** The lane of a node's positions. The same object each time, so that backends can key caches by it. */
 export function laneOf(flow: Flow, located: LocatedNode, codec: string): Lane {
-  let byCodec = laneCache.get(located);
-  if (byCodec === undefined) laneCache.set(located, (byCodec = new Map()));
+  const byCodec = laneCache.get(located) ?? new Map<string, Lane>();
+  laneCache.set(located, byCodec);
   let lane = byCodec.get(codec);
   if (lane === undefined) {
-    lane = { flow: flow.name, definitionHash: flow.hash as DefinitionHash, codec, tags: policyOf(located.node)?.tags ?? NO_TAGS };
+    lane = { flow: flow.name, definitionHash: flow.hash, codec, tags: policyOf(located.node)?.tags ?? NO_TAGS };
     byCodec.set(codec, lane);
   }
   return lane;
@@ -226,7 +275,10 @@ function positionKindOf(node: FlowNode): PositionKind {
       return "wait";
     case "fork":
       return "join";
-    default:
+    case "task":
+    case "route":
+    case "loop":
+    case "subflow":
       return "task";
   }
 }
@@ -238,7 +290,11 @@ export function entryKindOf(node: FlowNode): EntryKind {
       return "join";
     case "subflow":
       return "task";
-    default:
+    case "task":
+    case "route":
+    case "loop":
+    case "delay":
+    case "wait":
       return node.kind;
   }
 }

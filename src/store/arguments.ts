@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { cleanText } from "../errors/failure.ts";
 import { idIssue, kindOf, nameIssue, parseInstanceId, parseTaskId, parseWorkerId, taskIdIssue } from "../ids.ts";
-import { MAX_DURATION_MS } from "../time/duration.ts";
 import type { Checkpoint, ClaimRef, NewPosition } from "../snapshot/checkpoint.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
+import { MAX_DURATION_MS } from "../time/duration.ts";
 import type { NewInstance } from "./instance-store.ts";
 import type { SignalKind, SignalRequest } from "./signal-store.ts";
 
@@ -33,19 +33,22 @@ export function parseSpanMs(value: unknown, field: string): number {
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseBytes(value: unknown, field: string): Bytes {
-  if (!(value instanceof Uint8Array)) throw new InvalidArgumentError(field, `must be a Uint8Array, not ${kindOf(value)}.`);
+  if (!(value instanceof Uint8Array))
+    throw new InvalidArgumentError(field, `must be a Uint8Array, not ${kindOf(value)}.`);
   return value;
 }
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseSignalKind(value: unknown, field: string = "kind"): SignalKind {
-  if (value !== "cancel" && value !== "pause") throw new InvalidArgumentError(field, `must be "cancel" or "pause"; it is ${shown(value)}.`);
+  if (value !== "cancel" && value !== "pause")
+    throw new InvalidArgumentError(field, `must be "cancel" or "pause"; it is ${shown(value)}.`);
   return value;
 }
 
 /** @throws {InvalidArgumentError} naming the field of `request` */
 export function parseSignalRequest(value: unknown): SignalRequest {
-  if (typeof value !== "object" || value === null) throw new InvalidArgumentError("request", `must be an object, not ${kindOf(value)}.`);
+  if (typeof value !== "object" || value === null)
+    throw new InvalidArgumentError("request", `must be an object, not ${kindOf(value)}.`);
   const { reason, requestedBy } = value as { reason?: unknown; requestedBy?: unknown };
   return {
     ...(reason === undefined ? {} : { reason: parseText(reason, "request.reason", MAX_REASON_LENGTH) }),
@@ -56,7 +59,8 @@ export function parseSignalRequest(value: unknown): SignalRequest {
 /** Sorted, without duplicates. @throws {InvalidArgumentError} naming the tag at fault */
 export function parseTags(value: unknown, field: string = "tags"): readonly string[] {
   if (!Array.isArray(value)) throw new InvalidArgumentError(field, `must be an array, not ${kindOf(value)}.`);
-  if (value.length > MAX_TAGS) throw new InvalidArgumentError(field, `has ${value.length} tags; the limit is ${MAX_TAGS}.`);
+  if (value.length > MAX_TAGS)
+    throw new InvalidArgumentError(field, `has ${value.length} tags; the limit is ${MAX_TAGS}.`);
   for (const [index, tag] of value.entries()) {
     const issue = nameIssue(tag);
     if (issue !== null) throw new InvalidArgumentError(`${field}[${index}]`, `${issue}.`);
@@ -70,7 +74,8 @@ export function parseLabels(value: unknown, field: string = "labels"): Readonly<
     throw new InvalidArgumentError(field, `must be an object of strings, not ${kindOf(value)}.`);
   }
   const entries = Object.entries(value);
-  if (entries.length > MAX_LABELS) throw new InvalidArgumentError(field, `has ${entries.length} labels; the limit is ${MAX_LABELS}.`);
+  if (entries.length > MAX_LABELS)
+    throw new InvalidArgumentError(field, `has ${entries.length} labels; the limit is ${MAX_LABELS}.`);
   for (const [name, text] of entries) {
     const issue = nameIssue(name) ?? (typeof text === "string" && text !== "" ? idIssue(text.trim()) : idIssue(text));
     if (issue !== null) throw new InvalidArgumentError(`${field}.${cleanText(name, 40)}`, `${issue}.`);
@@ -87,7 +92,8 @@ export function parsePriority(value: unknown, field: string): number {
 export function parseClaimRef(claim: ClaimRef, field: string = "claim"): void {
   parseInstanceId(claim.instanceId, `${field}.instanceId`);
   parsePath(claim.path, `${field}.path`);
-  if (typeof claim.token !== "bigint") throw new InvalidArgumentError(`${field}.token`, `must be a bigint, not ${kindOf(claim.token)}.`);
+  if (typeof claim.token !== "bigint")
+    throw new InvalidArgumentError(`${field}.token`, `must be a bigint, not ${kindOf(claim.token)}.`);
 }
 
 /** @throws {InvalidArgumentError} naming the part at fault */
@@ -146,7 +152,8 @@ function parseNewPositions(positions: readonly NewPosition[], field: string): vo
   const paths = new Set<string>();
   for (const [index, position] of positions.entries()) {
     parsePath(position.path, `${field}[${index}].path`);
-    if (paths.has(position.path)) throw new InvalidArgumentError(`${field}[${index}].path`, `"${position.path}" occurs twice.`);
+    if (paths.has(position.path))
+      throw new InvalidArgumentError(`${field}[${index}].path`, `"${position.path}" occurs twice.`);
     paths.add(position.path);
     parseStanding(position.standing, `${field}[${index}].standing`);
     if (position.claimed && position.wakeAfterMs !== 0) {
@@ -180,10 +187,15 @@ export function parsePath(value: unknown, field: string): void {
 
 function parseText(value: unknown, field: string, limit: number): string {
   if (typeof value !== "string") throw new InvalidArgumentError(field, `must be a string, not ${kindOf(value)}.`);
-  if (value.length > limit) throw new InvalidArgumentError(field, `has ${value.length} characters; the limit is ${limit}.`);
+  if (value.length > limit)
+    throw new InvalidArgumentError(field, `has ${value.length} characters; the limit is ${limit}.`);
   return cleanText(value, limit);
 }
 
 function shown(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : typeof value === "number" ? String(value) : kindOf(value);
+  return typeof value === "string"
+    ? JSON.stringify(value.slice(0, 40))
+    : typeof value === "number"
+      ? String(value)
+      : kindOf(value);
 }

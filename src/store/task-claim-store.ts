@@ -60,7 +60,8 @@ export interface TaskClaimStore {
    * Positions that could be claimed now: due, unclaimed, of instances in progress without a pending
    * signal, whose tags `workerId` has. In the order in which they should be taken. Claims none of them.
    *
-   * A worker's tags are those it registered; a worker without any takes all, an unregistered one has none.
+   * A worker's tags are those it registered. One that registered without any takes everything; one that
+   * has not registered takes only what needs no tags.
    *
    * @param limit - 1 to 10,000
    */

@@ -17,9 +17,16 @@ export interface DurationParts {
 export type Duration = number | string | DurationParts;
 
 /** A hundred years. Longer is taken for a mistake in the unit. */
-export const MAX_DURATION_MS = 36_525 * 86_400_000;
+export const MAX_DURATION_MS: number = 36_525 * 86_400_000;
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
 const PART_MS: Readonly<Record<keyof DurationParts, number>> = {
   days: 86_400_000,
   hours: 3_600_000,
@@ -65,13 +72,20 @@ function parseText(text: string): number | string {
   if (text.length > LONGEST_TEXT) return unreadable;
   if (COMPACT.test(text)) {
     let total = 0;
-    for (const [, amount, unit] of text.matchAll(COMPACT_PART)) total += Number(amount) * (UNIT_MS[unit ?? ""] ?? Number.NaN);
+    for (const [, amount, unit] of text.matchAll(COMPACT_PART))
+      total += Number(amount) * (UNIT_MS[unit ?? ""] ?? Number.NaN);
     return total;
   }
   const iso = ISO.exec(text);
   if (iso === null || text === "P" || text.endsWith("T")) return unreadable;
   const [weeks, days, hours, minutes, seconds] = iso.slice(1).map((part) => Number(part ?? 0));
-  return (weeks ?? 0) * 604_800_000 + (days ?? 0) * 86_400_000 + (hours ?? 0) * 3_600_000 + (minutes ?? 0) * 60_000 + (seconds ?? 0) * 1_000;
+  return (
+    (weeks ?? 0) * 604_800_000 +
+    (days ?? 0) * 86_400_000 +
+    (hours ?? 0) * 3_600_000 +
+    (minutes ?? 0) * 60_000 +
+    (seconds ?? 0) * 1_000
+  );
 }
 
 function parseParts(value: object): number | string {
@@ -79,7 +93,8 @@ function parseParts(value: object): number | string {
   const entries = Object.entries(value);
   if (entries.length === 0) return "must name at least one part, such as { minutes: 5 }";
   for (const [key, amount] of entries) {
-    if (!Object.hasOwn(PART_MS, key)) return `has an unknown part "${key}"; known are ${Object.keys(PART_MS).join(", ")}`;
+    if (!Object.hasOwn(PART_MS, key))
+      return `has an unknown part "${key}"; known are ${Object.keys(PART_MS).join(", ")}`;
     if (typeof amount !== "number" || Number.isNaN(amount)) return `has a part "${key}" that is not a number`;
     total += amount * PART_MS[key as keyof DurationParts];
   }

@@ -1,6 +1,15 @@
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, standingColumns, stillHeld } from "./checkpoint-columns.ts";
+import {
+  appendEntries,
+  type BatchFacts,
+  claimColumns,
+  type FateRow,
+  heldPositions,
+  type StandingRow,
+  standingColumns,
+  stillHeld,
+} from "./checkpoint-columns.ts";
 
 /**
  * Moves positions on, keeping their claims. The statement that a linear flow lives on: one update of a

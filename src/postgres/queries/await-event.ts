@@ -1,7 +1,16 @@
 import type { Move } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, standingColumns, stillHeld } from "./checkpoint-columns.ts";
+import {
+  appendEntries,
+  type BatchFacts,
+  claimColumns,
+  type FateRow,
+  heldPositions,
+  type StandingRow,
+  standingColumns,
+  stillHeld,
+} from "./checkpoint-columns.ts";
 
 export interface AwaitFateRow extends FateRow {
   /** An event is buffered, or came in while this was written: the claim is kept. */

@@ -21,7 +21,10 @@ export function pausePositions(t: Tables, p: OnInstance): Query<never> {
 }
 
 /** Marks all positions with a pending request. As `interruptPosition` in the snapshot layer. */
-export function interruptPositions(t: Tables, p: OnInstance & { readonly interrupt: "pause" | "cancel" }): Query<never> {
+export function interruptPositions(
+  t: Tables,
+  p: OnInstance & { readonly interrupt: "pause" | "cancel" },
+): Query<never> {
   return sql`
     UPDATE ${t.positions}
     SET interrupt = ${p.interrupt}::text,
@@ -92,7 +95,10 @@ export function upsertPosition(
 }
 
 /** Removes the positions that a saved snapshot does not have. */
-export function deletePositionsExcept(t: Tables, p: { readonly instanceId: string; readonly paths: readonly string[] }): Query<never> {
+export function deletePositionsExcept(
+  t: Tables,
+  p: { readonly instanceId: string; readonly paths: readonly string[] },
+): Query<never> {
   return sql`
     DELETE FROM ${t.positions} WHERE instance_id = ${p.instanceId}::text AND NOT path = ANY (${p.paths}::text[])
   `;

@@ -48,8 +48,15 @@ export function standingColumns(rows: readonly { readonly to: Standing; readonly
 }
 
 /** `moved` is the CTE that names the accepted rows (idx, instance_id, path). Appends their entries, in order. */
-export function appendEntries(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts, moved: Query<never>): Query<never> {
-  const entries = checkpoints.flatMap((checkpoint, index) => checkpoint.entries.map((entry) => ({ ...entry, idx: index + 1 })));
+export function appendEntries(
+  t: Tables,
+  checkpoints: readonly Checkpoint[],
+  facts: BatchFacts,
+  moved: Query<never>,
+): Query<never> {
+  const entries = checkpoints.flatMap((checkpoint, index) =>
+    checkpoint.entries.map((entry) => ({ ...entry, idx: index + 1 })),
+  );
   return sql`
       INSERT INTO ${t.checkpoints} (instance_id, task_id, attempt, path, kind, outcome, output, output_ref, failure,
                                     worker_id, duration_ms, at)
@@ -76,7 +83,7 @@ export function appendEntries(t: Tables, checkpoints: readonly Checkpoint[], fac
  */
 export function heldPositions(t: Tables): Query<never> {
   return sql`
-      SELECT d.idx, p.instance_id, p.path
+      SELECT d.idx, p.instance_id, p.path, p.interrupt
       FROM done AS d
       JOIN ${t.positions} AS p ON p.instance_id = d.instance_id AND p.path = d.path AND p.token = d.token
       WHERE p.worker_id IS NOT NULL

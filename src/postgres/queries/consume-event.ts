@@ -1,6 +1,14 @@
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, stillHeld } from "./checkpoint-columns.ts";
+import {
+  appendEntries,
+  type BatchFacts,
+  claimColumns,
+  type FateRow,
+  heldPositions,
+  type StandingRow,
+  stillHeld,
+} from "./checkpoint-columns.ts";
 
 export interface ConsumeFateRow extends FateRow {
   /** The event was there to be taken. */

@@ -1,7 +1,14 @@
 import type { Checkpoint } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, stillHeld } from "./checkpoint-columns.ts";
+import {
+  appendEntries,
+  type BatchFacts,
+  claimColumns,
+  type FateRow,
+  heldPositions,
+  stillHeld,
+} from "./checkpoint-columns.ts";
 
 export interface EndBranchFateRow extends FateRow {
   /** Set where this row closed its join, which the worker now holds. */

@@ -1,11 +1,20 @@
 import type { Checkpoint } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, stillHeld } from "./checkpoint-columns.ts";
+import {
+  appendEntries,
+  type BatchFacts,
+  claimColumns,
+  type FateRow,
+  heldPositions,
+  stillHeld,
+} from "./checkpoint-columns.ts";
 
 /**
  * Completes or fails instances whose only position is the one that is held (INV-11).
  *
+ * A request that came in since this statement's snapshot shows in the locked row (`held`) but not in the
+ * seen one, and its signal could not be cleared: such a row counts as busy, and is tried again.
  * Locks: positions by key, then instances by key, skipping locked ones of both: whoever has the
  * instance's row is about to change its status and may be waiting for the position.
  */
@@ -20,16 +29,22 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
       ) WITH ORDINALITY AS d (instance_id, path, token, status, output, failure, idx)
     ),
     held AS MATERIALIZED (${heldPositions(t)}),
+    settled AS MATERIALIZED (
+      SELECT h.idx, h.instance_id, h.path
+      FROM held AS h
+      JOIN ${t.positions} AS seen ON seen.instance_id = h.instance_id AND seen.path = h.path
+      WHERE seen.interrupt IS NOT DISTINCT FROM h.interrupt
+    ),
     live AS MATERIALIZED (
       SELECT i.instance_id
       FROM ${t.instances} AS i
-      WHERE i.instance_id IN (SELECT h.instance_id FROM held AS h)
+      WHERE i.instance_id IN (SELECT s.instance_id FROM settled AS s)
       ORDER BY i.instance_id
       FOR NO KEY UPDATE OF i SKIP LOCKED
     ),
     gone AS (
       DELETE FROM ${t.positions} AS p
-      USING held AS h
+      USING settled AS h
       JOIN live ON live.instance_id = h.instance_id
       WHERE p.instance_id = h.instance_id AND p.path = h.path
       RETURNING h.idx, p.instance_id, p.path

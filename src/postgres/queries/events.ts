@@ -41,7 +41,10 @@ export function lockMailbox(t: Tables, instanceId: string): Query<{ version: big
 }
 
 /** Takes the oldest buffered event of a name. The caller has the mailbox's lock. */
-export function takeEvent(t: Tables, p: { readonly instanceId: string; readonly name: string }): Query<{ payload: Uint8Array }> {
+export function takeEvent(
+  t: Tables,
+  p: { readonly instanceId: string; readonly name: string },
+): Query<{ payload: Uint8Array }> {
   return sql`
     WITH oldest AS MATERIALIZED (
       SELECT e.sequence

@@ -1,7 +1,7 @@
 import type { PositionKind } from "../../snapshot/position.ts";
+import type { InstanceRow, PositionRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import type { InstanceRow, PositionRow } from "../rows.ts";
 
 const INSTANCE_COLUMNS = sql<never>`
       i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.input, i.output, i.failure, i.reason, i.priority,
@@ -57,7 +57,10 @@ export function listInstances(
 }
 
 /** Pages through all ids. Index: instances_pkey. */
-export function listInstanceIds(t: Tables, p: { readonly after: string | null; readonly limit: number | null }): Query<{ instance_id: string }> {
+export function listInstanceIds(
+  t: Tables,
+  p: { readonly after: string | null; readonly limit: number | null },
+): Query<{ instance_id: string }> {
   return sql`
     SELECT i.instance_id
     FROM ${t.instances} AS i
@@ -100,7 +103,10 @@ export interface LockedPositionRow {
  * Locks all positions of an instance whose row is locked: those that can be held before the joins that
  * they count down, as checkpoints do. New ones can't come meanwhile: a fork needs the instance's row.
  */
-export function lockPositions(t: Tables, p: { readonly instanceId: string; readonly now: Date | null }): Query<LockedPositionRow> {
+export function lockPositions(
+  t: Tables,
+  p: { readonly instanceId: string; readonly now: Date | null },
+): Query<LockedPositionRow> {
   return sql`
     SELECT p.path, p.task_id, p.kind, p.attempt, p.pending, p.input_ref, p.event, p.worker_id, p.token,
            p.worker_id IS NOT NULL AND p.available_at > coalesce(${p.now}::timestamptz, clock_timestamp()) AS live

@@ -1,7 +1,16 @@
 import type { NewPosition } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, standingColumns, stillHeld } from "./checkpoint-columns.ts";
+import {
+  appendEntries,
+  type BatchFacts,
+  claimColumns,
+  type FateRow,
+  heldPositions,
+  type StandingRow,
+  standingColumns,
+  stillHeld,
+} from "./checkpoint-columns.ts";
 
 /** A branch of the fork in row `idx` of the batch (counted from 1). */
 export interface BranchRow {
@@ -22,7 +31,12 @@ export interface ForkFateRow extends FateRow {
  * instance at this moment: that one has the instance's row first, or finds the branches.
  * Locks: positions by key, then instances by key, skipping locked ones of both.
  */
-export function fork(t: Tables, rows: readonly StandingRow[], branches: readonly BranchRow[], facts: BatchFacts): Query<ForkFateRow> {
+export function fork(
+  t: Tables,
+  rows: readonly StandingRow[],
+  branches: readonly BranchRow[],
+  facts: BatchFacts,
+): Query<ForkFateRow> {
   const checkpoints = rows.map((row) => row.checkpoint);
   return sql`
     WITH done AS MATERIALIZED (

@@ -1,7 +1,7 @@
-import { type Query, sql } from "../sql.ts";
-import type { Tables } from "../tables.ts";
 import type { NewEntry } from "../../snapshot/snapshot.ts";
 import type { HistoryRow, ResultRow } from "../rows.ts";
+import { type Query, sql } from "../sql.ts";
+import type { Tables } from "../tables.ts";
 
 /** Reads history in order. Index: checkpoints_pkey (one instance's rows, then sorted). */
 export function readHistory(
@@ -22,7 +22,10 @@ export function readHistory(
  * Reads recorded outcomes of some task ids, or of all (`null`), what passes on another's output or the
  * instance's input resolved. Index: checkpoints_pkey.
  */
-export function loadResults(t: Tables, p: { readonly instanceId: string; readonly taskIds: readonly string[] | null }): Query<ResultRow> {
+export function loadResults(
+  t: Tables,
+  p: { readonly instanceId: string; readonly taskIds: readonly string[] | null },
+): Query<ResultRow> {
   return sql`
     SELECT c.task_id, c.kind, c.outcome, c.output_ref,
            CASE
@@ -51,7 +54,10 @@ export function readResults(t: Tables, instanceId: string): Query<ResultRow> {
 }
 
 /** Finds a loop's latest recorded iteration. Index: checkpoints_pkey. */
-export function findLastIteration(t: Tables, p: { readonly instanceId: string; readonly loopTaskId: string }): Query<{ task_id: string }> {
+export function findLastIteration(
+  t: Tables,
+  p: { readonly instanceId: string; readonly loopTaskId: string },
+): Query<{ task_id: string }> {
   return sql`
     SELECT c.task_id
     FROM ${t.checkpoints} AS c
@@ -64,7 +70,10 @@ export function findLastIteration(t: Tables, p: { readonly instanceId: string; r
 }
 
 /** How often a task id stands in the history already: its highest attempt, 0 if it doesn't. */
-export function highestAttempt(t: Tables, p: { readonly instanceId: string; readonly taskId: string }): Query<{ attempt: number }> {
+export function highestAttempt(
+  t: Tables,
+  p: { readonly instanceId: string; readonly taskId: string },
+): Query<{ attempt: number }> {
   return sql`
     SELECT coalesce(max(c.attempt), 0) AS attempt
     FROM ${t.checkpoints} AS c
@@ -75,7 +84,13 @@ export function highestAttempt(t: Tables, p: { readonly instanceId: string; read
 /** Appends one entry outside a checkpoint, e.g. a note. */
 export function appendEntry(
   t: Tables,
-  p: { readonly instanceId: string; readonly path: string; readonly entry: NewEntry; readonly workerId: string | null; readonly now: Date | null },
+  p: {
+    readonly instanceId: string;
+    readonly path: string;
+    readonly entry: NewEntry;
+    readonly workerId: string | null;
+    readonly now: Date | null;
+  },
 ): Query<never> {
   const { entry } = p;
   return sql`

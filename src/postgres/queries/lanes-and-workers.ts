@@ -30,7 +30,10 @@ export function findLanes(
   `;
 }
 
-export function upsertWorker(t: Tables, p: { readonly workerId: string; readonly tags: readonly string[] }): Query<never> {
+export function upsertWorker(
+  t: Tables,
+  p: { readonly workerId: string; readonly tags: readonly string[] },
+): Query<never> {
   return sql`
     INSERT INTO ${t.workers} (worker_id, tags) VALUES (${p.workerId}::text, ${p.tags}::text[])
     ON CONFLICT (worker_id) DO UPDATE SET tags = excluded.tags

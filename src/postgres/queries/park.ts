@@ -1,7 +1,16 @@
 import type { Move } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { appendEntries, type BatchFacts, claimColumns, type FateRow, heldPositions, type StandingRow, standingColumns, stillHeld } from "./checkpoint-columns.ts";
+import {
+  appendEntries,
+  type BatchFacts,
+  claimColumns,
+  type FateRow,
+  heldPositions,
+  type StandingRow,
+  standingColumns,
+  stillHeld,
+} from "./checkpoint-columns.ts";
 
 /**
  * Moves positions on and gives their claims up: ready at once, asleep for a while, or until woken.

@@ -8,7 +8,10 @@ import type { Tables } from "../tables.ts";
  * the index and would read every parked row.
  * Locks: positions, skipping locked ones. Index: positions_due.
  */
-export function promoteDue(t: Tables, p: { readonly limit: number; readonly now: Date | null }): Query<{ promoted: number }> {
+export function promoteDue(
+  t: Tables,
+  p: { readonly limit: number; readonly now: Date | null },
+): Query<{ promoted: number }> {
   return sql`
     WITH due AS MATERIALIZED (
       SELECT p.instance_id, p.path

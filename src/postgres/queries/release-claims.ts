@@ -7,7 +7,10 @@ import type { Tables } from "../tables.ts";
  *
  * Locks: positions by key, skipping locked ones: a lease that is not given back runs out by itself.
  */
-export function releaseClaims(t: Tables, p: { readonly claims: readonly ClaimRef[]; readonly now: Date | null }): Query<{ path: string }> {
+export function releaseClaims(
+  t: Tables,
+  p: { readonly claims: readonly ClaimRef[]; readonly now: Date | null },
+): Query<{ path: string }> {
   return sql`
     WITH held AS MATERIALIZED (
       SELECT q.instance_id, q.path

@@ -16,7 +16,10 @@ export interface RenewalRow {
  * it is reported as held, and the next renewal tells. Never waits. Claims without an end keep none.
  * Locks: positions by key, skipping locked ones.
  */
-export function renewClaims(t: Tables, p: { readonly claims: readonly ClaimRef[]; readonly leaseMs: number; readonly now: Date | null }): Query<RenewalRow> {
+export function renewClaims(
+  t: Tables,
+  p: { readonly claims: readonly ClaimRef[]; readonly leaseMs: number; readonly now: Date | null },
+): Query<RenewalRow> {
   return sql`
     WITH claim AS MATERIALIZED (
       SELECT * FROM unnest(

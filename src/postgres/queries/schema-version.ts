@@ -30,6 +30,11 @@ export function lockMigrations(t: Tables): Query<never> {
   return sql`SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(${`waymark.migrate.${t.schemaName}`}::text, 0))`;
 }
 
+/** A migration that waits for a table's lock holds up everybody behind it: rather give up and try again. */
+export function limitLockWaits(): Query<never> {
+  return sql`SELECT pg_catalog.set_config('lock_timeout', '5s', true)`;
+}
+
 export function createSchema(t: Tables): Query<never> {
   return sql`CREATE SCHEMA IF NOT EXISTS ${t.schema}`;
 }

@@ -38,7 +38,10 @@ export function storeSignal(
   `;
 }
 
-export function deleteSignal(t: Tables, p: { readonly instanceId: string; readonly kind: SignalKind }): Query<{ kind: SignalKind }> {
+export function deleteSignal(
+  t: Tables,
+  p: { readonly instanceId: string; readonly kind: SignalKind },
+): Query<{ kind: SignalKind }> {
   return sql`
     DELETE FROM ${t.signals} WHERE instance_id = ${p.instanceId}::text AND kind = ${p.kind}::text RETURNING kind
   `;

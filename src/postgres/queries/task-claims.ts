@@ -89,7 +89,10 @@ export interface AvailableRow {
  * Positions that a worker could claim now, in order. An unregistered worker has no tags; one registered
  * without tags takes everything.
  */
-export function findAvailable(t: Tables, p: { readonly workerId: string; readonly limit: number; readonly now: Date | null }): Query<AvailableRow> {
+export function findAvailable(
+  t: Tables,
+  p: { readonly workerId: string; readonly limit: number; readonly now: Date | null },
+): Query<AvailableRow> {
   return sql`
     WITH worker AS MATERIALIZED (
       SELECT w.tags FROM ${t.workers} AS w WHERE w.worker_id = ${p.workerId}::text

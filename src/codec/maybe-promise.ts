@@ -1,0 +1,12 @@
+/** A value that may be there at once. */
+export type MaybePromise<T> = T | PromiseLike<T>;
+
+/** What `next` makes of `value`: at once if `value` is there at once. */
+export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return isPromiseLike(value) ? Promise.resolve(value).then(next) : next(value);
+}
+
+/** Whether `value` is a promise of anybody's making. */
+export function isPromiseLike<T>(value: MaybePromise<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

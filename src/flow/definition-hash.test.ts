@@ -1,0 +1,179 @@
+import { describe, expect, test } from "vitest";
+import { branch } from "./branch.ts";
+import { definitionHash } from "./definition-hash.ts";
+import { flow } from "./flow.ts";
+import type { Flow } from "./flow-definition.ts";
+import { LoopResult } from "./loop-result.ts";
+import { task } from "./task.ts";
+
+const one = (): number => 1;
+const reserve = task("reserve", one);
+
+/** One of each kind of node. */
+function example(): Flow {
+  const payment = flow("payment").then("charge", one, { version: "2" }).build();
+  return flow("order")
+    .thenFlow("pay", payment)
+    .fork([branch("stock", reserve), branch("price", (b) => b.delay("cool-off", "1h").then("look-up", one))])
+    .join("offer", one)
+    .waitForEvent("approval", "order-approved", { timeout: "2d", onTimeout: "continue" })
+    .route("which", () => "yes", ["yes", "no"])
+    .branch("yes", task("send", one))
+    .branch("no")
+    .defaultBranch()
+    .done()
+    .loop("poll", () => LoopResult.done(1), { maxIterations: 5, onMax: "exitWithLast" })
+    .build();
+}
+
+// A change of these values strands every running instance: its worker would not know its definition
+// any more. They may change only together with the format version, and with a way to migrate.
+describe("the hash", () => {
+  test("of a definition with all kinds of nodes doesn't change by accident", () => {
+    expect(example().hash).toBe("b70e55ec2872eb1e9b10d26f21c19f4021aad2b9f64a03aaf09f3824c6882c4d");
+  });
+
+  test("of the smallest definition doesn't change by accident", () => {
+    // sha256sum of: ["waymark definition",1,"f",[["task","a",null]]]
+    const expected = "ec87ec287953686f28ac413b9b9fb0eb5a8e3d3a5afb5ec9cc4c36f508d11af9";
+    expect(flow("f").then("a", one).build().hash).toBe(expected);
+  });
+
+  test("is the same each time", () => {
+    const { hash, name, root } = example();
+    expect([example().hash, definitionHash(name, root)]).toEqual([hash, hash]);
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe("policy, which doesn't change the hash:", () => {
+  const schema = { "~standard": { version: 1 as const, vendor: "test", validate: (value: unknown) => ({ value }) } };
+  const base = flow<number>("f").then("a", one).build();
+
+  test.each<[string, Flow]>([
+    [
+      "the function",
+      flow<number>("f")
+        .then("a", () => 2)
+        .build(),
+    ],
+    ["timeout", flow<number>("f").then("a", one, { timeout: 5 }).build()],
+    ["retries", flow<number>("f").then("a", one, { retries: 5 }).build()],
+    ["priority", flow<number>("f").then("a", one, { priority: 1 }).build()],
+    [
+      "tags",
+      flow<number>("f")
+        .then("a", one, { tags: ["gpu"] })
+        .build(),
+    ],
+    ["a task's description", flow<number>("f").then("a", one, { description: "text" }).build()],
+    ["a task's schemas", flow<number>("f").then("a", one, { input: schema, output: schema }).build()],
+    ["the flow's description", flow<number>("f", { description: "text" }).then("a", one).build()],
+    ["the flow's schema", flow("f", { input: schema }).then("a", one).build()],
+  ])("%s", (_, other) => {
+    expect(other.hash).toBe(base.hash);
+  });
+
+  test.each<[string, Flow, Flow]>([
+    ["a delay's length", flow("f").delay("d", 1).build(), flow("f").delay("d", 2).build()],
+    [
+      "a wait's time limit",
+      flow("f").waitForEvent("w", "e").build(),
+      flow("f").waitForEvent("w", "e", { timeout: 5 }).build(),
+    ],
+    ["a wait's schema", flow("f").waitForEvent("w", "e").build(), flow("f").waitForEvent("w", "e", { schema }).build()],
+    [
+      "a loop's maxIterations",
+      flow("f")
+        .loop("l", () => LoopResult.done(1))
+        .build(),
+      flow("f")
+        .loop("l", () => LoopResult.done(1), { maxIterations: 7 })
+        .build(),
+    ],
+    ["whether a task was made before", flow("f").then(reserve).build(), flow("f").then("reserve", one).build()],
+  ])("%s", (_, flowA, flowB) => {
+    expect(flowA.hash).toBe(flowB.hash);
+  });
+});
+
+test("shape, which changes the hash: no two of these are alike", () => {
+  const done = (): ReturnType<typeof LoopResult.done<number>> => LoopResult.done(1);
+  const child = flow("child").then("a", one).build();
+  const start = flow<number>("f");
+  const route = start.route("r", (): string => "x", ["x", "y"]);
+  const definitions: Record<string, Flow> = {
+    base: start.then("a", one).build(),
+    "another name": flow("g").then("a", one).build(),
+    "another id": start.then("b", one).build(),
+    "another version": start.then("a", one, { version: "1" }).build(),
+    "another step": start.then("a", one).then("b", one).build(),
+    "another order": start.then("b", one).then("a", one).build(),
+    "a delay": start.delay("a", 1).build(),
+    "a wait": start.waitForEvent("a", "e").build(),
+    "another event": start.waitForEvent("a", "e2").build(),
+    "a wait that goes on": start.waitForEvent("a", "e", { timeout: 1, onTimeout: "continue" }).build(),
+    "a loop": start.loop("a", done).build(),
+    "a loop of another version": start.loop("a", done, { version: "1" }).build(),
+    "a loop that goes on": start.loop("a", done, { onMax: "exitWithLast" }).build(),
+    "a fork": start
+      .fork([branch("x", reserve)])
+      .join("a", one)
+      .build(),
+    "another branch name": start
+      .fork([branch("y", reserve)])
+      .join("a", one)
+      .build(),
+    "another join version": start
+      .fork([branch("x", reserve)])
+      .join("a", one, { version: "1" })
+      .build(),
+    "two branches": start
+      .fork([branch("x", reserve), branch("y", task("b", one))])
+      .join("a", one)
+      .build(),
+    "other order of branches": start
+      .fork([branch("y", task("b", one)), branch("x", reserve)])
+      .join("a", one)
+      .build(),
+    "two steps in a branch": start
+      .fork([branch("x", reserve, task("b", one))])
+      .join("a", one)
+      .build(),
+    "a route": route.branch("x").branch("y").defaultBranch().done().build(),
+    "a step in a route": route.branch("x", reserve).branch("y").defaultBranch().done().build(),
+    "a step in another branch": route.branch("x").branch("y", reserve).defaultBranch().done().build(),
+    "a step in the default branch": route.branch("x").branch("y").defaultBranch(reserve).done().build(),
+    "a key without a branch": route.branch("x").defaultBranch().done().build(),
+    "no default branch": start
+      .route("r", () => "x", ["x", "y"])
+      .branch("x")
+      .branch("y")
+      .done()
+      .build(),
+    "other keys": start
+      .route("r", () => "x", ["x", "z"])
+      .branch("x")
+      .branch("z")
+      .done()
+      .build(),
+    "another version of the key function": start
+      .route("r", () => "x", ["x"], { version: "1" })
+      .branch("x")
+      .done()
+      .build(),
+    "an inlined flow": start.thenFlow("a", child).build(),
+    "an inlined flow under another id": start.thenFlow("b", child).build(),
+    "another inlined flow": start.thenFlow("a", flow("other").then("a", one).build()).build(),
+    "a change in an inlined flow": start.thenFlow("a", flow("child").then("b", one).build()).build(),
+    "an inlined flow that is empty but for a delay": start.thenFlow("a", flow("child").delay("a", 1).build()).build(),
+  };
+  const seen = new Map<string, string>();
+  const alike: string[] = [];
+  for (const [name, { hash }] of Object.entries(definitions)) {
+    const other = seen.get(hash);
+    if (other !== undefined) alike.push(`${name} = ${other}`);
+    seen.set(hash, name);
+  }
+  expect(alike).toEqual([]);
+});

@@ -1,0 +1,106 @@
+import { nameIssue } from "../ids.ts";
+import type { Recorded } from "./chain.ts";
+import type { FlowHead } from "./draft.ts";
+import type { FlowBuilder } from "./flow-builder.ts";
+import type { Flow } from "./flow-definition.ts";
+import { FlowDraft } from "./flow-draft.ts";
+import { readOptions, textOf } from "./known-options.ts";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
+import type { Accepted, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
+import { resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
+
+/** Options of a flow. Neither changes the definition hash. */
+export interface FlowOptions {
+  /** For people; at most 1,000 characters. */
+  readonly description?: string;
+}
+
+/**
+ * A flow without a step, whose input type is not given: a first step that says what it accepts
+ * decides it. With any other first step the input is `unknown`; say `flow<Input>(name)` then.
+ */
+export type FlowStart = FirstStep & FlowBuilder<unknown, unknown>;
+
+/** First steps from which the flow's input type is inferred. */
+export interface FirstStep {
+  then<const Id extends string, Input, Output>(
+    task: Task<Id, Input, Output>,
+  ): FlowBuilder<Input, Output, Recorded<Id, Output>>;
+  then<
+    const Id extends string,
+    Input,
+    Returned,
+    InputSchema extends StandardSchema | undefined = undefined,
+    OutputSchema extends StandardSchema | undefined = undefined,
+  >(
+    id: Id,
+    run: TaskFunction<Parsed<InputSchema, Input>, Returned, OutputSchema>,
+    options?: TaskOptions<InputSchema, OutputSchema>,
+  ): FlowBuilder<
+    Accepted<InputSchema, Input>,
+    TaskResult<Returned, OutputSchema>,
+    Recorded<Id, TaskResult<Returned, OutputSchema>>
+  >;
+  thenFlow<Input, Output>(child: Flow<Input, Output>): FlowBuilder<Input, Output>;
+  thenFlow<Input, Output>(id: string, child: Flow<Input, Output>): FlowBuilder<Input, Output>;
+}
+
+/**
+ * Begins a flow. Continue it with the builder's methods and finish it with `build()`.
+ *
+ * The input's type is that of `flow<Input>(name)`, or follows from the `input` schema, or from the
+ * first task.
+ *
+ * @param name - letters, digits, `_`, `-`, `.` and `:`; at most 100 characters. Instances find their
+ *   definition by it and by the hash of the flow's shape
+ *
+ * @example
+ * ```ts
+ * import { flow } from "waymark";
+ *
+ * interface Signup {
+ *   readonly email: string;
+ * }
+ *
+ * export const signup = flow<Signup>("signup", { description: "From the form to the first login" })
+ *   .then("send-mail", async ({ email }) => ({ sentTo: email }), { retries: 5 })
+ *   .waitForEvent("confirmed", "mail-confirmed", { timeout: "2d", onTimeout: "continue" })
+ *   .route((answer) => (answer.timedOut ? "late" : "in-time"), ["late", "in-time"])
+ *   .branch("late", (b) => b.then("forget", () => "expired"))
+ *   .branch("in-time", (b) =>
+ *     b.delay("cool-off", "10m").then("welcome", async (_, context) => {
+ *       const mail = await context.output("send-mail");
+ *       return `welcome, ${mail.sentTo}`;
+ *     }),
+ *   )
+ *   .done()
+ *   .build();
+ * ```
+ */
+export function flow(name: string, options?: FlowOptions & { readonly input?: undefined }): FlowStart;
+/** @typeParam Input - what an instance is started with */
+export function flow<Input>(
+  name: string,
+  options?: FlowOptions & { readonly input?: undefined },
+): FlowBuilder<Input, Input>;
+/** @param options.input - checks (and may transform) the input; the first step gets what it gives back */
+export function flow<InputSchema extends StandardSchema>(
+  name: string,
+  options: FlowOptions & { readonly input: InputSchema },
+): FlowBuilder<SchemaInput<InputSchema>, SchemaOutput<InputSchema>>;
+export function flow(name: unknown, options?: unknown): FlowStart {
+  return new FlowDraft(headFrom(name, options)) as unknown as FlowStart;
+}
+
+function headFrom(name: unknown, given: unknown): FlowHead {
+  const issues: string[] = [];
+  const problem = nameIssue(name);
+  if (problem !== null) issues.push(`name ${problem}`);
+  const options = readOptions(given, "options", ["description", "input"], issues);
+  return {
+    name: problem === null ? textOf(name) : "(flow)",
+    description: resolveDescription(options.description, issues),
+    inputSchema: resolveSchema(options.input, "input", issues),
+    issues,
+  };
+}

@@ -1,0 +1,56 @@
+// biome-ignore-all assist/source/organizeImports: grouped by what users look for
+// What users write flows with.
+export { branch } from "./flow/branch.ts";
+export type { Branch } from "./flow/branch.ts";
+export type * from "./flow/definition.ts";
+export { flow } from "./flow/flow.ts";
+export type { FlowOptions, FlowStart } from "./flow/flow.ts";
+export type * from "./flow/flow-builder.ts";
+export { Flow } from "./flow/flow-definition.ts";
+export type { LocatedNode } from "./flow/flow-definition.ts";
+export { LoopResult } from "./flow/loop-result.ts";
+export type { LoopAgain, LoopDone } from "./flow/loop-result.ts";
+export type { RouteBuilder } from "./flow/route-builder.ts";
+export type { StandardSchema } from "./flow/schema.ts";
+export { task } from "./flow/task.ts";
+export type { Task } from "./flow/task.ts";
+export type { TaskContext } from "./flow/task-context.ts";
+export type * from "./flow/task-options.ts";
+export { getTaskContext } from "./engine/current-task.ts";
+
+// What runs and controls them.
+export { Client } from "./client/client.ts";
+export type { ClientOptions, ResultOptions } from "./client/client.ts";
+export type { HistoryItem } from "./client/history-item.ts";
+export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
+export type { Ports } from "./engine/ports.ts";
+export type { StartOptions } from "./engine/start-instance.ts";
+export type { EngineEvent, Observer } from "./observability/observer.ts";
+export { Runner } from "./runner/runner.ts";
+export type { ConflictPolicy, DriveOptions, RunnerOptions, RunOptions } from "./runner/runner-options.ts";
+
+// What stores them.
+export type { Codec, PayloadContext, PayloadKind } from "./codec/codec.ts";
+export { encrypted } from "./codec/encrypted-codec.ts";
+export { compressed } from "./codec/gzip-codec.ts";
+export { JsonCodec } from "./codec/json-codec.ts";
+export { MsgpackCodec } from "./codec/msgpack-codec.ts";
+export { InMemoryBackend } from "./memory/memory-backend.ts";
+export type { Backend } from "./store/backend.ts";
+
+export * from "./errors/argument-errors.ts";
+export * from "./errors/backend-errors.ts";
+export * from "./errors/claim-errors.ts";
+export * from "./errors/codec-errors.ts";
+export * from "./errors/definition-errors.ts";
+export type { SerializedFailure } from "./errors/failure.ts";
+export * from "./errors/instance-errors.ts";
+export * from "./errors/local-errors.ts";
+export * from "./errors/task-errors.ts";
+export * from "./errors/waymark-error.ts";
+export type { DefinitionHash, InstanceId, Path, TaskId, WorkerId } from "./ids.ts";
+export type { Logger } from "./logger.ts";
+export type { Clock } from "./time/clock.ts";
+export type { Duration, DurationParts } from "./time/duration.ts";
+export type { Random } from "./time/random.ts";
+export type { Timer, Timers } from "./time/timers.ts";

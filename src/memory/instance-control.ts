@@ -1,0 +1,82 @@
+import type { TaskId } from "../ids.ts";
+import { interruptPosition, pausePosition, resumePosition } from "../snapshot/apply.ts";
+import type { Interrupt, Position } from "../snapshot/position.ts";
+import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { MemoryState } from "./memory-state.ts";
+import type { StoredInstance } from "./stored-instance.ts";
+
+/** Stores a request; its instance's positions stop at their next checkpoint. */
+export function request(
+  state: MemoryState,
+  instance: StoredInstance,
+  kind: SignalKind,
+  facts: SignalRequest,
+  now: number,
+): void {
+  instance.signals.set(kind, facts);
+  refreshInterrupts(state, instance, now);
+}
+
+/** Applies a cancel to an instance that is not terminal. */
+export function cancel(
+  state: MemoryState,
+  instance: StoredInstance,
+  facts: SignalRequest,
+  at: TaskId | null,
+  now: number,
+): void {
+  state.note(instance, "cancel", now, at);
+  state.end(instance, { status: "cancelled", endedAt: now, reason: facts.reason ?? null });
+}
+
+/** Applies a pause to an instance that is in progress. */
+export function pause(state: MemoryState, instance: StoredInstance, facts: SignalRequest, now: number): void {
+  instance.record = { ...instance.record, status: "paused", reason: facts.reason ?? null };
+  instance.signals.delete("pause");
+  state.note(instance, "pause", now);
+  refreshInterrupts(state, instance, now);
+}
+
+/** Lifts the pause of a paused instance. */
+export function unpause(state: MemoryState, instance: StoredInstance, now: number): void {
+  instance.record = { ...instance.record, status: "in_progress", reason: null };
+  state.note(instance, "unpause", now);
+  refreshInterrupts(state, instance, now);
+}
+
+/** Withdraws a request; what it would have stopped goes on. */
+export function withdraw(state: MemoryState, instance: StoredInstance, kind: SignalKind, now: number): void {
+  if (instance.signals.delete(kind)) refreshInterrupts(state, instance, now);
+}
+
+/** Brings all positions in line with what is pending and whether the instance is paused. */
+export function refreshInterrupts(state: MemoryState, instance: StoredInstance, now: number): void {
+  for (const position of [...instance.positions.values()]) {
+    const next = interrupted(instance, position, now);
+    if (next !== position) state.place(instance, next, now);
+  }
+}
+
+/** The position as the pending requests and the pause of its instance leave it. */
+export function interrupted(instance: StoredInstance, position: Position, now: number): Position {
+  const interrupt = interruptOf(instance);
+  switch (interrupt) {
+    case null:
+      return position.interrupt === null ? position : resumePosition(position, now);
+    case "paused":
+      return pausePosition(position);
+    case "pause":
+    case "cancel":
+      return interruptPosition(position, interrupt, now);
+  }
+}
+
+/**
+ * What stops the positions of an instance. A cancel comes first, even where the instance is paused:
+ * otherwise it would wait for an unpause that may never come.
+ */
+function interruptOf(instance: StoredInstance): Interrupt | null {
+  if (instance.signals.has("cancel")) return "cancel";
+  if (instance.record.status === "paused") return "paused";
+  return instance.signals.has("pause") ? "pause" : null;
+}

@@ -1,0 +1,151 @@
+import type { Path, TaskId, WorkerId } from "../ids.ts";
+import type { Bytes, HistoryEntry, NewEntry, TaskResult } from "../snapshot/snapshot.ts";
+import { copyOf, copyOrNull } from "./bytes.ts";
+
+/** Where and by whom an entry was written. */
+export interface EntryOrigin {
+  readonly sequence: bigint;
+  readonly path: Path;
+  readonly workerId: WorkerId | null;
+  readonly at: number;
+}
+
+interface TaskRecord {
+  readonly attempts: Set<number>;
+  highest: number;
+  outcome: OutcomeEntry | null;
+}
+
+type OutcomeEntry = HistoryEntry & Pick<TaskResult, "outcome">;
+
+const ITERATION = /^(.+)\[(0|[1-9][0-9]{0,14})\]$/s;
+
+/** The append-only history of one instance (INV-4), indexed by task id. */
+export class InstanceHistory {
+  readonly #entries: HistoryEntry[] = [];
+  readonly #tasks = new Map<TaskId, TaskRecord>();
+  /** Greatest index of a recorded iteration, by the loop's task id. */
+  readonly #lastIterations = new Map<TaskId, number>();
+
+  /** Whether an entry would break INV-3 or INV-4: its attempt is there, or its task id has an outcome. */
+  conflictsWith(entry: Pick<NewEntry, "taskId" | "attempt">): boolean {
+    const record = this.#tasks.get(entry.taskId);
+    return record !== undefined && (record.outcome !== null || record.attempts.has(entry.attempt));
+  }
+
+  /** The caller has made sure that nothing conflicts. */
+  append(entry: NewEntry, origin: EntryOrigin): void {
+    const stored: HistoryEntry = {
+      taskId: entry.taskId,
+      attempt: entry.attempt,
+      kind: entry.kind,
+      outcome: entry.outcome,
+      output: copyOrNull(entry.output),
+      outputRef: entry.outputRef,
+      failure: copyOrNull(entry.failure),
+      durationMs: entry.durationMs,
+      sequence: origin.sequence,
+      path: origin.path,
+      workerId: origin.workerId,
+      at: origin.at,
+    };
+    this.#entries.push(stored);
+    this.#index(stored);
+  }
+
+  outcomeOf(taskId: TaskId): OutcomeEntry | null {
+    return this.#tasks.get(taskId)?.outcome ?? null;
+  }
+
+  /** An attempt of a task that has no entry yet: `preferred` if it is free, else the one after the highest. */
+  freeAttempt(taskId: TaskId, preferred: number | null): number {
+    const record = this.#tasks.get(taskId);
+    if (preferred !== null && record?.attempts.has(preferred) !== true) return preferred;
+    return (record?.highest ?? 0) + 1;
+  }
+
+  /** The recorded value under a task id; what passes on another's output is followed. */
+  valueOf(taskId: TaskId | null, instanceInput: Bytes): Bytes | null {
+    const seen = new Set<TaskId>();
+    for (let next = taskId; next !== null && !seen.has(next); ) {
+      seen.add(next);
+      const entry = this.outcomeOf(next);
+      if (entry === null || entry.output !== null || !passesOn(entry)) return entry?.output ?? null;
+      if (entry.outputRef === null) return instanceInput;
+      next = entry.outputRef;
+    }
+    return taskId === null ? instanceInput : null;
+  }
+
+  /** The task's outcome, with the output that it has or passes on. */
+  resolvedResult(taskId: TaskId, instanceInput: Bytes): TaskResult | null {
+    const entry = this.outcomeOf(taskId);
+    return entry === null ? null : { ...resultFrom(entry), output: copyOrNull(this.valueOf(taskId, instanceInput)) };
+  }
+
+  /** All outcomes as they were recorded, in order. */
+  results(): TaskResult[] {
+    return this.#entries.filter(isOutcome).map(resultFrom);
+  }
+
+  /** At most `limit` entries with a sequence greater than `after`, in order. */
+  page(after: bigint | null, limit: number): HistoryEntry[] {
+    const start = after === null ? 0 : this.#firstAfter(after);
+    return this.#entries.slice(start, start + limit).map((entry) => ({
+      ...entry,
+      output: copyOrNull(entry.output),
+      failure: copyOrNull(entry.failure),
+    }));
+  }
+
+  lastIteration(loopTaskId: TaskId): TaskId | null {
+    const index = this.#lastIterations.get(loopTaskId);
+    return index === undefined ? null : `${loopTaskId}[${index}]`;
+  }
+
+  #index(entry: HistoryEntry): void {
+    let record = this.#tasks.get(entry.taskId);
+    if (record === undefined) {
+      record = { attempts: new Set(), highest: 0, outcome: null };
+      this.#tasks.set(entry.taskId, record);
+    }
+    record.attempts.add(entry.attempt);
+    record.highest = Math.max(record.highest, entry.attempt);
+    if (!isOutcome(entry)) return;
+    record.outcome = entry;
+    const [, loopTaskId, index] = ITERATION.exec(entry.taskId) ?? [];
+    if (loopTaskId === undefined) return;
+    this.#lastIterations.set(loopTaskId, Math.max(this.#lastIterations.get(loopTaskId) ?? 0, Number(index)));
+  }
+
+  #firstAfter(sequence: bigint): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const entry = this.#entries[middle];
+      if (entry !== undefined && entry.sequence <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function isOutcome(entry: HistoryEntry): entry is OutcomeEntry {
+  return entry.outcome === "completed" || entry.outcome === "timed_out";
+}
+
+/** Delays, and the ends of branches, have no output of their own. */
+function passesOn(entry: HistoryEntry): boolean {
+  return entry.kind === "delay" || entry.kind === "branch";
+}
+
+function resultFrom(entry: OutcomeEntry): TaskResult {
+  return {
+    taskId: entry.taskId,
+    kind: entry.kind,
+    outcome: entry.outcome,
+    output: entry.output === null ? null : copyOf(entry.output),
+    outputRef: entry.outputRef,
+  };
+}

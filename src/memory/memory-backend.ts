@@ -1,0 +1,246 @@
+import type { Codec } from "../codec/codec.ts";
+import { JsonCodec } from "../codec/json-codec.ts";
+import { BackendError } from "../errors/backend-errors.ts";
+import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
+import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type {
+  Bytes,
+  HistoryEntry,
+  InstanceRecord,
+  InstanceStatus,
+  Snapshot,
+  TaskResult,
+} from "../snapshot/snapshot.ts";
+import type { Backend } from "../store/backend.ts";
+import type {
+  ControlOutcome,
+  CreatedInstance,
+  Holder,
+  InstanceFilter,
+  InstanceState,
+  NewInstance,
+} from "../store/instance-store.ts";
+import type { BufferedEvent, CheckpointFate, ClaimedPosition, ClaimRequest, Renewal } from "../store/position-store.ts";
+import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
+import { type Clock, systemClock } from "../time/clock.ts";
+import { requireInteger, requireObject } from "./arguments.ts";
+import { MemoryHistoryStore } from "./memory-history-store.ts";
+import { MemoryInstanceStore } from "./memory-instance-store.ts";
+import { MemoryPositionStore } from "./memory-position-store.ts";
+import { MemorySignalStore } from "./memory-signal-store.ts";
+import { MemorySnapshotStore } from "./memory-snapshot-store.ts";
+import { MemoryState } from "./memory-state.ts";
+import { MemoryTaskClaimStore } from "./memory-task-claim-store.ts";
+import { MemoryWorkerStore } from "./memory-worker-store.ts";
+
+export interface InMemoryBackendOptions {
+  /** Encodes what is new. Default: JSON. */
+  readonly codec?: Codec;
+  /** More codecs whose payloads can be read. */
+  readonly codecs?: readonly Codec[];
+  /** Largest encoded input, output or event, in bytes. Default: 2 MiB. */
+  readonly maxPayloadBytes?: number;
+  /** What leases and timers go by. Default: the system's clock. */
+  readonly clock?: Clock;
+}
+
+const DEFAULT_MAX_PAYLOAD_BYTES = 2 * 1024 * 1024;
+
+/**
+ * A backend that keeps everything in this process's memory: for tests, and for flows that need not
+ * outlive the process. Behaves as every other backend does; the conformance suites say how.
+ */
+export class InMemoryBackend implements Backend {
+  readonly codec: Codec;
+  readonly maxPayloadBytes: number;
+  readonly #codecs: ReadonlyMap<string, Codec>;
+  readonly #snapshots: MemorySnapshotStore;
+  readonly #signals: MemorySignalStore;
+  readonly #claims: MemoryTaskClaimStore;
+  readonly #instances: MemoryInstanceStore;
+  readonly #positions: MemoryPositionStore;
+  readonly #history: MemoryHistoryStore;
+  readonly #workers: MemoryWorkerStore;
+  #closed = false;
+
+  /** @throws {InvalidArgumentError} an option is not acceptable */
+  constructor(options: InMemoryBackendOptions = {}) {
+    requireObject(options, "options");
+    const {
+      codec = new JsonCodec(),
+      codecs = [],
+      clock = systemClock,
+      maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES,
+    } = options;
+    requireInteger(maxPayloadBytes, "options.maxPayloadBytes", 1, Number.MAX_SAFE_INTEGER);
+    this.codec = codec;
+    this.maxPayloadBytes = maxPayloadBytes;
+    this.#codecs = new Map([...codecs, codec].map((one) => [one.id, one]));
+    const state = new MemoryState(clock, codec.id);
+    this.#snapshots = new MemorySnapshotStore(state);
+    this.#signals = new MemorySignalStore(state);
+    this.#claims = new MemoryTaskClaimStore(state);
+    this.#instances = new MemoryInstanceStore(state);
+    this.#positions = new MemoryPositionStore(state);
+    this.#history = new MemoryHistoryStore(state);
+    this.#workers = new MemoryWorkerStore(state);
+  }
+
+  findCodec(codecId: string): Codec | null {
+    return this.#codecs.get(codecId) ?? null;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    return await this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot);
+  }
+
+  async saveTaskResult(instanceId: InstanceId, taskId: TaskId, output: Bytes): Promise<void> {
+    return await this.#open("saveTaskResult", this.#snapshots).saveTaskResult(instanceId, taskId, output);
+  }
+
+  async loadSnapshot(instanceId: InstanceId): Promise<Snapshot> {
+    return await this.#open("loadSnapshot", this.#snapshots).loadSnapshot(instanceId);
+  }
+
+  async deleteSnapshot(instanceId: InstanceId): Promise<void> {
+    return await this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId);
+  }
+
+  async listSnapshots(page?: { readonly after?: InstanceId; readonly limit?: number }): Promise<InstanceId[]> {
+    return await this.#open("listSnapshots", this.#snapshots).listSnapshots(page);
+  }
+
+  async storeSignal(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<void> {
+    return await this.#open("storeSignal", this.#signals).storeSignal(instanceId, kind, request);
+  }
+
+  async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<SignalRequest | null> {
+    return await this.#open("getSignal", this.#signals).getSignal(instanceId, kind);
+  }
+
+  async clearSignal(instanceId: InstanceId, kind: SignalKind): Promise<void> {
+    return await this.#open("clearSignal", this.#signals).clearSignal(instanceId, kind);
+  }
+
+  async sendEvent(instanceId: InstanceId, name: string, payload: Bytes, options?: SendOptions): Promise<SendOutcome> {
+    return await this.#open("sendEvent", this.#signals).sendEvent(instanceId, name, payload, options);
+  }
+
+  async consumeEvent(instanceId: InstanceId, name: string): Promise<Bytes | null> {
+    return await this.#open("consumeEvent", this.#signals).consumeEvent(instanceId, name);
+  }
+
+  async checkAndCancel(instanceId: InstanceId, interruptedAtTask?: TaskId): Promise<boolean> {
+    return await this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask);
+  }
+
+  async checkAndPause(instanceId: InstanceId): Promise<boolean> {
+    return await this.#open("checkAndPause", this.#signals).checkAndPause(instanceId);
+  }
+
+  async unpause(instanceId: InstanceId): Promise<Snapshot> {
+    return await this.#open("unpause", this.#signals).unpause(instanceId);
+  }
+
+  async claimTask(
+    instanceId: InstanceId,
+    taskId: TaskId,
+    workerId: WorkerId,
+    ttlMs?: number,
+  ): Promise<TaskClaim | null> {
+    return await this.#open("claimTask", this.#claims).claimTask(instanceId, taskId, workerId, ttlMs);
+  }
+
+  async releaseTaskClaim(instanceId: InstanceId, taskId: TaskId, workerId: WorkerId): Promise<void> {
+    return await this.#open("releaseTaskClaim", this.#claims).releaseTaskClaim(instanceId, taskId, workerId);
+  }
+
+  async extendTaskClaim(instanceId: InstanceId, taskId: TaskId, workerId: WorkerId, durationMs: number): Promise<void> {
+    return await this.#open("extendTaskClaim", this.#claims).extendTaskClaim(instanceId, taskId, workerId, durationMs);
+  }
+
+  async findAvailableTasks(workerId: WorkerId, limit: number): Promise<AvailableTask[]> {
+    return await this.#open("findAvailableTasks", this.#claims).findAvailableTasks(workerId, limit);
+  }
+
+  async createInstances(instances: readonly NewInstance[], holder?: Holder): Promise<readonly CreatedInstance[]> {
+    return await this.#open("createInstances", this.#instances).createInstances(instances, holder);
+  }
+
+  async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
+    return await this.#open("replaceInstance", this.#instances).replaceInstance(instance, holder);
+  }
+
+  async findInstance(instanceId: InstanceId): Promise<InstanceState | null> {
+    return await this.#open("findInstance", this.#instances).findInstance(instanceId);
+  }
+
+  async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
+    return await this.#open("listInstances", this.#instances).listInstances(filter);
+  }
+
+  async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+    return await this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request);
+  }
+
+  async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
+    return await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
+  }
+
+  async claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
+    return await this.#open("claimPositions", this.#positions).claimPositions(request);
+  }
+
+  async commitCheckpoints(
+    checkpoints: readonly Checkpoint[],
+    holder: { readonly workerId: WorkerId; readonly leaseMs: number },
+  ): Promise<readonly CheckpointFate[]> {
+    return await this.#open("commitCheckpoints", this.#positions).commitCheckpoints(checkpoints, holder);
+  }
+
+  async renewClaims(claims: readonly ClaimRef[], leaseMs: number): Promise<readonly Renewal[]> {
+    return await this.#open("renewClaims", this.#positions).renewClaims(claims, leaseMs);
+  }
+
+  async releaseClaims(claims: readonly ClaimRef[]): Promise<void> {
+    return await this.#open("releaseClaims", this.#positions).releaseClaims(claims);
+  }
+
+  async peekEvent(instanceId: InstanceId, name: string): Promise<BufferedEvent | null> {
+    return await this.#open("peekEvent", this.#positions).peekEvent(instanceId, name);
+  }
+
+  async readHistory(
+    instanceId: InstanceId,
+    page?: { readonly after?: bigint; readonly limit?: number },
+  ): Promise<readonly HistoryEntry[]> {
+    return await this.#open("readHistory", this.#history).readHistory(instanceId, page);
+  }
+
+  async loadResults(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly TaskResult[]> {
+    return await this.#open("loadResults", this.#history).loadResults(instanceId, taskIds);
+  }
+
+  async findLastIteration(instanceId: InstanceId, loopTaskId: TaskId): Promise<TaskId | null> {
+    return await this.#open("findLastIteration", this.#history).findLastIteration(instanceId, loopTaskId);
+  }
+
+  async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {
+    return await this.#open("registerWorker", this.#workers).registerWorker(workerId, tags);
+  }
+
+  async unregisterWorker(workerId: WorkerId): Promise<void> {
+    return await this.#open("unregisterWorker", this.#workers).unregisterWorker(workerId);
+  }
+
+  #open<Store>(method: string, store: Store): Store {
+    if (this.#closed)
+      throw new BackendError("BACKEND_CLOSED", { queryName: method, problem: "The backend has been closed" });
+    return store;
+  }
+}

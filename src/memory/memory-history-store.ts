@@ -1,0 +1,44 @@
+import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import type { HistoryStore } from "../store/history-store.ts";
+import { requireArray, requireInteger, requireObject, requireToken } from "./arguments.ts";
+import type { MemoryState } from "./memory-state.ts";
+
+const DEFAULT_PAGE = 1_000;
+
+/** Reads what was recorded, in memory. */
+export class MemoryHistoryStore implements HistoryStore {
+  readonly #state: MemoryState;
+
+  constructor(state: MemoryState) {
+    this.#state = state;
+  }
+
+  async readHistory(
+    instanceId: InstanceId,
+    page: { readonly after?: bigint; readonly limit?: number } = {},
+  ): Promise<readonly HistoryEntry[]> {
+    parseInstanceId(instanceId);
+    requireObject(page, "page");
+    if (page.after !== undefined) requireToken(page.after, "page.after");
+    if (page.limit !== undefined) requireInteger(page.limit, "page.limit", 1, 10_000);
+    return this.#state.find(instanceId)?.history.page(page.after ?? null, page.limit ?? DEFAULT_PAGE) ?? [];
+  }
+
+  async loadResults(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly TaskResult[]> {
+    parseInstanceId(instanceId);
+    requireArray(taskIds, "taskIds");
+    for (const [index, taskId] of taskIds.entries()) parseTaskId(taskId, `taskIds[${index}]`);
+    const instance = this.#state.find(instanceId);
+    if (instance === null) return [];
+    return [...new Set(taskIds)].flatMap(
+      (taskId) => instance.history.resolvedResult(taskId, instance.record.input) ?? [],
+    );
+  }
+
+  async findLastIteration(instanceId: InstanceId, loopTaskId: TaskId): Promise<TaskId | null> {
+    parseInstanceId(instanceId);
+    parseTaskId(loopTaskId, "loopTaskId");
+    return this.#state.find(instanceId)?.history.lastIteration(loopTaskId) ?? null;
+  }
+}

@@ -1,0 +1,137 @@
+import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
+import type { Position } from "../snapshot/position.ts";
+import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import type {
+  ControlOutcome,
+  CreatedInstance,
+  Holder,
+  InstanceFilter,
+  InstanceState,
+  InstanceStore,
+  NewInstance,
+} from "../store/instance-store.ts";
+import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
+import { checkFilter, checkNewInstance, checkNewInstances, checkSignal } from "./check-instance.ts";
+import * as control from "./instance-control.ts";
+import { isAlready } from "./memory-signal-store.ts";
+import type { MemoryState } from "./memory-state.ts";
+import { claimPosition, startingPosition } from "./position-rules.ts";
+import type { StoredInstance } from "./stored-instance.ts";
+import { copyPositions, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
+
+const DEFAULT_PAGE = 100;
+const SIGNAL_KINDS: readonly SignalKind[] = ["cancel", "pause"];
+
+/** Makes, finds and controls instances, in memory. */
+export class MemoryInstanceStore implements InstanceStore {
+  readonly #state: MemoryState;
+
+  constructor(state: MemoryState) {
+    this.#state = state;
+  }
+
+  async createInstances(instances: readonly NewInstance[], holder?: Holder): Promise<readonly CreatedInstance[]> {
+    checkNewInstances(instances, holder);
+    const now = this.#state.now();
+    return instances.map((instance) =>
+      this.#state.find(instance.instanceId) === null
+        ? this.#create(instance, holder, now)
+        : { instanceId: instance.instanceId, created: false, granted: [] },
+    );
+  }
+
+  async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
+    checkNewInstance(instance, holder, "instance");
+    const existing = this.#state.find(instance.instanceId);
+    if (existing !== null) this.#state.delete(existing);
+    return this.#create(instance, holder, this.#state.now());
+  }
+
+  async findInstance(instanceId: InstanceId): Promise<InstanceState | null> {
+    const instance = this.#state.find(parseInstanceId(instanceId));
+    if (instance === null) return null;
+    return {
+      instance: copyRecord(instance.record),
+      positions: copyPositions(instance),
+      signals: SIGNAL_KINDS.flatMap((kind) => {
+        const request = instance.signals.get(kind);
+        return request === undefined ? [] : [{ kind, request: copyRequest(request) }];
+      }),
+      now: this.#state.now(),
+    };
+  }
+
+  async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
+    checkFilter(filter);
+    const found: InstanceRecord[] = [];
+    for (const id of this.#state.ids.after(filter.after ?? null)) {
+      const record = this.#state.get(id).record;
+      if (!fits(record, filter)) continue;
+      found.push(copyRecord(record));
+      if (found.length === (filter.limit ?? DEFAULT_PAGE)) break;
+    }
+    return found;
+  }
+
+  async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+    checkSignal(instanceId, kind, request);
+    const instance = this.#state.get(instanceId);
+    if (isAlready(instance, kind)) return "unchanged";
+    const now = this.#state.now();
+    const facts = copyRequest(request);
+    if (kind === "pause") {
+      control.pause(this.#state, instance, facts, now);
+      return "applied";
+    }
+    if (!instance.isHeld(now)) {
+      control.cancel(this.#state, instance, facts, null, now);
+      return "applied";
+    }
+    control.request(this.#state, instance, kind, facts, now);
+    return "requested";
+  }
+
+  async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
+    parseInstanceId(instanceId);
+    parseTaskId(interruptedAtTask, "interruptedAtTask");
+    const instance = this.#state.find(instanceId);
+    if (instance === null) return null;
+    if (!isTerminal(instance.record.status)) this.#settle(instance, interruptedAtTask);
+    return instance.record.status;
+  }
+
+  #settle(instance: StoredInstance, interruptedAtTask: string): void {
+    const now = this.#state.now();
+    const cancel = instance.signals.get("cancel");
+    if (cancel !== undefined) {
+      if (!instance.isHeld(now)) control.cancel(this.#state, instance, cancel, interruptedAtTask, now);
+      return;
+    }
+    const pause = instance.signals.get("pause");
+    if (pause !== undefined) return control.pause(this.#state, instance, pause, now);
+    if (instance.record.status === "in_progress") control.refreshInterrupts(this.#state, instance, now);
+  }
+
+  #create(start: NewInstance, holder: Holder | undefined, now: number): CreatedInstance {
+    const instance = this.#state.insert(recordFrom(start, now));
+    const granted: { path: string; token: bigint }[] = [];
+    for (const position of start.positions) {
+      let placed: Position = startingPosition(position, now);
+      if (position.claimed && holder !== undefined) {
+        const token = this.#state.nextToken();
+        placed = claimPosition(placed, { workerId: holder.workerId, token, expiresAt: now + holder.leaseMs });
+        granted.push({ path: position.path, token });
+      }
+      this.#state.place(instance, placed, now);
+    }
+    return { instanceId: instance.id, created: true, granted };
+  }
+}
+
+function fits(record: InstanceRecord, filter: InstanceFilter): boolean {
+  return (
+    (filter.flow === undefined || record.flow === filter.flow) &&
+    (filter.status === undefined || filter.status.includes(record.status)) &&
+    (filter.idPrefix === undefined || record.instanceId.startsWith(filter.idPrefix))
+  );
+}

@@ -1,0 +1,131 @@
+import { type InstanceId, parseEventName, parseInstanceId, type WorkerId } from "../ids.ts";
+import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { Position } from "../snapshot/position.ts";
+import type {
+  BufferedEvent,
+  CheckpointFate,
+  ClaimedPosition,
+  ClaimRequest,
+  PositionStore,
+  Renewal,
+} from "../store/position-store.ts";
+import { requireDuration } from "./arguments.ts";
+import { copyOf, copyOrNull } from "./bytes.ts";
+import { checkCheckpoints, checkClaimRefs } from "./check-checkpoint.ts";
+import { checkClaimRequest, checkHolder } from "./check-instance.ts";
+import { writeCheckpoint } from "./checkpoint-writer.ts";
+import type { MemoryState } from "./memory-state.ts";
+import { claimPosition, givenBack } from "./position-rules.ts";
+import { firstOf } from "./ready-order.ts";
+import type { Slot, StoredInstance } from "./stored-instance.ts";
+
+/** Claims and checkpoints, in memory. */
+export class MemoryPositionStore implements PositionStore {
+  readonly #state: MemoryState;
+
+  constructor(state: MemoryState) {
+    this.#state = state;
+  }
+
+  async claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
+    checkClaimRequest(request);
+    const now = this.#state.now();
+    this.#state.promoteDue(now);
+    const next = this.#source(request);
+    const claimed: ClaimedPosition[] = [];
+    for (let slot = next(); slot !== undefined; slot = claimed.length < request.limit ? next() : undefined) {
+      claimed.push(this.#claim(slot, request, now));
+    }
+    return claimed;
+  }
+
+  async commitCheckpoints(
+    checkpoints: readonly Checkpoint[],
+    holder: { readonly workerId: WorkerId; readonly leaseMs: number },
+  ): Promise<readonly CheckpointFate[]> {
+    checkCheckpoints(checkpoints);
+    checkHolder(holder);
+    const now = this.#state.now();
+    const facts = { now, workerId: holder.workerId, leaseEnd: now + holder.leaseMs };
+    return checkpoints.map((checkpoint) => writeCheckpoint(this.#state, checkpoint, facts));
+  }
+
+  async renewClaims(claims: readonly ClaimRef[], leaseMs: number): Promise<readonly Renewal[]> {
+    checkClaimRefs(claims);
+    requireDuration(leaseMs, "leaseMs", 1);
+    const now = this.#state.now();
+    return claims.map((claim) => {
+      const held = this.#held(claim);
+      if (held === null) return { held: false, interrupt: null };
+      const { instance, position, ownClaim } = held;
+      if (ownClaim.expiresAt !== null) {
+        const renewed = claimPosition(position, { ...ownClaim, expiresAt: now + leaseMs });
+        this.#state.place(instance, renewed, now);
+      }
+      return { held: true, interrupt: position.interrupt };
+    });
+  }
+
+  async releaseClaims(claims: readonly ClaimRef[]): Promise<void> {
+    checkClaimRefs(claims);
+    const now = this.#state.now();
+    for (const claim of claims) {
+      const held = this.#held(claim);
+      if (held !== null) this.#state.place(held.instance, givenBack(held.position, now), now);
+    }
+  }
+
+  async peekEvent(instanceId: InstanceId, name: string): Promise<BufferedEvent | null> {
+    parseInstanceId(instanceId);
+    parseEventName(name);
+    const event = this.#state.findMailbox(instanceId)?.peek(name) ?? null;
+    return event === null ? null : { sequence: event.sequence, payload: copyOf(event.payload), codec: event.codec };
+  }
+
+  /** Gives the next position to take, each time anew: what was taken before is not ready any more. */
+  #source(request: ClaimRequest): () => Slot | undefined {
+    if (request.instanceId !== undefined) {
+      const instance = this.#state.find(request.instanceId);
+      return () => instance?.ready.peek();
+    }
+    const queues = this.#state.table.queuesOf(request.lanes);
+    return () => firstOf(queues)?.ready.peek();
+  }
+
+  #claim({ instance, position, path }: Slot, request: ClaimRequest, now: number): ClaimedPosition {
+    const token = this.#state.nextToken();
+    const claim = { workerId: request.workerId, token, expiresAt: now + request.leaseMs };
+    this.#state.place(instance, claimPosition(position, claim), now);
+    const { flow, definitionHash, codec, priority, input } = instance.record;
+    const recorded = instance.history.outcomeOf(position.taskId);
+    return {
+      instanceId: instance.id,
+      path,
+      token,
+      taskId: position.taskId,
+      kind: position.kind,
+      attempt: position.attempt,
+      lost: position.lost,
+      inputRef: position.inputRef,
+      input: position.kind === "join" ? null : copyOrNull(instance.history.valueOf(position.inputRef, input)),
+      recorded: recorded === null ? null : { outcome: recorded.outcome, output: copyOrNull(recorded.output) },
+      event: position.event,
+      armed: position.wakeAt !== null,
+      due: position.wakeAt !== null && position.wakeAt <= now,
+      interrupt: position.interrupt,
+      flow,
+      definitionHash,
+      codec,
+      instancePriority: priority,
+    };
+  }
+
+  #held(
+    ref: ClaimRef,
+  ): { instance: StoredInstance; position: Position; ownClaim: NonNullable<Position["claim"]> } | null {
+    const instance = this.#state.find(ref.instanceId);
+    const position = instance?.positions.get(ref.path);
+    if (instance == null || position?.claim == null || position.claim.token !== ref.token) return null;
+    return { instance, position, ownClaim: position.claim };
+  }
+}

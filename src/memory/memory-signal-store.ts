@@ -1,0 +1,127 @@
+import { InvalidTransitionError } from "../errors/instance-errors.ts";
+import { type InstanceId, parseEventName, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type Bytes, isTerminal, type NewEntry, type Snapshot } from "../snapshot/snapshot.ts";
+import type { SendOptions, SendOutcome, SignalKind, SignalRequest, SignalStore } from "../store/signal-store.ts";
+import { copyOf } from "./bytes.ts";
+import { checkSend, checkSignal } from "./check-instance.ts";
+import * as control from "./instance-control.ts";
+import type { MemoryState } from "./memory-state.ts";
+import type { Slot, StoredInstance } from "./stored-instance.ts";
+import { copyRequest, snapshotOf } from "./stored-values.ts";
+
+/** Control requests and events, in memory. */
+export class MemorySignalStore implements SignalStore {
+  readonly #state: MemoryState;
+
+  constructor(state: MemoryState) {
+    this.#state = state;
+  }
+
+  async storeSignal(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<void> {
+    checkSignal(instanceId, kind, request);
+    const instance = this.#state.get(instanceId);
+    if (isAlready(instance, kind)) return;
+    control.request(this.#state, instance, kind, copyRequest(request), this.#state.now());
+  }
+
+  async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<SignalRequest | null> {
+    checkSignal(instanceId, kind);
+    const request = this.#state.find(instanceId)?.signals.get(kind);
+    return request === undefined ? null : copyRequest(request);
+  }
+
+  async clearSignal(instanceId: InstanceId, kind: SignalKind): Promise<void> {
+    checkSignal(instanceId, kind);
+    const instance = this.#state.find(instanceId);
+    if (instance !== null) control.withdraw(this.#state, instance, kind, this.#state.now());
+  }
+
+  async sendEvent(instanceId: InstanceId, name: string, payload: Bytes, options?: SendOptions): Promise<SendOutcome> {
+    parseInstanceId(instanceId);
+    parseEventName(name);
+    checkSend(payload, options);
+    const instance = this.#state.find(instanceId);
+    if (instance !== null && isTerminal(instance.record.status)) {
+      throw new InvalidTransitionError(instanceId, instance.record.status, "an event");
+    }
+    const mailbox = this.#state.mailbox(instanceId);
+    const dedupKey = options?.dedupKey;
+    if (dedupKey !== undefined && mailbox.knows(dedupKey)) return "duplicate";
+    if (dedupKey !== undefined) mailbox.remember(dedupKey);
+    const waiting = mailbox.has(name) ? undefined : instance?.parked.get(name)?.peek();
+    if (waiting === undefined) {
+      mailbox.buffer(name, copyOf(payload), this.#state.codecId);
+      return "buffered";
+    }
+    this.#deliver(waiting, name, payload);
+    return "delivered";
+  }
+
+  async consumeEvent(instanceId: InstanceId, name: string): Promise<Bytes | null> {
+    parseInstanceId(instanceId);
+    parseEventName(name);
+    const mailbox = this.#state.findMailbox(instanceId);
+    const oldest = mailbox?.peek(name) ?? null;
+    if (oldest === null) return null;
+    mailbox?.take(name, oldest.sequence);
+    return copyOf(oldest.payload);
+  }
+
+  async checkAndCancel(instanceId: InstanceId, interruptedAtTask?: TaskId): Promise<boolean> {
+    parseInstanceId(instanceId);
+    if (interruptedAtTask !== undefined) parseTaskId(interruptedAtTask, "interruptedAtTask");
+    const pending = this.#pending(instanceId, "cancel");
+    if (pending === null) return false;
+    control.cancel(this.#state, pending.instance, pending.request, interruptedAtTask ?? null, this.#state.now());
+    return true;
+  }
+
+  async checkAndPause(instanceId: InstanceId): Promise<boolean> {
+    const pending = this.#pending(parseInstanceId(instanceId), "pause");
+    if (pending === null) return false;
+    control.pause(this.#state, pending.instance, pending.request, this.#state.now());
+    return true;
+  }
+
+  async unpause(instanceId: InstanceId): Promise<Snapshot> {
+    const instance = this.#state.get(parseInstanceId(instanceId));
+    const { status } = instance.record;
+    if (status !== "paused") throw new InvalidTransitionError(instanceId, status, "unpause");
+    control.unpause(this.#state, instance, this.#state.now());
+    return snapshotOf(instance);
+  }
+
+  #pending(instanceId: InstanceId, kind: SignalKind): { instance: StoredInstance; request: SignalRequest } | null {
+    const instance = this.#state.find(instanceId);
+    const request = instance?.signals.get(kind);
+    if (instance == null || request === undefined || instance.record.status !== "in_progress") return null;
+    return { instance, request };
+  }
+
+  #deliver({ instance, position }: Slot, name: string, payload: Bytes): void {
+    const now = this.#state.now();
+    const { taskId, attempt, path } = position;
+    if (instance.record.codec === this.#state.codecId && !instance.history.conflictsWith(position)) {
+      const nothing = { outputRef: null, failure: null, durationMs: null };
+      const entry: NewEntry = { taskId, attempt, kind: "wait", outcome: "completed", output: payload, ...nothing };
+      this.#state.append(instance, entry, { path, workerId: null, at: now });
+    } else {
+      // The history holds nothing that isn't in the instance's codec: whoever takes the position turns
+      // the event into it.
+      this.#state.mailbox(instance.id).buffer(name, copyOf(payload), this.#state.codecId);
+    }
+    this.#state.place(instance, position, now);
+  }
+}
+
+/**
+ * Whether the instance is in the requested state.
+ *
+ * @throws {InvalidTransitionError} it can't get there any more
+ */
+export function isAlready(instance: StoredInstance, kind: SignalKind): boolean {
+  const { status, instanceId } = instance.record;
+  if (status === (kind === "cancel" ? "cancelled" : "paused")) return true;
+  if (isTerminal(status)) throw new InvalidTransitionError(instanceId, status, kind);
+  return false;
+}

@@ -1,0 +1,148 @@
+import { InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
+import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { resumePosition } from "../snapshot/apply.ts";
+import type { Position } from "../snapshot/position.ts";
+import {
+  type Bytes,
+  type InstanceRecord,
+  isTerminal,
+  type NewEntry,
+  type Snapshot,
+  type TaskResult,
+} from "../snapshot/snapshot.ts";
+import type { SnapshotStore } from "../store/snapshot-store.ts";
+import { requireBytes, requireInteger, requireObject } from "./arguments.ts";
+import { sameBytes } from "./bytes.ts";
+import { checkSnapshot } from "./check-snapshot.ts";
+import { interrupted } from "./instance-control.ts";
+import type { MemoryState } from "./memory-state.ts";
+import type { StoredInstance } from "./stored-instance.ts";
+import { copyPosition, copyRecord, snapshotOf } from "./stored-values.ts";
+
+/** Saves and loads whole instances, in memory. */
+export class MemorySnapshotStore implements SnapshotStore {
+  readonly #state: MemoryState;
+
+  constructor(state: MemoryState) {
+    this.#state = state;
+  }
+
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    checkSnapshot(snapshot);
+    const existing = this.#state.find(snapshot.instanceId);
+    if (existing !== null) refuseSave(existing, snapshot);
+    const now = this.#state.now();
+    const record = copyRecord(snapshot);
+    const instance = existing ?? this.#state.insert(record);
+    for (const result of snapshot.results) this.#record(instance, result, now);
+    this.#state.note(instance, "save", now);
+    if (isTerminal(record.status)) return this.#state.end(instance, record);
+    if (record.status === "paused") instance.signals.delete("pause");
+    this.#overwrite(instance, record, snapshot.positions, now);
+  }
+
+  async saveTaskResult(instanceId: InstanceId, taskId: TaskId, output: Bytes): Promise<void> {
+    parseInstanceId(instanceId);
+    parseTaskId(taskId);
+    requireBytes(output, "output");
+    const instance = this.#state.get(instanceId);
+    if (isTerminal(instance.record.status)) {
+      throw new InvalidTransitionError(instanceId, instance.record.status, "saving a task's result");
+    }
+    const recorded = instance.history.outcomeOf(taskId);
+    if (recorded !== null) {
+      if (recorded.outcome === "completed" && sameBytes(recorded.output, output)) return;
+      throw new ResultConflictError(instanceId, taskId);
+    }
+    const now = this.#state.now();
+    const position = instance.standingAt(taskId);
+    const attempt = instance.history.freeAttempt(taskId, position?.attempt ?? null);
+    const entry = outcomeEntry(
+      { taskId, kind: position?.kind ?? "task", outcome: "completed", output, outputRef: null },
+      attempt,
+    );
+    this.#state.append(instance, entry, { path: position?.path ?? "", workerId: null, at: now });
+    // Whoever sleeps there is woken, to find the outcome.
+    if (position !== null) this.#state.place(instance, position, now);
+  }
+
+  async loadSnapshot(instanceId: InstanceId): Promise<Snapshot> {
+    return snapshotOf(this.#state.get(parseInstanceId(instanceId)));
+  }
+
+  async deleteSnapshot(instanceId: InstanceId): Promise<void> {
+    this.#state.delete(this.#state.get(parseInstanceId(instanceId)));
+  }
+
+  async listSnapshots(page: { readonly after?: InstanceId; readonly limit?: number } = {}): Promise<InstanceId[]> {
+    requireObject(page, "page");
+    if (page.after !== undefined) parseInstanceId(page.after, "page.after");
+    if (page.limit !== undefined) requireInteger(page.limit, "page.limit", 1, 100_000);
+    const ids: InstanceId[] = [];
+    for (const id of this.#state.ids.after(page.after ?? null)) {
+      ids.push(id);
+      if (ids.length === page.limit) break;
+    }
+    return ids;
+  }
+
+  #record(instance: StoredInstance, result: TaskResult, now: number): void {
+    if (instance.history.outcomeOf(result.taskId) !== null) return;
+    const entry = outcomeEntry(result, instance.history.freeAttempt(result.taskId, null));
+    this.#state.append(instance, entry, { path: "", workerId: null, at: now });
+  }
+
+  #overwrite(instance: StoredInstance, record: InstanceRecord, positions: readonly Position[], now: number): void {
+    const before = new Map(instance.positions);
+    const kept = new Set(positions.map((position) => position.path));
+    for (const path of before.keys()) if (!kept.has(path)) this.#state.table.remove(instance, path);
+    instance.record = record;
+    for (const position of positions) {
+      const stored = before.get(position.path);
+      const next = stored !== undefined && isLeft(stored, position) ? stored : freed(position, now);
+      this.#state.place(instance, interrupted(instance, next, now), now);
+    }
+  }
+}
+
+/** @throws {InvalidTransitionError | ResultConflictError} the snapshot can't be saved over what is stored */
+function refuseSave(existing: StoredInstance, snapshot: Snapshot): void {
+  const { status, instanceId } = existing.record;
+  if (isTerminal(status)) throw new InvalidTransitionError(instanceId, status, "saving a snapshot");
+  for (const result of snapshot.results) {
+    const recorded = existing.history.outcomeOf(result.taskId);
+    if (recorded === null) continue;
+    const same =
+      recorded.outcome === result.outcome &&
+      recorded.outputRef === result.outputRef &&
+      sameBytes(recorded.output, result.output);
+    if (!same) throw new ResultConflictError(instanceId, result.taskId);
+  }
+}
+
+/** Whether somebody holds the stored position, and the snapshot leaves it where it stands. */
+function isLeft(stored: Position, saved: Position): boolean {
+  return (
+    stored.claim !== null &&
+    stored.taskId === saved.taskId &&
+    stored.kind === saved.kind &&
+    stored.attempt === saved.attempt &&
+    stored.inputRef === saved.inputRef &&
+    stored.priority === saved.priority &&
+    stored.event === saved.event &&
+    stored.pending === saved.pending &&
+    stored.tags.length === saved.tags.length &&
+    [...saved.tags].sort().every((tag, index) => tag === stored.tags[index])
+  );
+}
+
+/** A saved position without the claim and the interrupt that it lists: those are the stored instance's. */
+function freed(position: Position, now: number): Position {
+  const free: Position = { ...copyPosition(position), tags: [...position.tags].sort(), interrupt: null, claim: null };
+  return position.claim === null && position.interrupt === null ? free : resumePosition(free, now);
+}
+
+function outcomeEntry(result: TaskResult, attempt: number): NewEntry {
+  const { taskId, kind, outcome, output, outputRef } = result;
+  return { taskId, attempt, kind, outcome, output, outputRef, failure: null, durationMs: null };
+}

@@ -1,0 +1,131 @@
+import { InstanceNotFoundError } from "../errors/instance-errors.ts";
+import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
+import { NOTES } from "../snapshot/apply.ts";
+import type { Position } from "../snapshot/position.ts";
+import type { InstanceRecord, NewEntry } from "../snapshot/snapshot.ts";
+import type { Clock } from "../time/clock.ts";
+import { Mailbox } from "./mailbox.ts";
+import { OrderedIds } from "./ordered-ids.ts";
+import { comeDue } from "./position-rules.ts";
+import { PositionTable } from "./position-table.ts";
+import { isParked, StoredInstance } from "./stored-instance.ts";
+
+/**
+ * All that an in-memory backend keeps, and the few ways in which it changes.
+ *
+ * Nothing here is asynchronous: each call of a store runs from start to end without another one in
+ * between, which is what makes it atomic.
+ */
+export class MemoryState {
+  /** Id of the codec that writes what is sent. */
+  readonly codecId: string;
+  readonly ids: OrderedIds = new OrderedIds();
+  readonly workers: Map<WorkerId, readonly string[]> = new Map();
+  readonly table: PositionTable = new PositionTable();
+  readonly #clock: Clock;
+  readonly #instances = new Map<InstanceId, StoredInstance>();
+  readonly #mailboxes = new Map<InstanceId, Mailbox>();
+  #lastToken = 0n;
+  #lastSequence = 0n;
+
+  constructor(clock: Clock, codecId: string) {
+    this.#clock = clock;
+    this.codecId = codecId;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** Draws a fencing token: greater than all before, also than those of instances that are gone (INV-5). */
+  nextToken(): bigint {
+    this.#lastToken += 1n;
+    return this.#lastToken;
+  }
+
+  find(instanceId: InstanceId): StoredInstance | null {
+    return this.#instances.get(instanceId) ?? null;
+  }
+
+  /** @throws {InstanceNotFoundError} */
+  get(instanceId: InstanceId): StoredInstance {
+    const instance = this.find(instanceId);
+    if (instance === null) throw new InstanceNotFoundError(instanceId);
+    return instance;
+  }
+
+  insert(record: InstanceRecord): StoredInstance {
+    const instance = new StoredInstance(record);
+    this.#instances.set(instance.id, instance);
+    this.ids.add(instance.id);
+    return instance;
+  }
+
+  /** Nothing of the instance is left. */
+  delete(instance: StoredInstance): void {
+    this.table.removeAll(instance);
+    this.#instances.delete(instance.id);
+    this.#mailboxes.delete(instance.id);
+    this.ids.delete(instance.id);
+  }
+
+  findMailbox(instanceId: InstanceId): Mailbox | null {
+    return this.#mailboxes.get(instanceId) ?? null;
+  }
+
+  mailbox(instanceId: InstanceId): Mailbox {
+    let mailbox = this.#mailboxes.get(instanceId);
+    if (mailbox === undefined) this.#mailboxes.set(instanceId, (mailbox = new Mailbox()));
+    return mailbox;
+  }
+
+  append(
+    instance: StoredInstance,
+    entry: NewEntry,
+    origin: { path: Path; workerId: WorkerId | null; at: number },
+  ): void {
+    this.#lastSequence += 1n;
+    instance.history.append(entry, { ...origin, sequence: this.#lastSequence });
+  }
+
+  /** Notes a change of the instance in its history. */
+  note(instance: StoredInstance, what: keyof typeof NOTES, at: number, outputRef: TaskId | null = null): void {
+    const taskId = NOTES[what];
+    const attempt = instance.history.freeAttempt(taskId, null);
+    const nothing = { output: null, failure: null, durationMs: null };
+    const entry: NewEntry = { taskId, attempt, kind: "instance", outcome: "noted", outputRef, ...nothing };
+    this.append(instance, entry, { path: "", workerId: null, at });
+  }
+
+  /**
+   * Writes a position, new or changed. Nothing sleeps beside what it would be woken for: a task whose
+   * outcome is recorded already, or a wait with its event in the buffer, is ready instead (INV-13).
+   */
+  place(instance: StoredInstance, position: Position, now: number): void {
+    const woken = this.#hasNews(instance, position) ? { ...position, ready: true, availableAt: now } : position;
+    this.table.place(instance, woken, now);
+  }
+
+  /** Makes ready what has come due: timers, time limits, expired leases. */
+  promoteDue(now: number): void {
+    for (let slot = this.table.nextDue(now); slot !== null; slot = this.table.nextDue(now)) {
+      this.place(slot.instance, comeDue(slot.position, now), now);
+    }
+  }
+
+  /** The instance is in a terminal state: nothing stands any more, and no request is pending (INV-7). */
+  end(instance: StoredInstance, end: Pick<InstanceRecord, "status" | "endedAt"> & Partial<InstanceRecord>): void {
+    instance.record = { ...instance.record, reason: null, ...end };
+    instance.signals.clear();
+    this.table.removeAll(instance);
+  }
+
+  #hasNews(instance: StoredInstance, position: Position): boolean {
+    if (position.ready || position.claim !== null || position.interrupt !== null) return false;
+    if (position.kind === "join") return false;
+    if (instance.history.outcomeOf(position.taskId) !== null) return true;
+    return (
+      isParked(position) && position.event !== null && (this.findMailbox(instance.id)?.has(position.event) ?? false)
+    );
+  }
+}

@@ -1,0 +1,137 @@
+import type { Path } from "../ids.ts";
+import type { Lane, Position } from "../snapshot/position.ts";
+import { IndexedHeap } from "./indexed-heap.ts";
+import {
+  compareDue,
+  compareParked,
+  compareReady,
+  isParked,
+  type LaneQueue,
+  type Slot,
+  type StoredInstance,
+} from "./stored-instance.ts";
+
+/**
+ * The positions of all instances, indexed so that polling costs the same whatever is parked, held or
+ * meant for others: ready ones by lane, timed ones by when they come due, parked ones by event.
+ */
+export class PositionTable {
+  readonly #lanes = new Map<string, LaneQueue>();
+  readonly #due = new IndexedHeap<"inDue", Slot>("inDue", compareDue);
+
+  /** Writes a position, new or changed. */
+  place(instance: StoredInstance, position: Position, now: number): void {
+    const slot = instance.slots.get(position.path) ?? newSlot(instance, position);
+    const before = slot.position;
+    instance.positions.set(slot.path, position);
+    if (before.taskId !== position.taskId) forgetTask(instance, before);
+    instance.pathsByTask.set(position.taskId, position.path);
+    if (position.claim === null) instance.held.delete(slot.path);
+    else instance.held.add(slot.path);
+    if (instance.slots.has(slot.path) && sameIndexes(before, position)) {
+      slot.position = position;
+      return;
+    }
+    const waitsOn = slot.inParked !== -1 && before.taskId === position.taskId && before.event === position.event;
+    this.#unindex(slot);
+    slot.position = position;
+    if (!waitsOn) slot.parkedAt = now;
+    instance.slots.set(slot.path, slot);
+    this.#index(slot);
+  }
+
+  remove(instance: StoredInstance, path: Path): void {
+    const slot = instance.slots.get(path);
+    if (slot === undefined) return;
+    this.#unindex(slot);
+    forgetTask(instance, slot.position);
+    instance.slots.delete(path);
+    instance.positions.delete(path);
+    instance.held.delete(path);
+  }
+
+  removeAll(instance: StoredInstance): void {
+    for (const path of [...instance.slots.keys()]) this.remove(instance, path);
+  }
+
+  /** A position whose time has come, but that is not ready yet. */
+  nextDue(now: number): Slot | null {
+    const slot = this.#due.peek();
+    const dueAt = slot?.position.availableAt ?? null;
+    return slot !== undefined && dueAt !== null && dueAt <= now ? slot : null;
+  }
+
+  /** The queues of these lanes, as far as anything is ready there. */
+  queuesOf(lanes: readonly Lane[]): LaneQueue[] {
+    const keys = new Set(lanes.map((lane) => laneKey(lane.definitionHash, lane.codec, lane.tags)));
+    return [...keys].flatMap((key) => this.#lanes.get(key) ?? []);
+  }
+
+  /** The queues of all lanes in which anything is ready. */
+  queues(): Iterable<LaneQueue> {
+    return this.#lanes.values();
+  }
+
+  #index(slot: Slot): void {
+    const { instance, position } = slot;
+    if (position.ready) {
+      slot.lane = this.#laneOf(slot);
+      slot.lane.ready.push(slot);
+      instance.ready.push(slot);
+      return;
+    }
+    if (position.availableAt !== null) this.#due.push(slot);
+    if (!isParked(position)) return;
+    const event = position.event ?? "";
+    let parked = instance.parked.get(event);
+    if (parked === undefined) instance.parked.set(event, (parked = new IndexedHeap("inParked", compareParked)));
+    parked.push(slot);
+  }
+
+  #unindex(slot: Slot): void {
+    const { instance, lane, position } = slot;
+    if (lane !== null) {
+      lane.ready.delete(slot);
+      if (lane.ready.size === 0) this.#lanes.delete(lane.key);
+      slot.lane = null;
+    }
+    instance.ready.delete(slot);
+    this.#due.delete(slot);
+    const event = position.event ?? "";
+    const parked = instance.parked.get(event);
+    parked?.delete(slot);
+    if (parked?.size === 0) instance.parked.delete(event);
+  }
+
+  #laneOf(slot: Slot): LaneQueue {
+    const { definitionHash, codec } = slot.instance.record;
+    const { tags } = slot.position;
+    const key = laneKey(definitionHash, codec, tags);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = { key, tags, ready: new IndexedHeap("inLane", compareReady) };
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+}
+
+function newSlot(instance: StoredInstance, position: Position): Slot {
+  const nowhere = { lane: null, inLane: -1, inInstance: -1, inDue: -1, inParked: -1 };
+  return { instance, path: position.path, position, parkedAt: 0, ...nowhere };
+}
+
+/** Whether a change leaves a position where it is in every index: so for a claim that is kept. */
+function sameIndexes(before: Position, after: Position): boolean {
+  return (
+    !before.ready && !after.ready && before.availableAt === after.availableAt && !isParked(before) && !isParked(after)
+  );
+}
+
+function forgetTask(instance: StoredInstance, position: Position): void {
+  if (instance.pathsByTask.get(position.taskId) === position.path) instance.pathsByTask.delete(position.taskId);
+}
+
+function laneKey(definitionHash: string, codec: string, tags: readonly string[]): string {
+  return JSON.stringify([definitionHash, codec, ...[...tags].sort()]);
+}

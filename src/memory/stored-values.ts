@@ -1,0 +1,91 @@
+import type { Position } from "../snapshot/position.ts";
+import type { InstanceRecord, Snapshot } from "../snapshot/snapshot.ts";
+import type { NewInstance } from "../store/instance-store.ts";
+import type { SignalRequest } from "../store/signal-store.ts";
+import { copyOf, copyOrNull } from "./bytes.ts";
+import { compareCodePoints } from "./code-points.ts";
+import type { StoredInstance } from "./stored-instance.ts";
+
+// What comes in and goes out is copied, so that neither side sees what the other one changes later.
+
+export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
+  return copyRecord({
+    instanceId: instance.instanceId,
+    flow: instance.flow,
+    definitionHash: instance.definitionHash,
+    codec: instance.codec,
+    status: "in_progress",
+    input: instance.input,
+    output: null,
+    failure: null,
+    reason: null,
+    priority: instance.priority,
+    tags: instance.tags,
+    labels: instance.labels,
+    createdAt: now,
+    endedAt: null,
+  });
+}
+
+/** The parts of an instance's record, and nothing else that `record` may have. */
+export function copyRecord(record: InstanceRecord): InstanceRecord {
+  return {
+    instanceId: record.instanceId,
+    flow: record.flow,
+    definitionHash: record.definitionHash,
+    codec: record.codec,
+    status: record.status,
+    input: copyOf(record.input),
+    output: copyOrNull(record.output),
+    failure: copyOrNull(record.failure),
+    reason: record.reason,
+    priority: record.priority,
+    tags: [...record.tags],
+    labels: copyLabels(record.labels),
+    createdAt: record.createdAt,
+    endedAt: record.endedAt,
+  };
+}
+
+/** By path. */
+export function copyPositions(instance: StoredInstance): Position[] {
+  return [...instance.positions.values()].sort((a, b) => compareCodePoints(a.path, b.path)).map(copyPosition);
+}
+
+/** The parts of a position, and nothing else that `position` may have. */
+export function copyPosition(position: Position): Position {
+  const { claim } = position;
+  return {
+    path: position.path,
+    taskId: position.taskId,
+    kind: position.kind,
+    inputRef: position.inputRef,
+    attempt: position.attempt,
+    priority: position.priority,
+    tags: [...position.tags],
+    event: position.event,
+    pending: position.pending,
+    ready: position.ready,
+    availableAt: position.availableAt,
+    wakeAt: position.wakeAt,
+    interrupt: position.interrupt,
+    lost: position.lost,
+    claim: claim === null ? null : { workerId: claim.workerId, token: claim.token, expiresAt: claim.expiresAt },
+  };
+}
+
+export function copyRequest(request: SignalRequest): SignalRequest {
+  return {
+    ...(request.reason === undefined ? {} : { reason: request.reason }),
+    ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
+  };
+}
+
+export function snapshotOf(instance: StoredInstance): Snapshot {
+  return { ...copyRecord(instance.record), positions: copyPositions(instance), results: instance.history.results() };
+}
+
+function copyLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  // `fromEntries` defines properties, so that a label named `__proto__` stays a label.
+  return Object.fromEntries(Object.entries(labels));
+}

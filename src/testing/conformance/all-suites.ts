@@ -1,0 +1,14 @@
+import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
+import { signalStoreSuite } from "./signal-store.suite.ts";
+import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
+import type { ConformanceSuite } from "./suite.ts";
+import { taskClaimStoreSuite } from "./task-claim-store.suite.ts";
+
+/** Everything that a backend has to pass. */
+export const conformanceSuites: readonly ConformanceSuite[] = [
+  snapshotStoreSuite,
+  signalStoreSuite,
+  taskClaimStoreSuite,
+  instanceStoreSuite,
+  workerStoreSuite,
+];

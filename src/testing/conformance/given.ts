@@ -1,0 +1,243 @@
+import { expect } from "vitest";
+import type { InstanceId, TaskId } from "../../ids.ts";
+import type { Checkpoint, ClaimRef, Move, NewPosition } from "../../snapshot/checkpoint.ts";
+import type { Lane, Position, Standing } from "../../snapshot/position.ts";
+import type { HistoryEntry, InstanceStatus, NewEntry, Snapshot } from "../../snapshot/snapshot.ts";
+import type { Backend } from "../../store/backend.ts";
+import type { Holder, InstanceState, NewInstance } from "../../store/instance-store.ts";
+import type { CheckpointFate, ClaimedPosition, ClaimRequest } from "../../store/position-store.ts";
+import {
+  aCheckpoint,
+  aLane,
+  aNewInstance,
+  aNewPosition,
+  anEntry,
+  aSnapshot,
+  aStanding,
+  branchOf,
+  bytesOf,
+} from "../builders.ts";
+import type { SubjectClock } from "./suite.ts";
+
+/** What a test may say of an instance that it begins with. */
+export interface InstanceFacts extends Partial<NewInstance> {
+  /** Where its trunk stands; by default ready at the task "first". */
+  readonly at?: Partial<Standing>;
+  readonly wakeAfterMs?: number | null;
+}
+
+/** A fork: its join, and the claims on its branches, by name. */
+export interface Forked {
+  readonly instanceId: InstanceId;
+  readonly joinPath: string;
+  readonly branches: Readonly<Record<string, ClaimRef>>;
+}
+
+type Accepted = Extract<CheckpointFate, { kind: "accepted" }>;
+type Terminal = Extract<InstanceStatus, "completed" | "failed" | "cancelled">;
+
+/** Who holds what a test claims, and for how long. */
+export const holder: Holder = { workerId: "worker-a", leaseMs: 60_000 };
+
+/** How often a checkpoint is tried again whose row somebody else had locked. */
+const BUSY_TRIES = 200;
+
+/** Brings a backend into the state that a test begins with. */
+export class Given {
+  readonly #backend: Backend;
+  readonly #clock: SubjectClock;
+
+  constructor(backend: Backend, clock: SubjectClock) {
+    this.#backend = backend;
+    this.#clock = clock;
+  }
+
+  /** A lane of the backend's codec. */
+  lane(overrides: Partial<Lane> = {}): Lane {
+    return aLane({ codec: this.#backend.codec.id, ...overrides });
+  }
+
+  standing(overrides: Partial<Standing> = {}): Standing {
+    return aStanding({ lane: this.lane(), ...overrides });
+  }
+
+  /** Waits for the event "paid", unless said otherwise. */
+  wait(overrides: Partial<Standing> = {}): Standing {
+    return this.standing({ taskId: "payment", kind: "wait", event: "paid", ...overrides });
+  }
+
+  delay(overrides: Partial<Standing> = {}): Standing {
+    return this.standing({ taskId: "rest", kind: "delay", ...overrides });
+  }
+
+  newInstance(facts: InstanceFacts = {}): NewInstance {
+    const { at, wakeAfterMs = 0, ...overrides } = facts;
+    const { flow, definitionHash, codec } = { ...this.lane(), ...overrides };
+    const standing = this.standing({ lane: this.lane({ flow, definitionHash, codec }), ...at });
+    const positions: readonly NewPosition[] = [aNewPosition({ standing, wakeAfterMs })];
+    return aNewInstance({ codec, positions, ...overrides });
+  }
+
+  snapshot(overrides: Partial<Snapshot> = {}): Snapshot {
+    return aSnapshot({ codec: this.#backend.codec.id, ...overrides });
+  }
+
+  /** An instance in progress, "order-1" unless said otherwise. */
+  async instance(facts: InstanceFacts = {}): Promise<NewInstance> {
+    const instance = this.newInstance(facts);
+    const [created] = await this.#backend.createInstances([instance], holder);
+    expect(created?.created).toBe(true);
+    return instance;
+  }
+
+  /** An instance whose trunk "worker-a" holds. */
+  async held(facts: InstanceFacts = {}): Promise<ClaimedPosition> {
+    const instance = await this.instance(facts);
+    return await this.claimOf(instance.instanceId);
+  }
+
+  /** An instance that waits for an event, out of reach. */
+  async parked(
+    facts: InstanceFacts & { readonly event?: string; readonly timeoutMs?: number | null } = {},
+  ): Promise<ClaimRef> {
+    const { event = "paid", timeoutMs = null, ...rest } = facts;
+    const claim = await this.held(rest);
+    const fate = await this.accepted(claim, { kind: "await", to: this.wait({ event }), timeoutMs });
+    expect(fate.kept).toBe(false);
+    return claim;
+  }
+
+  /** An instance that sleeps in a delay. */
+  async asleep(sleepMs: number, facts: InstanceFacts = {}): Promise<NewInstance> {
+    return await this.instance({ ...facts, at: this.delay(facts.at), wakeAfterMs: sleepMs });
+  }
+
+  /** An instance that has forked; "worker-a" holds all branches. */
+  async forked(names: readonly string[], facts: InstanceFacts = {}): Promise<Forked> {
+    const claim = await this.held(facts);
+    return await this.fork(claim, "both", names);
+  }
+
+  /** The position of `claim` becomes the join `joinTaskId`; its branches are held. */
+  async fork(claim: ClaimRef, joinTaskId: TaskId, names: readonly string[]): Promise<Forked> {
+    const fate = await this.accepted(claim, this.forkMove(joinTaskId, names));
+    const granted = names.map((name) => {
+      const path = branchOf(joinTaskId, name);
+      const token = fate.granted.find((one) => one.path === path)?.token;
+      if (token === undefined) throw new TypeError(`The branch "${path}" was not granted.`);
+      return [name, { instanceId: claim.instanceId, path, token }] as const;
+    });
+    return { instanceId: claim.instanceId, joinPath: claim.path, branches: Object.fromEntries(granted) };
+  }
+
+  forkMove(
+    joinTaskId: TaskId,
+    names: readonly string[],
+    overrides: Partial<NewPosition> = {},
+  ): Extract<Move, { kind: "fork" }> {
+    return {
+      kind: "fork",
+      join: this.standing({ taskId: joinTaskId, kind: "join", pending: names.length }),
+      branches: names.map((name) =>
+        aNewPosition({
+          path: branchOf(joinTaskId, name),
+          standing: this.standing({ taskId: name }),
+          claimed: true,
+          ...overrides,
+        }),
+      ),
+    };
+  }
+
+  async ended(status: Terminal, facts: InstanceFacts = {}): Promise<NewInstance> {
+    const instance = await this.instance(facts);
+    const { instanceId } = instance;
+    if (status === "cancelled") {
+      expect(await this.#backend.requestControl(instanceId, "cancel", { reason: "not wanted" })).toBe("applied");
+      return instance;
+    }
+    const claim = await this.claimOf(instanceId);
+    if (status === "completed") await this.accepted(claim, { kind: "complete", output: bytesOf("2") });
+    else
+      await this.accepted(claim, { kind: "fail", failure: bytesOf("3") }, [
+        anEntry({ outcome: "failed", output: null, failure: bytesOf("3") }),
+      ]);
+    return instance;
+  }
+
+  async paused(facts: InstanceFacts = {}): Promise<NewInstance> {
+    const instance = await this.instance(facts);
+    expect(await this.#backend.requestControl(instance.instanceId, "pause", { reason: "stock-taking" })).toBe(
+      "applied",
+    );
+    return instance;
+  }
+
+  /** Claims whatever is due in the default lane. */
+  async claim(request: Partial<ClaimRequest> = {}): Promise<readonly ClaimedPosition[]> {
+    return await this.#backend.claimPositions({ ...holder, limit: 100, lanes: [this.lane()], ...request });
+  }
+
+  /** Claims the one position of an instance that is due. */
+  async claimOf(instanceId: InstanceId, request: Partial<ClaimRequest> = {}): Promise<ClaimedPosition> {
+    const claims = await this.claim({ instanceId, lanes: [], ...request });
+    expect(claims.map((claim) => claim.instanceId)).toEqual([instanceId]);
+    return claims[0] as ClaimedPosition;
+  }
+
+  /** Writes one checkpoint; tries again where a row is locked. */
+  async commit(checkpoint: Checkpoint): Promise<CheckpointFate> {
+    for (let tries = 1; ; tries++) {
+      const [fate] = await this.#backend.commitCheckpoints([checkpoint], holder);
+      if (fate === undefined) throw new TypeError("A checkpoint has no fate.");
+      if (fate.kind !== "busy" || tries === BUSY_TRIES) return fate;
+    }
+  }
+
+  /** Writes a checkpoint that is accepted. Without entries, unless given. */
+  async accepted(
+    claim: ClaimRef,
+    move: Move,
+    entries: readonly NewEntry[] = [],
+    consumes: bigint | null = null,
+  ): Promise<Accepted> {
+    const fate = await this.commit(aCheckpoint(claim, { move, entries, consumes }));
+    expect(fate.kind).toBe("accepted");
+    return fate as Accepted;
+  }
+
+  /** The state of an instance that exists. */
+  async stateOf(instanceId: InstanceId): Promise<InstanceState> {
+    const state = await this.#backend.findInstance(instanceId);
+    if (state === null) throw new TypeError(`There is no instance "${instanceId}".`);
+    return state;
+  }
+
+  async statusOf(instanceId: InstanceId): Promise<InstanceStatus> {
+    return (await this.stateOf(instanceId)).instance.status;
+  }
+
+  async positionOf(instanceId: InstanceId, path: string = ""): Promise<Position | undefined> {
+    return (await this.stateOf(instanceId)).positions.find((position) => position.path === path);
+  }
+
+  /** The history, as lines `taskId#attempt outcome`. */
+  async historyOf(instanceId: InstanceId): Promise<string[]> {
+    const entries = await this.#backend.readHistory(instanceId);
+    return entries.map((entry) => `${entry.taskId}#${entry.attempt} ${entry.outcome}`);
+  }
+
+  async entryOf(instanceId: InstanceId, taskId: TaskId): Promise<HistoryEntry | undefined> {
+    return (await this.#backend.readHistory(instanceId)).findLast((entry) => entry.taskId === taskId);
+  }
+
+  /** All that can be seen of an instance: to show that something changed nothing. */
+  async seen(instanceId: InstanceId): Promise<unknown> {
+    return [await this.#backend.findInstance(instanceId), await this.#backend.readHistory(instanceId)];
+  }
+
+  /** So much time passes. */
+  after(ms: number): void {
+    this.#clock.advance(ms);
+  }
+}

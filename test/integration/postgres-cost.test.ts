@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import type { PostgresBackend } from "../../src/postgres/index.ts";
+import { checkpoint, entry, holder, standing, startAndClaim } from "../support/positions.ts";
+import { createTestDatabase } from "../support/postgres.ts";
+
+const database = await createTestDatabase();
+
+interface TableStats {
+  readonly relname: string;
+  readonly ins: number;
+  readonly upd: number;
+  readonly hot: number;
+  readonly del: number;
+}
+
+describe("what a linear task costs", () => {
+  test("two row writes: one HOT update of its position, one insert into the history", async () => {
+    const backend = await database.connect();
+    const claim = await startAndClaim(backend, "linear");
+    await backend.close();
+    const before = await stats();
+    const steps = 20;
+    const worker = await database.connect();
+    for (let step = 1; step <= steps; step++) {
+      const move = { kind: "advance", to: standing(`t${step + 1}`, { inputRef: `t${step}` }) } as const;
+      const [fate] = await worker.commitCheckpoints([checkpoint(claim, move, [entry(`t${step}`)])], holder);
+      expect(fate).toMatchObject({ kind: "accepted", kept: true });
+    }
+    // Statistics are reported by a session that ends.
+    await worker.close();
+
+    await expect
+      .poll(async () => difference(await stats(), before))
+      .toEqual([
+        { relname: "checkpoints", ins: steps, upd: 0, hot: 0, del: 0 },
+        { relname: "positions", ins: 0, upd: steps, hot: steps, del: 0 },
+      ]);
+  });
+
+  test("as much WAL for checkpoint number 10,000 as for number 10", async () => {
+    const backend = await database.connect();
+    const claim = await startAndClaim(backend, "long");
+    const early = await walOfSteps(backend, claim, 10, 30);
+    await skipTo(claim.instanceId, 31, 10_000);
+    const late = await walOfSteps(backend, claim, 10_000, 10_020);
+
+    expect(late).toBeLessThanOrEqual(early * 1.1);
+    expect(early).toBeLessThan(1_200);
+  });
+});
+
+/** The least WAL that one of these steps wrote: a page that is touched first after a server checkpoint is logged whole. */
+async function walOfSteps(
+  backend: PostgresBackend,
+  claim: Awaited<ReturnType<typeof startAndClaim>>,
+  from: number,
+  to: number,
+): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let step = from; step <= to; step++) {
+    const before = await walPosition();
+    const move = { kind: "advance", to: standing(`loop[${step + 1}]`, { inputRef: `loop[${step}]` }) } as const;
+    await backend.commitCheckpoints([checkpoint(claim, move, [entry(`loop[${step}]`)])], holder);
+    const { rows } = await database.pool.query<{ bytes: string }>(
+      "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1) AS bytes",
+      [before],
+    );
+    least = Math.min(least, Number(rows[0]?.bytes));
+  }
+  return least;
+}
+
+/** History as ten thousand steps would have left it. */
+async function skipTo(instanceId: string, from: number, to: number): Promise<void> {
+  await database.pool.query(
+    `INSERT INTO waymark.checkpoints (instance_id, task_id, attempt, kind, outcome, output)
+     SELECT $1, 'loop[' || g || ']', 1, 'loop', 'completed', '\\x31' FROM generate_series($2::int, $3::int - 1) AS g`,
+    [instanceId, from, to],
+  );
+}
+
+async function walPosition(): Promise<string> {
+  const { rows } = await database.pool.query<{ lsn: string }>("SELECT pg_current_wal_insert_lsn() AS lsn");
+  return rows[0]?.lsn ?? "";
+}
+
+async function stats(): Promise<TableStats[]> {
+  await database.pool.query("SELECT pg_stat_clear_snapshot()");
+  const { rows } = await database.pool.query<TableStats>(
+    `SELECT relname, n_tup_ins::int AS ins, n_tup_upd::int AS upd, n_tup_hot_upd::int AS hot, n_tup_del::int AS del
+     FROM pg_stat_user_tables WHERE schemaname = 'waymark' ORDER BY relname`,
+  );
+  return rows;
+}
+
+function difference(after: TableStats[], before: TableStats[]): TableStats[] {
+  return after.flatMap((row) => {
+    const old = before.find((candidate) => candidate.relname === row.relname);
+    const delta = {
+      relname: row.relname,
+      ins: row.ins - (old?.ins ?? 0),
+      upd: row.upd - (old?.upd ?? 0),
+      hot: row.hot - (old?.hot ?? 0),
+      del: row.del - (old?.del ?? 0),
+    };
+    return delta.ins + delta.upd + delta.del === 0 ? [] : [delta];
+  });
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { bytes, checkpoint, entry, holder, newInstance, standing, startAndClaim } from "../support/positions.ts";
+import { createTestDatabase } from "../support/postgres.ts";
+
+const database = await createTestDatabase();
+
+describe("views", () => {
+  test("show JSON payloads as jsonb, and what isn't jsonb as text, without an error", async () => {
+    const backend = await database.connect();
+    await backend.createInstances([
+      newInstance("plain", { input: bytes('{"cents":1999}') }),
+      newInstance("nul", { input: bytes('"\\u0000"') }),
+      newInstance("surrogate", { input: bytes('"\\ud800"') }),
+      newInstance("not-json", { input: bytes("{") }),
+      newInstance("not-utf8", { input: new Uint8Array([0xff, 0xfe]) }),
+      newInstance("other-codec", { codec: "msgpack", input: new Uint8Array([0xc0]) }),
+    ]);
+    const { rows } = await database.pool.query<{ id: string; input: unknown }>(
+      "SELECT instance_id AS id, input FROM waymark.instances_json ORDER BY instance_id",
+    );
+
+    expect(Object.fromEntries(rows.map((row) => [row.id, row.input]))).toEqual({
+      plain: { cents: 1999 },
+      nul: '"\\u0000"',
+      surrogate: '"\\ud800"',
+      "not-json": "{",
+      "not-utf8": { hex: "fffe" },
+      "other-codec": { codec: "msgpack", hex: "c0" },
+    });
+    const cents = await database.pool.query("SELECT FROM waymark.instances_json WHERE (input->>'cents')::int > 1000");
+    expect(cents.rowCount).toBe(1);
+  });
+
+  test("show the history and where each instance stands", async () => {
+    const backend = await database.connect();
+    const claim = await startAndClaim(backend, "seen");
+    const move = {
+      kind: "await",
+      to: standing("wait", { kind: "wait", event: "go", inputRef: "a" }),
+      timeoutMs: null,
+    } as const;
+    await backend.commitCheckpoints([checkpoint(claim, move, [entry("a")])], holder);
+    const history = await database.pool.query(
+      "SELECT task_id, outcome, output FROM waymark.checkpoints_json WHERE instance_id = 'seen'",
+    );
+    const now = await database.pool.query(
+      "SELECT task_id, state FROM waymark.positions_now WHERE instance_id = 'seen'",
+    );
+
+    expect(history.rows).toEqual([{ task_id: "a", outcome: "completed", output: "a" }]);
+    expect(now.rows).toEqual([{ task_id: "wait", state: "awaiting go" }]);
+  });
+});

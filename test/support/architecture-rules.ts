@@ -1,0 +1,175 @@
+import { posix } from "node:path";
+import type { SourceFacts } from "./source-facts.ts";
+
+export type Layer = keyof typeof MAY_IMPORT;
+
+/** What the things that a user starts are made of. No concrete backend is among it. */
+const RUNTIME = [
+  "errors",
+  "ids",
+  "logger",
+  "time",
+  "codec",
+  "flow",
+  "snapshot",
+  "store",
+  "observability",
+  "engine",
+] as const;
+
+/** Every folder (or single file) under src, and the others that it may import. Anything not listed is forbidden. */
+export const MAY_IMPORT = {
+  errors: [],
+  logger: [],
+  ids: ["errors"],
+  time: ["errors", "ids"],
+  codec: ["errors", "ids"],
+  flow: ["errors", "ids", "time", "codec", "logger"],
+  snapshot: ["errors", "ids", "time", "codec", "flow"],
+  store: ["errors", "ids", "time", "codec", "snapshot"],
+  observability: ["errors", "ids", "snapshot", "store", "logger"],
+  engine: ["errors", "ids", "time", "codec", "flow", "snapshot", "store", "observability", "logger"],
+  memory: ["errors", "ids", "time", "codec", "snapshot", "store", "logger"],
+  postgres: ["errors", "ids", "time", "codec", "snapshot", "store", "logger"],
+  local: ["errors", "ids", "time"],
+  runner: RUNTIME,
+  worker: RUNTIME,
+  client: RUNTIME,
+  testing: ["errors", "ids", "time", "flow", "codec", "snapshot", "store", "logger"],
+  dashboard: ["client", "store", "errors"],
+  // The command line may use any public entry point.
+  cli: ["index", ...RUNTIME, "memory", "postgres", "local", "runner", "worker", "client", "dashboard"],
+  // The entry point "waymark". What has an entry point of its own is not part of it.
+  index: [...RUNTIME, "memory", "runner", "worker", "client"],
+} as const satisfies Record<string, readonly string[]>;
+
+/** Folders that may use any builtin of Node. Everything else must run wherever JavaScript does. */
+export const NODE_FOLDERS: ReadonlySet<string> = new Set(["postgres", "worker", "local", "cli", "dashboard"]);
+
+/** Single files outside of these folders, and the builtins that each may use. */
+export const NODE_FILES: Readonly<Record<string, readonly string[]>> = {
+  "codec/gzip-codec.ts": ["node:zlib", "node:util"],
+  "codec/encrypted-codec.ts": ["node:crypto"],
+  "flow/definition-hash.ts": ["node:crypto"],
+  "time/random.ts": ["node:crypto"],
+  "engine/current-task.ts": ["node:async_hooks"],
+};
+
+/** Packages, where they may be imported, and how. */
+export const PACKAGES: Readonly<Record<string, Readonly<Record<string, "static" | "dynamic">>>> = {
+  // Dynamic, so that a caller who brings a pool, or no database at all, doesn't load the driver.
+  postgres: { pg: "dynamic" },
+  local: { pg: "dynamic" },
+  testing: { vitest: "static" },
+  cli: { commander: "static" },
+};
+
+/** Layers that get time, chance, timers and settings from outside, so that a simulation can decide them. */
+export const PURE_LAYERS: ReadonlySet<string> = new Set([
+  "index",
+  "errors",
+  "ids",
+  "logger",
+  "codec",
+  "flow",
+  "snapshot",
+  "store",
+  "observability",
+  "engine",
+  "memory",
+  "runner",
+  "worker",
+  "client",
+  "testing",
+]);
+
+/** What single files of these layers may use all the same, and why. */
+export const IMPURE_FILES: Readonly<Record<string, { readonly names: readonly string[]; readonly reason: string }>> = {
+  "codec/encrypted-codec.ts": {
+    names: ["crypto.randomBytes", "crypto.randomFillSync", "crypto.getRandomValues"],
+    reason: "A nonce must not be predictable, so it must not come from a port that a test can seed.",
+  },
+};
+
+/** Names under which anything ends up. A file is named for what it holds. */
+const GRAB_BAGS: ReadonlySet<string> = new Set(["utils", "util", "helpers", "common", "lib", "types", "interfaces"]);
+
+/** Limits that no file is exempt from. */
+const UNDISABLABLE = /max-lines|no-explicit-any|no-cycle|no-floating-promises/;
+
+/** The layer of a file, given by its path from src: `flow/draft.ts` → `flow`, `ids.ts` → `ids`. */
+export function layerOf(file: string): string {
+  const [first = ""] = file.split("/");
+  return first.replace(/\.ts$/, "");
+}
+
+/** What is wrong with the imports of `file`, one line each. */
+export function importProblems(file: string, facts: SourceFacts): string[] {
+  const layer = layerOf(file);
+  if (!Object.hasOwn(MAY_IMPORT, layer)) return [`"${layer}" is not a layer: add it to MAY_IMPORT.`];
+  return facts.imports.flatMap(({ specifier, kind, line }) => {
+    const problem = specifier.startsWith(".")
+      ? siblingProblem(file, layer as Layer, specifier)
+      : specifier.startsWith("node:")
+        ? builtinProblem(file, layer, specifier)
+        : packageProblem(layer, specifier, kind);
+    return problem === null ? [] : [`line ${line}: ${problem}`];
+  });
+}
+
+function siblingProblem(file: string, layer: Layer, specifier: string): string | null {
+  const target = posix.join(posix.dirname(file), specifier);
+  if (target.startsWith("..")) return `${specifier} is outside of src`;
+  if (!target.endsWith(".ts")) return `${specifier} must name the file, ending in .ts`;
+  const other = layerOf(target);
+  if (other === layer) {
+    return posix.basename(target) === "index.ts" ? `${specifier} is a barrel: import the file itself` : null;
+  }
+  return (MAY_IMPORT[layer] as readonly string[]).includes(other) ? null : `${layer} may not import ${other}`;
+}
+
+function builtinProblem(file: string, layer: string, specifier: string): string | null {
+  if (NODE_FOLDERS.has(layer) || NODE_FILES[file]?.includes(specifier) === true) return null;
+  return `${file} may not import ${specifier}`;
+}
+
+function packageProblem(layer: string, specifier: string, kind: "static" | "dynamic" | "type"): string | null {
+  const allowed = PACKAGES[layer]?.[specifier];
+  if (allowed === undefined) return `${layer} may not import the package ${specifier}`;
+  return allowed === "dynamic" && kind === "static" ? `${specifier} may only be loaded by import()` : null;
+}
+
+/** Uses of clocks, chance, timers and environment that `file` must get from outside, one line each. */
+export function purityProblems(file: string, facts: SourceFacts): string[] {
+  if (!PURE_LAYERS.has(layerOf(file))) return [];
+  const allowed = IMPURE_FILES[file]?.names ?? [];
+  return facts.impure
+    .filter(({ name }) => !allowed.includes(name))
+    .map(({ name, line }) => `line ${line}: ${name} must come in through a port (see src/time)`);
+}
+
+/** What is wrong with the name of `file`. `entryPoints` are the barrels that package.json exports. */
+export function nameProblems(file: string, facts: SourceFacts, entryPoints: ReadonlySet<string>): string[] {
+  const problems: string[] = [];
+  const stem = posix.basename(file, ".ts");
+  if (GRAB_BAGS.has(stem)) problems.push(`${stem} says nothing: name the file for what it holds`);
+  for (const folder of posix.dirname(file).split("/")) {
+    if (GRAB_BAGS.has(folder)) problems.push(`folder ${folder} says nothing`);
+  }
+  if (file.split("/").length > 3) problems.push("is more than three levels deep");
+  if (stem === "index" && !entryPoints.has(file)) problems.push("is a barrel that no entry of package.json exports");
+  if (entryPoints.has(file) && !facts.isBarrel) problems.push("is an entry point and may hold nothing but re-exports");
+  if (!entryPoints.has(file) && facts.isBarrel) problems.push("only re-exports, but is no entry point");
+  return problems;
+}
+
+/** Comments that switch off a check: those without a reason, and those that nobody may switch off. */
+export function suppressionProblems(facts: SourceFacts): string[] {
+  return facts.comments.flatMap(({ text, line }) => {
+    const comment = text.trim();
+    if (/^@ts-(ignore|nocheck)/.test(comment)) return [`line ${line}: use @ts-expect-error with a reason`];
+    if (!/^(oxlint|eslint)-disable/.test(comment)) return [];
+    if (UNDISABLABLE.test(comment)) return [`line ${line}: this rule has no exemptions`];
+    return / -- \S/.test(comment) ? [] : [`line ${line}: add the reason: "-- because …"`];
+  });
+}
