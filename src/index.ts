@@ -31,9 +31,12 @@ export type { ConflictPolicy, DriveOptions, RunnerOptions, RunOptions } from "./
 
 // What stores them.
 export type { Codec, PayloadContext, PayloadKind } from "./codec/codec.ts";
-export { encrypted } from "./codec/encrypted-codec.ts";
-export { compressed } from "./codec/gzip-codec.ts";
+export { type EncryptionOptions, encrypted } from "./codec/encrypted-codec.ts";
+export { type CompressionOptions, compressed } from "./codec/gzip-codec.ts";
 export { JsonCodec } from "./codec/json-codec.ts";
+export type { KeyProvider, KeyRing, NamedKey, StaticKeyRing } from "./codec/key-ring.ts";
+export type { MaybePromise } from "./codec/maybe-promise.ts";
+export type { ValueLimits } from "./codec/value-limits.ts";
 export { MsgpackCodec } from "./codec/msgpack-codec.ts";
 export { InMemoryBackend } from "./memory/memory-backend.ts";
 export type { Backend } from "./store/backend.ts";

@@ -16,6 +16,8 @@ const MAX_IN_PLACE_UNITS = 64 * 1024;
 export class ByteWriter {
   buffer: Uint8Array = new Uint8Array(INITIAL_BYTES);
   position = 0;
+  /** What was thrown for lack of room since the last `reset`. */
+  refusal: PayloadTooLargeError | null = null;
   #view: DataView = new DataView(this.buffer.buffer);
   readonly #maxBytes: number;
 
@@ -113,6 +115,7 @@ export class ByteWriter {
   /** Forgets what was written. */
   reset(): void {
     this.position = 0;
+    this.refusal = null;
     if (this.buffer.length > MAX_KEPT_BYTES) this.#use(new Uint8Array(INITIAL_BYTES));
   }
 
@@ -131,6 +134,8 @@ export class ByteWriter {
   }
 
   #refuseIfOver(sizeBytes: number): void {
-    if (sizeBytes > this.#maxBytes) throw new PayloadTooLargeError("encoded value", sizeBytes, this.#maxBytes);
+    if (sizeBytes <= this.#maxBytes) return;
+    this.refusal = new PayloadTooLargeError("encoded value", sizeBytes, this.#maxBytes);
+    throw this.refusal;
   }
 }

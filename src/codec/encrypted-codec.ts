@@ -22,6 +22,8 @@ export interface EncryptionOptions {
 const MAGIC = "WMKE";
 const VERSION = 1;
 const ALGORITHM = "aes-256-gcm";
+const HEAD: Uint8Array = envelopeHead(MAGIC, VERSION);
+const LENGTH_BYTES = 4;
 const CHECKSUM_BYTES = 4;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -45,7 +47,9 @@ const encoder = new TextEncoder();
  * @throws {InvalidArgumentError} a key is not 32 bytes long, or `inner` is no codec
  * @example
  * ```ts
- * const key = Buffer.from(process.env.WAYMARK_KEY ?? "", "base64");
+ * import { encrypted, JsonCodec } from "waymark";
+ *
+ * const key = Buffer.from(process.env["WAYMARK_KEY"] ?? "", "base64");
  * const codec = encrypted(new JsonCodec(), { keys: { currentKeyId: "2026-03", keys: { "2026-03": key } } });
  * ```
  * @see docs/formats/encrypted.md
@@ -59,6 +63,8 @@ class EncryptedCodec implements Codec {
   readonly #inner: Codec;
   readonly #ring: CheckedKeyRing;
   readonly #instanceKeys: InstanceKeys = new InstanceKeys();
+  /** What payloads start with, by key id. */
+  readonly #headers: Map<string, Uint8Array> = new Map();
 
   constructor(inner: Codec, ring: CheckedKeyRing) {
     this.id = wrappedCodecId(ALGORITHM, inner);
@@ -87,7 +93,15 @@ class EncryptedCodec implements Codec {
     const ciphertext = cipher.update(plain);
     // GCM is a stream cipher: final() gives no more bytes, but makes the tag.
     cipher.final();
-    return joined([header(this.id, key.id), nonce, ciphertext, cipher.getAuthTag()]);
+    return joined([this.#header(key.id), nonce, ciphertext, cipher.getAuthTag()]);
+  }
+
+  #header(keyId: string): Uint8Array {
+    const cached = this.#headers.get(keyId);
+    if (cached !== undefined) return cached;
+    const made = header(this.id, keyId);
+    setBounded(this.#headers, keyId, made, MAX_CACHED_KEYS);
+    return made;
   }
 
   #open(sealed: Sealed, key: NamedKey, context: PayloadContext): Uint8Array {
@@ -150,7 +164,7 @@ function header(codecId: string, keyId: string): Uint8Array {
   const codec = encoder.encode(codecId);
   const key = encoder.encode(keyId);
   const checked = joined([
-    envelopeHead(MAGIC, VERSION),
+    HEAD,
     Uint8Array.of(codec.length),
     codec,
     Uint8Array.of(key.length >> 8, key.length & 0xff),
@@ -181,15 +195,16 @@ function checksum(bytes: Uint8Array): Buffer {
 
 /** What is authenticated but not stored, or stored in the clear. Each field has its length, so that none can shift. */
 function associatedData(codecId: string, keyId: string, context: PayloadContext): Uint8Array {
-  const fields = [codecId, keyId, context.instanceId, context.taskId, context.kind].map((field) =>
-    encoder.encode(field),
-  );
-  return joined([envelopeHead(MAGIC, VERSION), ...fields.flatMap((field) => [uint32(field.length), field])]);
-}
-
-function uint32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
+  const fields = [codecId, keyId, context.instanceId, context.taskId, context.kind];
+  const fieldBytes = fields.reduce((total, field) => total + LENGTH_BYTES + Buffer.byteLength(field), 0);
+  const bytes = Buffer.alloc(HEAD.length + fieldBytes);
+  bytes.set(HEAD);
+  let position = HEAD.length;
+  for (const field of fields) {
+    const length = bytes.write(field, position + LENGTH_BYTES);
+    bytes.writeUInt32BE(length, position);
+    position += LENGTH_BYTES + length;
+  }
   return bytes;
 }
 

@@ -46,6 +46,7 @@ export function putTogether(body: Readonly<Record<string, unknown>>): Error | nu
   for (const name of Object.keys(body)) {
     const value = body[name];
     if (isPartName(name)) {
+      if (!isPossible(name, value)) return null;
       Object.defineProperty(error, name, { value, writable: true, configurable: true, enumerable: false });
     } else if (name === "fields") {
       if (!isPlainObject(value)) return null;
@@ -69,18 +70,14 @@ function isPartName(name: string): name is PartName {
 
 /** Whether a revived error would lack `value` if it were not stored. */
 function isWorthStoring(name: PartName, value: unknown, isOwn: boolean, errorClass: string): boolean {
-  switch (name) {
-    case "name":
-      return isOwn || value !== errorClass;
-    case "message":
-      return isOwn || value !== "";
-    case "stack":
-      // Libraries that replace Error.prepareStackTrace leave other things there, which are no data.
-      return typeof value === "string";
-    case "code":
-      return typeof value === "string" || typeof value === "number";
-    case "cause":
-    case "errors":
-      return true;
-  }
+  if (name === "name") return isOwn || value !== errorClass;
+  if (name === "message") return isOwn || value !== "";
+  return isPossible(name, value);
+}
+
+/** Whether a part may have this value; another one is left out, and is damage in stored bytes. */
+function isPossible(name: PartName, value: unknown): boolean {
+  // Libraries that replace Error.prepareStackTrace leave other things there, which are no data.
+  if (name === "stack") return typeof value === "string";
+  return name !== "code" || typeof value === "string" || typeof value === "number";
 }

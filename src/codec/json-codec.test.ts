@@ -162,6 +162,8 @@ describe("decode", () => {
     ["an Error of an unknown class", '{"$waymark":"Error","value":{"class":"Function"}}'],
     ["an Error with an unknown part", '{"$waymark":"Error","value":{"toString":1}}'],
     ["an Error whose fields are no object", '{"$waymark":"Error","value":{"fields":[1]}}'],
+    ["an Error whose stack is no text", '{"$waymark":"Error","value":{"stack":1}}'],
+    ["an Error whose code is an object", '{"$waymark":"Error","value":{"code":{}}}'],
     ["bytes that are no text", '{"$waymark":"Uint8Array","value":[1]}'],
     ["bytes in bad base64", '{"$waymark":"Uint8Array","value":"AQI"}'],
     ["half an element", '{"$waymark":"Uint16Array","value":"AQ=="}'],
@@ -207,7 +209,7 @@ describe("decode", () => {
     });
 
     test("with objects", () => {
-      const objects = (depth: number): string => '{"a":'.repeat(depth) + "1" + "}".repeat(depth);
+      const objects = (depth: number): string => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
       expect(() => valueOf(objects(1_250))).not.toThrow();
       expect(() => valueOf(objects(1_251))).toThrow("nest deeper than 1250 levels");
     });

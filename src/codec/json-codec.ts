@@ -17,7 +17,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * if they have a `toJSON` method.
  *
  * @example
- * ```ts
+ * ```ts run
+ * import { JsonCodec } from "waymark";
+ *
  * const codec = new JsonCodec();
  * const context = { instanceId: "order-42", taskId: "charge", kind: "output" } as const;
  * const bytes = codec.encode({ paidAt: new Date(0), cents: 1999 }, context);

@@ -39,6 +39,6 @@ export class ValueEncoder {
 
   #newWorkplace(): Workplace {
     const out = new ByteWriter(this.#limits.maxBytes);
-    return { out, walk: new ValueWalk(this.#newSink(out), this.#limits) };
+    return { out, walk: new ValueWalk(this.#newSink(out), out, this.#limits) };
   }
 }

@@ -1,4 +1,5 @@
-import { CodecEncodeError, PayloadTooLargeError } from "../errors/codec-errors.ts";
+import { CodecEncodeError } from "../errors/codec-errors.ts";
+import type { ByteWriter } from "./byte-writer.ts";
 import { takeApart } from "./error-parts.ts";
 import { bytesOf } from "./typed-bytes.ts";
 import { type ContainerKind, isContainerKind, type LeafKind, objectKindOf, refusalOf } from "./value-kind.ts";
@@ -18,6 +19,7 @@ const BIGINT_LIMIT = 1n << BigInt(MAX_BIGINT_BITS);
  */
 export class ValueWalk {
   readonly #sink: ValueSink;
+  readonly #out: ByteWriter;
   readonly #maxDepth: number;
   readonly #maxNodes: number;
   /** The objects that are being walked, outermost first; `null` beyond. */
@@ -28,8 +30,10 @@ export class ValueWalk {
   #nodes = 0;
   #refusal: CodecEncodeError | null = null;
 
-  constructor(sink: ValueSink, limits: ResolvedValueLimits) {
+  /** @param out - what `sink` writes to */
+  constructor(sink: ValueSink, out: ByteWriter, limits: ResolvedValueLimits) {
     this.#sink = sink;
+    this.#out = out;
     this.#maxDepth = limits.maxDepth;
     this.#maxNodes = limits.maxNodes;
   }
@@ -313,8 +317,8 @@ export class ValueWalk {
 
   /** What is thrown to the caller: our own refusal as it is, and whatever the value's own code threw wrapped. */
   #contained(thrown: unknown): unknown {
-    const isOurs = thrown === this.#refusal && thrown !== null;
-    if (isOurs || thrown instanceof PayloadTooLargeError) return thrown;
+    // By identity: what a getter throws may be anything, even something that must not be looked at.
+    if (thrown !== null && (thrown === this.#refusal || thrown === this.#out.refusal)) return thrown;
     const path = formatPath(this.#segments.slice(0, this.#pathLength));
     return new CodecEncodeError(path, "reading it threw an error", { cause: thrown });
   }

@@ -39,6 +39,8 @@ interface Place {
  *
  * @example
  * ```ts
+ * import { startLocalPostgres } from "waymark/local";
+ *
  * const server = await startLocalPostgres();
  * console.log(server.url);
  * await server.stop();

@@ -1,3 +1,3 @@
 // Values that codecs, and whatever carries values, have to cope with.
-export { type StorableValue, storableValues } from "./storable-values.ts";
-export { type UnstorableValue, unstorableValues } from "./unstorable-values.ts";
+export { storableValues } from "./storable-values.ts";
+export { unstorableValues } from "./unstorable-values.ts";

@@ -98,7 +98,6 @@ function instances(): UnstorableValue[] {
     Int8Array.of(1),
   ];
   const pretenders = [Date, Map, Set, RegExp, URL, ArrayBuffer, Uint8Array, DataView, Array];
-  const lawless: object = new Proxy({}, { getPrototypeOf: () => lawless });
   const anonymous = new (class {})();
   return [
     { name: "instance of an own class", value: { price: new Money() }, path: "$.price" },
@@ -146,8 +145,14 @@ function instances(): UnstorableValue[] {
       value: { x: Object.create(prototype) as object },
       path: "$.x",
     })),
-    { name: "Proxy that is its own prototype", value: { p: lawless }, path: "$.p" },
+    { name: "Proxy that is its own prototype", value: { p: lawless() }, path: "$.p" },
   ];
+}
+
+/** A Proxy that is its own prototype: whoever follows the chain of its prototypes never returns. */
+function lawless(): Error {
+  const proxy: Error = new Proxy(new Error("lawless"), { getPrototypeOf: () => proxy });
+  return proxy;
 }
 
 function namedProperties(): UnstorableValue[] {
@@ -234,6 +239,15 @@ function throwing(): UnstorableValue[] {
   return [
     { name: "getter that throws", value: { a: getter }, path: "$.a.bad" },
     { name: "getter that throws null", value: [throwsNull], path: "$[0].bad" },
+    {
+      name: "getter that throws a Proxy which is its own prototype",
+      value: {
+        get bad(): never {
+          throw lawless();
+        },
+      },
+      path: "$.bad",
+    },
     { name: "error whose stack can't be read", value: { error }, path: "$.error.stack" },
     { name: "error whose field can't be read", value: { error: field }, path: "$.error.info" },
     { name: "revoked Proxy", value: { a: revoked.proxy }, path: "$.a" },

@@ -1,4 +1,8 @@
+import { argumentsSuite } from "./arguments.suite.ts";
+import { backendSuite } from "./backend.suite.ts";
+import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
+import { positionStoreSuite } from "./position-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
@@ -11,4 +15,8 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   taskClaimStoreSuite,
   instanceStoreSuite,
   workerStoreSuite,
+  positionStoreSuite,
+  historyStoreSuite,
+  argumentsSuite,
+  backendSuite,
 ];

@@ -1,0 +1,84 @@
+import type { Backend } from "../../store/backend.ts";
+import { aCheckpoint, aForgedClaim, bytesOf } from "../builders.ts";
+import { type Given, holder } from "./given.ts";
+
+/** A call with one argument left open, to be filled with what doesn't belong there. */
+export type OpenCall = (backend: Backend, given: Given, argument: never) => Promise<unknown>;
+
+/** Every call that takes an instance id. */
+export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
+  saveSnapshot: (backend, given, instanceId) => backend.saveSnapshot(given.snapshot({ instanceId })),
+  saveTaskResult: (backend, _, instanceId) => backend.saveTaskResult(instanceId, "first", bytesOf("1")),
+  loadSnapshot: (backend, _, instanceId) => backend.loadSnapshot(instanceId),
+  deleteSnapshot: (backend, _, instanceId) => backend.deleteSnapshot(instanceId),
+  "listSnapshots (after)": (backend, _, after) => backend.listSnapshots({ after }),
+  storeSignal: (backend, _, instanceId) => backend.storeSignal(instanceId, "pause", {}),
+  getSignal: (backend, _, instanceId) => backend.getSignal(instanceId, "pause"),
+  clearSignal: (backend, _, instanceId) => backend.clearSignal(instanceId, "pause"),
+  sendEvent: (backend, _, instanceId) => backend.sendEvent(instanceId, "paid", bytesOf("1")),
+  consumeEvent: (backend, _, instanceId) => backend.consumeEvent(instanceId, "paid"),
+  checkAndCancel: (backend, _, instanceId) => backend.checkAndCancel(instanceId),
+  checkAndPause: (backend, _, instanceId) => backend.checkAndPause(instanceId),
+  unpause: (backend, _, instanceId) => backend.unpause(instanceId),
+  claimTask: (backend, _, instanceId) => backend.claimTask(instanceId, "first", "worker-a", 1_000),
+  releaseTaskClaim: (backend, _, instanceId) => backend.releaseTaskClaim(instanceId, "first", "worker-a"),
+  extendTaskClaim: (backend, _, instanceId) => backend.extendTaskClaim(instanceId, "first", "worker-a", 1_000),
+  createInstances: (backend, given, instanceId) => backend.createInstances([given.newInstance({ instanceId })]),
+  replaceInstance: (backend, given, instanceId) => backend.replaceInstance(given.newInstance({ instanceId })),
+  findInstance: (backend, _, instanceId) => backend.findInstance(instanceId),
+  "listInstances (after)": (backend, _, after) => backend.listInstances({ after }),
+  requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
+  settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
+  claimPositions: (backend, given, instanceId) => backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
+  commitCheckpoints: (backend, _, instanceId) => backend.commitCheckpoints([aCheckpoint({ instanceId, path: "", token: 1n })], holder),
+  renewClaims: (backend, _, instanceId) => backend.renewClaims([{ instanceId, path: "", token: 1n }], 1_000),
+  releaseClaims: (backend, _, instanceId) => backend.releaseClaims([{ instanceId, path: "", token: 1n }]),
+  peekEvent: (backend, _, instanceId) => backend.peekEvent(instanceId, "paid"),
+  readHistory: (backend, _, instanceId) => backend.readHistory(instanceId),
+  loadResults: (backend, _, instanceId) => backend.loadResults(instanceId, ["first"]),
+  findLastIteration: (backend, _, instanceId) => backend.findLastIteration(instanceId, "step"),
+};
+
+/** Every call that takes a worker id. */
+export const callsWithWorkerId: Readonly<Record<string, OpenCall>> = {
+  claimTask: (backend, _, workerId) => backend.claimTask("order-1", "first", workerId, 1_000),
+  releaseTaskClaim: (backend, _, workerId) => backend.releaseTaskClaim("order-1", "first", workerId),
+  extendTaskClaim: (backend, _, workerId) => backend.extendTaskClaim("order-1", "first", workerId, 1_000),
+  findAvailableTasks: (backend, _, workerId) => backend.findAvailableTasks(workerId, 1),
+  claimPositions: (backend, given, workerId) => backend.claimPositions({ workerId, leaseMs: 1_000, limit: 1, lanes: [given.lane()] }),
+  commitCheckpoints: (backend, _, workerId) => backend.commitCheckpoints([], { workerId, leaseMs: 1_000 }),
+  createInstances: (backend, given, workerId) => backend.createInstances([given.newInstance()], { workerId, leaseMs: 1_000 }),
+  replaceInstance: (backend, given, workerId) => backend.replaceInstance(given.newInstance(), { workerId, leaseMs: 1_000 }),
+  registerWorker: (backend, _, workerId) => backend.registerWorker(workerId, []),
+  unregisterWorker: (backend, _, workerId) => backend.unregisterWorker(workerId),
+};
+
+/** Every call that takes an event's name or a dedup key. */
+export const callsWithEventName: Readonly<Record<string, OpenCall>> = {
+  sendEvent: (backend, _, name) => backend.sendEvent("order-1", name, bytesOf("1")),
+  "sendEvent (dedupKey)": (backend, _, dedupKey) => backend.sendEvent("order-1", "paid", bytesOf("1"), { dedupKey }),
+  consumeEvent: (backend, _, name) => backend.consumeEvent("order-1", name),
+  peekEvent: (backend, _, name) => backend.peekEvent("order-1", name),
+};
+
+/** Every call that takes a task id. */
+export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
+  saveTaskResult: (backend, _, taskId) => backend.saveTaskResult("order-1", taskId, bytesOf("1")),
+  checkAndCancel: (backend, _, taskId) => backend.checkAndCancel("order-1", taskId),
+  claimTask: (backend, _, taskId) => backend.claimTask("order-1", taskId, "worker-a", 1_000),
+  releaseTaskClaim: (backend, _, taskId) => backend.releaseTaskClaim("order-1", taskId, "worker-a"),
+  extendTaskClaim: (backend, _, taskId) => backend.extendTaskClaim("order-1", taskId, "worker-a", 1_000),
+  settleInterrupt: (backend, _, taskId) => backend.settleInterrupt("order-1", taskId),
+  loadResults: (backend, _, taskId) => backend.loadResults("order-1", [taskId]),
+  findLastIteration: (backend, _, taskId) => backend.findLastIteration("order-1", taskId),
+};
+
+/** Every call that takes bytes. */
+export const callsWithBytes: Readonly<Record<string, OpenCall>> = {
+  saveTaskResult: (backend, _, output) => backend.saveTaskResult("order-1", "first", output),
+  sendEvent: (backend, _, payload) => backend.sendEvent("order-1", "paid", payload),
+  createInstances: (backend, given, input) => backend.createInstances([given.newInstance({ input })]),
+  replaceInstance: (backend, given, input) => backend.replaceInstance(given.newInstance({ input })),
+  saveSnapshot: (backend, given, input) => backend.saveSnapshot(given.snapshot({ input })),
+  commitCheckpoints: (backend, _, output) => backend.commitCheckpoints([aCheckpoint(aForgedClaim(), { move: { kind: "complete", output } })], holder),
+};
