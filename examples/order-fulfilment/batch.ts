@@ -36,22 +36,29 @@ export function labelsOf({ number, first, last, seed }: Batch): Record<string, s
   return { batch: `${number}`, first: `${first}`, last: `${last}`, seed: `${seed}` };
 }
 
+export interface Choice {
+  readonly batch: Batch;
+  readonly orders: readonly BatchOrder[];
+  /** The one before, if the batch is new and not the first. */
+  readonly before: { readonly number: number; readonly complete: boolean } | null;
+}
+
 /** The batch to work on: the latest one while it has orders that have not ended, else a new one behind it. */
 export async function chooseBatch(
   backend: PostgresBackend,
   wanted: { readonly orders: number | null; readonly seed: number | null; readonly fresh: boolean },
-): Promise<{ readonly batch: Batch; readonly orders: readonly BatchOrder[]; readonly before: Batch | null }> {
+): Promise<Choice> {
   const stored = await readInstances(backend);
   const latest = [...stored.values()].map(({ batch }) => batch).reduce(later, null);
-  if (latest !== null && !wanted.fresh) {
-    const orders = ordersOf(latest, stored);
-    if (!orders.every((order) => order.stored?.ended === true)) return { batch: latest, orders, before: null };
-  }
+  const orders = latest === null ? [] : ordersOf(latest, stored);
+  const complete = orders.every((order) => order.stored?.ended === true);
+  if (latest !== null && !complete && !wanted.fresh) return { batch: latest, orders, before: null };
   const first = latest === null ? FIRST_ORDER : latest.last + 1;
   const number = (latest?.number ?? 0) + 1;
   const last = first + (wanted.orders ?? DEFAULT_ORDERS) - 1;
   const batch: Batch = { number, first, last, seed: wanted.seed ?? DEFAULT_SEED };
-  return { batch, orders: ordersOf(batch, stored), before: latest };
+  const before = latest === null ? null : { number: latest.number, complete };
+  return { batch, orders: ordersOf(batch, stored), before };
 }
 
 /** What the database has of a batch now. */
@@ -66,24 +73,21 @@ export interface Standing {
 }
 
 export async function readStanding(client: Client, orders: readonly BatchOrder[]): Promise<Standing> {
-  const reports = new Map<string, StatusReport>();
-  let checkpoints = 0;
-  await Promise.all(
-    orders.map(async ({ instanceId, stored }) => {
-      if (stored === null) return;
-      checkpoints += (await client.history(instanceId)).length;
-      if (!stored.ended) reports.set(instanceId, await client.status(instanceId));
-    }),
+  const stored = orders.filter((order) => order.stored !== null);
+  const open = stored.filter((order) => order.stored?.ended !== true);
+  const histories = await Promise.all(stored.map(({ instanceId }) => client.history(instanceId)));
+  const reports = await Promise.all(
+    open.map(async ({ instanceId }) => [instanceId, await client.status(instanceId)] as const),
   );
-  return { reports, checkpoints };
+  return { reports: new Map(reports), checkpoints: histories.flat().length };
 }
 
 type StoredInBatch = StoredOrder & { readonly batch: Batch };
 
 async function readInstances(backend: PostgresBackend): Promise<ReadonlyMap<string, StoredInBatch>> {
   const found = new Map<string, StoredInBatch>();
-  for (let after = ""; ; ) {
-    const page = await backend.listInstances({ flow: FLOW_NAME, after, limit: PAGE });
+  for (let after: string | null = null; ; ) {
+    const page = await backend.listInstances({ flow: FLOW_NAME, limit: PAGE, ...(after === null ? {} : { after }) });
     for (const { instanceId, labels, createdAt, endedAt } of page) {
       found.set(instanceId, { ended: endedAt !== null, createdAt, endedAt, batch: batchFrom(labels) });
       after = instanceId;

@@ -74,7 +74,7 @@ export class Board {
         return null;
       case "fenced":
         order.steps.delete(event.taskId);
-        return `${order.instanceId}: ${event.taskId} went to another process, which records it.`;
+        return `${order.instanceId}: the claim of ${event.taskId} had run out, so this outcome of it was dropped.`;
       case "event_received":
         order.rest = null;
         return null;

@@ -16,8 +16,8 @@ export interface OrderLine {
 
 export type Shipping = "express" | "standard";
 export type Warehouse = "north" | "south" | "old-mill";
-/** Why an order that could be charged or reserved is not sent. */
-export type Refusal = "card declined" | "suspected fraud";
+/** What speaks against sending an order. */
+export type Objection = "none" | "card declined" | "suspected fraud";
 
 /** An order of which everything is on sale. */
 export interface PricedOrder extends Order {
@@ -44,8 +44,7 @@ export interface Review {
   readonly order: PricedOrder;
   readonly reservation: Reservation;
   readonly payment: Payment;
-  /** `null` if the order is to be sent. */
-  readonly refusal: Refusal | null;
+  readonly objection: Objection;
 }
 
 export interface Booking {
@@ -79,7 +78,7 @@ export type Result =
   | {
       readonly outcome: "refused";
       readonly number: number;
-      readonly refusal: Refusal;
+      readonly reason: Objection;
       readonly refundedCents: number;
     };
 

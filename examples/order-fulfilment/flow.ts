@@ -18,15 +18,15 @@ export function orderFulfilment(services: Services, pace: Pace): Flow<Order, Res
   const { stock, payments, warehouse, carrier, mail } = services;
 
   return reviewedOrder(services, pace)
-    .route("verdict", (review) => (review.refusal === null ? "send" : "refuse"), ["send", "refuse"])
+    .route("verdict", (review) => (review.objection === "none" ? "send" : "refuse"), ["send", "refuse"])
 
     .branch("refuse", (b) =>
       b
         .then("release", ({ reservation }, context) => stock.release(reservation.reservationId, context.idempotencyKey))
         .then("refund", async (_, context): Promise<Result> => {
-          const { order, payment, refusal } = await context.output("review");
+          const { order, payment, objection } = await context.output("review");
           const refundedCents = await payments.refund(payment, order.cents, context.idempotencyKey);
-          return { outcome: "refused", number: order.number, refusal: refusal ?? "suspected fraud", refundedCents };
+          return { outcome: "refused", number: order.number, reason: objection, refundedCents };
         }),
     )
 
@@ -99,8 +99,9 @@ function reviewedOrder({ prices, stock, payments, fraud }: Services, pace: Pace)
       .join("review", async (found, context): Promise<Review> => {
         const order = await context.output("validate");
         const suspicious = found.fraud.score >= FRAUD_FROM_SCORE;
-        const refusal = found.payment.status === "declined" ? "card declined" : suspicious ? "suspected fraud" : null;
-        return { order, reservation: found.stock, payment: found.payment, refusal };
+        const declined = found.payment.status === "declined";
+        const objection = declined ? "card declined" : suspicious ? "suspected fraud" : "none";
+        return { order, reservation: found.stock, payment: found.payment, objection };
       })
   );
 }

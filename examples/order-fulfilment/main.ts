@@ -1,5 +1,13 @@
-import { Client, WaymarkError } from "waymark";
-import { type Batch, type BatchOrder, chooseBatch, readBatch, readStanding, type Standing } from "./batch.ts";
+import { BackendError, Client, WaymarkError } from "waymark";
+import {
+  type Batch,
+  type BatchOrder,
+  type Choice,
+  chooseBatch,
+  readBatch,
+  readStanding,
+  type Standing,
+} from "./batch.ts";
 import { Board } from "./board.ts";
 import { openStorage, type Storage } from "./database.ts";
 import { instanceIdOf } from "./domain.ts";
@@ -9,6 +17,8 @@ import { runBatch } from "./run-batch.ts";
 import { openView } from "./view.ts";
 import { counted } from "./wording.ts";
 
+// Whoever was reading has gone, as in `npm start | head`. To be cut off anywhere does no harm.
+process.stdout.on("error", () => process.exit(1));
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -36,6 +46,9 @@ async function main(args: readonly string[]): Promise<number> {
         ? error.stack
         : error;
     process.stderr.write(`${String(text)}\n`);
+    if (error instanceof BackendError) {
+      process.stderr.write("Is the database up? What was recorded is kept: run it again to go on from there.\n");
+    }
     return 1;
   }
 }
@@ -43,9 +56,10 @@ async function main(args: readonly string[]): Promise<number> {
 async function workThroughBatch(storage: Storage, options: Options): Promise<number> {
   const { backend } = storage;
   const client = new Client(backend);
-  const { batch, orders, before } = await chooseBatch(backend, options);
+  const choice = await chooseBatch(backend, options);
+  const { batch, orders } = choice;
   const standing = await readStanding(client, orders);
-  announce(batch, before, orders, standing, options);
+  announce(choice, standing, options);
 
   const startedAt = Date.now();
   const ended = orders.filter(({ stored }) => stored?.ended === true).length;
@@ -87,17 +101,11 @@ async function reportOn(
 }
 
 /** The first thing that is said: whether this is a beginning, or goes on from where a process was killed. */
-function announce(
-  batch: Batch,
-  before: Batch | null,
-  orders: readonly BatchOrder[],
-  { reports, checkpoints }: Standing,
-  options: Options,
-): void {
+function announce({ batch, orders, before }: Choice, { reports, checkpoints }: Standing, options: Options): void {
   const fresh = orders.filter(({ stored }) => stored === null).length;
   const ended = orders.filter(({ stored }) => stored?.ended === true).length;
   if (fresh === orders.length) {
-    if (before !== null) say(`Batch ${before.number} ${options.fresh ? "is left as it is" : "is complete"}.`);
+    if (before !== null) say(`Batch ${before.number} ${before.complete ? "is complete" : "is left as it is"}.`);
     const range = `${instanceIdOf(batch.first)} to ${instanceIdOf(batch.last)}`;
     say(`Batch ${batch.number}: ${counted(orders.length, "new order")}, ${range}.`);
   } else {

@@ -37,10 +37,10 @@ const COMMON_STEPS = ["validate", "reserve", "charge", "screen", "review", "verd
 function resultOf(order: Order, cents: number): Result {
   const { number, shipping } = order;
   if (world.isDeclined(order.card)) {
-    return { outcome: "refused", number, refusal: "card declined", refundedCents: 0 };
+    return { outcome: "refused", number, reason: "card declined", refundedCents: 0 };
   }
   if (world.fraudScore(order) >= 90) {
-    return { outcome: "refused", number, refusal: "suspected fraud", refundedCents: cents };
+    return { outcome: "refused", number, reason: "suspected fraud", refundedCents: cents };
   }
   const warehouse = world.warehouseFor(order);
   return {

@@ -84,8 +84,16 @@ function asFlag(word: string): string {
 }
 
 function suggestionFor(name: string): string {
-  const near = Object.keys(FLAGS).find((flag) => flag.startsWith(name.slice(0, 2)) || name.startsWith(flag));
+  const near = Object.keys(FLAGS).find((flag) => isNear(name, flag));
   return near === undefined ? "" : ` Did you mean --${near}?`;
+}
+
+/** Whether one is the beginning of the other, or a letter too many, missing or wrong makes the difference. */
+function isNear(name: string, flag: string): boolean {
+  if (name.length > 1 && (flag.startsWith(name) || name.startsWith(flag))) return true;
+  const variants = (text: string): string[] => Array.from(text, (_, at) => text.slice(0, at) + text.slice(at + 1));
+  const shorter = variants(name);
+  return shorter.includes(flag) || variants(flag).some((variant, at) => variant === name || variant === shorter[at]);
 }
 
 function wholeNumber(text: string, flag: string, least: number, most: number): number {

@@ -96,7 +96,10 @@ export function sampleHistory(sample: Finding, width: number): readonly string[]
     const at = `+${seconds(item.at.getTime() - startedAt)}`.padStart(8);
     const attempt = item.attempt === 1 ? "" : ` (attempt ${item.attempt})`;
     const said = item.failure?.message ?? (item.output === undefined ? "" : JSON.stringify(item.output));
-    return fitted(`${at}  ${item.outcome.padEnd(9)}  ${`${item.taskId}${attempt}`.padEnd(18)}  ${said}`, width);
+    return fitted(
+      `${at}  ${item.outcome.padEnd(9)}  ${`${item.taskId}${attempt}`.padEnd(18)}  ${said}`.trimEnd(),
+      width,
+    );
   });
   return [`What was recorded of ${sample.instanceId}:`, "", ...rows];
 }

@@ -24,8 +24,8 @@ export interface View {
 /** The part of `process.stdout` that is needed here. */
 export interface Output {
   readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
+  /** Columns and rows. Only terminals have it. */
+  getWindowSize?(): [number, number];
   write(text: string): unknown;
 }
 
@@ -92,7 +92,7 @@ class LiveView implements View {
   }
 
   ended(row: Row, tone: Tone): void {
-    this.#draw([`${MARKS[tone]} ${layOut(row, this.#columns - WIDTH_OF_MARK)}`]);
+    this.#draw([`${MARKS[tone]} ${layOut(row, this.#window().width - WIDTH_OF_MARK)}`]);
   }
 
   note(): void {}
@@ -106,9 +106,11 @@ class LiveView implements View {
     this.#draw([]);
   }
 
-  /** One less than there are: a line that fills the last column wraps on some terminals. */
-  get #columns(): number {
-    return Math.max(20, (this.#output.columns ?? 80) - 1);
+  /** Asked for each time: what the stream remembers is behind while the window is being dragged. */
+  #window(): { readonly columns: number; readonly width: number; readonly height: number } {
+    const [columns, height] = this.#output.getWindowSize?.() ?? [80, 24];
+    // A line that fills the last column wraps on some terminals.
+    return { columns, width: Math.max(20, columns - 1), height };
   }
 
   #draw(staying: readonly string[]): void {
@@ -121,29 +123,29 @@ class LiveView implements View {
 
   /** Moves to the first line that was drawn. A window that was made narrower has wrapped the lines meanwhile. */
   #toTop(): string {
-    const columns = this.#output.columns ?? 80;
+    const { columns } = this.#window();
     const rows = this.#drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
     return rows === 0 ? "" : `\u001b[${rows}A\r`;
   }
 
   #below(now: number): readonly { text: string; style: string | null }[] {
+    const { width, height } = this.#window();
     // More than the window holds could not be drawn over.
-    const room = Math.max(1, (this.#output.rows ?? 24) - 4);
+    const room = Math.max(1, height - 4);
     const active = this.#board.active;
-    const rows = active.slice(0, active.length > room ? room - 1 : room).map((order) => this.#activeLine(order, now));
+    const rows = active.slice(0, active.length > room ? room - 1 : room).map((order) => activeLine(order, now, width));
     const hidden = active.length - rows.length;
-    if (hidden > 0) rows.push({ text: fitted(`  and ${hidden} more under way`, this.#columns), style: DIM });
-    const barWidth = this.#columns >= 72 ? 12 : 0;
-    const summary = fitted(`  ${this.#board.summary(now, barWidth)}`, this.#columns);
+    if (hidden > 0) rows.push({ text: fitted(`  and ${hidden} more under way`, width), style: DIM });
+    const barWidth = width >= 72 ? 12 : 0;
+    const summary = fitted(`  ${this.#board.summary(now, barWidth)}`, width);
     return [...rows, { text: summary, style: "1" }];
   }
+}
 
-  #activeLine(order: ActiveOrder, now: number): { text: string; style: string | null } {
-    const { instanceId, customer, since } = order;
-    const text = describeActive(order, now);
-    const row = layOut({ instanceId, customer, ms: now - since, text }, this.#columns - WIDTH_OF_MARK);
-    return { text: `  ${row}`, style: order.steps.size === 0 ? DIM : null };
-  }
+function activeLine(order: ActiveOrder, now: number, width: number): { text: string; style: string | null } {
+  const { instanceId, customer, since } = order;
+  const row = { instanceId, customer, ms: now - since, text: describeActive(order, now) };
+  return { text: `  ${layOut(row, width - WIDTH_OF_MARK)}`, style: order.steps.size === 0 ? DIM : null };
 }
 
 const NARROW = 64;

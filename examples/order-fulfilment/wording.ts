@@ -23,7 +23,7 @@ export function describeEnd(report: StatusReport<Result>): { readonly tone: Tone
 function describeResult(result: Result): { readonly tone: Tone; readonly text: string } {
   if (result.outcome === "refused") {
     const refund = result.refundedCents === 0 ? "" : `, ${euros(result.refundedCents)} refunded`;
-    return { tone: "notable", text: `refused: ${result.refusal}${refund}` };
+    return { tone: "notable", text: `refused: ${result.reason}${refund}` };
   }
   const text = `delivered, ${result.shipping}, ${euros(result.cents)}`;
   if (result.packedBy !== "reserve depot") return { tone: "good", text };

@@ -21,10 +21,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * import { JsonCodec } from "waymark";
  *
  * const codec = new JsonCodec();
- * const context = { instanceId: "order-42", taskId: "charge", kind: "output" } as const;
- * const bytes = codec.encode({ paidAt: new Date(0), cents: 1999 }, context);
+ * const bytes = codec.encode({ paidAt: new Date(0), cents: 1999 });
  * // {"paidAt":{"$waymark":"Date","value":"1970-01-01T00:00:00.000Z"},"cents":1999}
- * const value = codec.decode(bytes, context);
+ * const value = codec.decode(bytes);
  * ```
  * @see docs/formats/json.md
  */

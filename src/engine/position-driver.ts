@@ -1,5 +1,5 @@
-import { KeyUnavailableError } from "../errors/codec-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
+import { WaymarkError } from "../errors/waymark-error.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode, TaskNode, WaitNode } from "../flow/definition.ts";
 import type { TaskContext } from "../flow/task-context.ts";
@@ -47,6 +47,8 @@ export class PositionDriver {
   readonly #stop: AbortSignal;
   /** What the last failed attempt threw: recorded as bytes, told to observers as it was. */
   #error: unknown = null;
+  /** What reading an earlier output has failed with for no fault of the body that asked. */
+  readonly #passing = new WeakSet<object>();
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
@@ -60,7 +62,19 @@ export class PositionDriver {
   /** @returns the position as it is held now; `null` if it isn't any more */
   async #step(held: HeldPosition): Promise<HeldPosition | null> {
     if (held.interrupted) return await this.#giveUp(held, true);
-    if (this.#parts.host.stop.aborted) return await this.#giveUp(held, false);
+    // No body starts once the claim is lost or the instance is to be cancelled.
+    if (this.#stop.aborted) return await this.#giveUp(held, this.#parts.lost.aborted);
+    try {
+      return await this.#goOn(held);
+    } catch (error) {
+      if (!isKeyError(error)) throw error;
+      const message = "An encryption key is not available; the task waits for it.";
+      this.#parts.ports.logger.warn({ ...this.#atTask(held), error }, message);
+      return await this.#sleep(held, KEY_RETRY_MS);
+    }
+  }
+
+  async #goOn(held: HeldPosition): Promise<HeldPosition | null> {
     const happening = await this.#happen(held);
     if (happening.kind === "giveUp") return await this.#giveUp(held, happening.settle);
     if (happening.kind === "sleep") return await this.#sleep(held, happening.forMs);
@@ -83,18 +97,18 @@ export class PositionDriver {
       if (node.kind === "wait") return await this.#readWait(held, node);
       return await this.#runBody(held, node);
     } catch (error) {
-      if (error instanceof KeyUnavailableError) {
-        this.#parts.ports.logger.warn(
-          { ...this.#atTask(held), error },
-          "An encryption key is not available; the task waits for it.",
-        );
-        return { kind: "sleep", forMs: KEY_RETRY_MS };
-      }
-      if (isStoreError(error)) throw error;
-      // The input can't be read, or a recorded outcome leads nowhere: no attempt would change that.
-      this.#error = error;
-      return { kind: "failed", failure: await this.#encodeFailure(held, error), retryAfterMs: null, durationMs: 0 };
+      if (isPassing(error)) throw error;
+      // The input can't be read, or a recorded outcome leads nowhere.
+      return await this.#hopeless(held, error);
     }
+  }
+
+  /** What stands in the way would stand in the way of every attempt: the instance fails. */
+  async #hopeless(held: HeldPosition, error: unknown): Promise<Occurrence> {
+    this.#error = error;
+    const failure = await this.#encodeFailure(held, error);
+    if (held.recorded !== null) return { kind: "unusable", failure };
+    return { kind: "failed", failure, retryAfterMs: null, durationMs: 0 };
   }
 
   /** What was recorded must be readable before anything is built on it. */
@@ -142,14 +156,17 @@ export class PositionDriver {
     const makeContext = (signal: AbortSignal): TaskContext => this.#contextFor(held, signal);
     const result = await runBody(body, stand.taskId, input, makeContext, this.#stop, ports);
     if (result.kind === "stopped") return { kind: "giveUp", settle: this.#parts.lost.aborted };
-    if (result.kind === "threw") return await this.#failed(held, body, result.error, result.durationMs);
+    if (result.kind === "threw") {
+      if (this.#isPassing(result.error)) throw result.error;
+      return await this.#failed(held, body, result.error, result.durationMs);
+    }
     try {
       const { output, decision } = interpretOutput(node, stand.taskId, result.value);
       const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
       const bytes = await encodePayload(codec, output, context, store.maxPayloadBytes);
       return { kind: "succeeded", output: bytes, decision, durationMs: result.durationMs };
     } catch (error) {
-      if (error instanceof KeyUnavailableError) throw error;
+      if (isKeyError(error)) throw error;
       return await this.#failed(held, body, error, result.durationMs);
     }
   }
@@ -162,7 +179,13 @@ export class PositionDriver {
   }
 
   async #commit(held: HeldPosition, happening: Occurrence, plan: Plan): Promise<HeldPosition | null> {
-    const move = await this.#completeMove(held, happening, plan.move);
+    let move: Move;
+    try {
+      move = await this.#completeMove(held, happening, plan.move);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      return await this.#commitFailure(held, error);
+    }
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
     const fate = await this.#parts.committer.commit(checkpoint);
     switch (fate.kind) {
@@ -172,17 +195,20 @@ export class PositionDriver {
         this.#parts.observer({ kind: "fenced", ...this.#atTask(held) });
         return null;
       case "eventGone":
-        return { ...held };
       case "recorded":
-        return await this.#adoptRecorded(held);
-      case "refused": {
+        // Somebody else was first, or this very checkpoint was written before and its answer was lost.
+        // The position's row says which, to whoever claims it next: what is recorded stands (INV-3).
+        return await this.#giveUp(held, false);
+      case "refused":
         // The store can't hold this outcome. The instance fails with the reason (INV-15).
-        const failure = await this.#encodeFailure(held, fate.error);
-        if (happening.kind === "failed") throw fate.error;
-        const occurrence: Occurrence = { kind: "failed", failure, retryAfterMs: null, durationMs: 0 };
-        return await this.#commit(held, occurrence, planNext(held.flow, held.stand, occurrence));
-      }
+        if (move.kind === "fail") throw fate.error;
+        return await this.#commitFailure(held, fate.error);
     }
+  }
+
+  async #commitFailure(held: HeldPosition, error: unknown): Promise<HeldPosition | null> {
+    const occurrence = await this.#hopeless(held, error);
+    return await this.#commit(held, occurrence, planNext(held.flow, held.stand, occurrence));
   }
 
   async #accepted(
@@ -243,16 +269,6 @@ export class PositionDriver {
     return { kind: "complete", output: await encodePayload(codec, value, context, store.maxPayloadBytes) };
   }
 
-  /** Somebody has recorded an outcome for this task meanwhile. That one stands (INV-3). */
-  async #adoptRecorded(held: HeldPosition): Promise<HeldPosition | null> {
-    const { claim, stand } = held;
-    const [result] = await this.#parts.store.loadResults(claim.instanceId, [stand.taskId]);
-    if (result !== undefined) return { ...held, recorded: { outcome: result.outcome, output: result.output } };
-    // Not an outcome but an attempt is recorded already: this checkpoint has been written before, and
-    // its answer was lost. Whoever claims the position next sees where it stands.
-    return await this.#giveUp(held, false);
-  }
-
   async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {
     await this.#parts.store.releaseClaims([held.claim]);
     if (settle) await this.#settle(held);
@@ -275,7 +291,7 @@ export class PositionDriver {
   }
 
   #contextFor(held: HeldPosition, signal: AbortSignal): TaskContext {
-    const { store, ports } = this.#parts;
+    const { ports } = this.#parts;
     const { claim, stand, flow } = held;
     const { instanceId } = claim;
     const { taskId, attempt } = stand;
@@ -284,11 +300,25 @@ export class PositionDriver {
       flow: flow.name,
       taskId,
       attempt,
-      idempotencyKey: `${instanceId}/${taskId}`,
+      // No task id has a "#", so the last one in the key is where the instance id ends.
+      idempotencyKey: `${instanceId}#${taskId}`,
       signal,
       logger: withFields(ports.logger, { instanceId, taskId, attempt }),
-      output: (earlier: TaskId) => readEarlierOutput(store, held, earlier),
+      output: (earlier: TaskId) => this.#readEarlier(held, earlier),
     };
+  }
+
+  async #readEarlier(held: HeldPosition, taskId: TaskId): Promise<unknown> {
+    try {
+      return await readEarlierOutput(this.#parts.store, held, taskId);
+    } catch (error) {
+      if (isPassing(error)) this.#passing.add(error);
+      throw error;
+    }
+  }
+
+  #isPassing(error: unknown): boolean {
+    return typeof error === "object" && error !== null && this.#passing.has(error);
   }
 
   async #encodeFailure(held: HeldPosition, error: unknown): Promise<Bytes> {
@@ -335,8 +365,11 @@ function joinTaskIdOf(held: HeldPosition): TaskId {
   return held.stand.path.slice(0, held.stand.path.lastIndexOf("/"));
 }
 
-/** Errors of the store are not the instance's fault. */
-function isStoreError(error: unknown): boolean {
-  const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
-  return typeof code === "string" && code.startsWith("BACKEND_");
+/** Errors that are not the instance's fault: of the store, and of whoever keeps the keys. */
+function isPassing(error: unknown): error is WaymarkError {
+  return isKeyError(error) || (WaymarkError.is(error) && error.code.startsWith("BACKEND_"));
+}
+
+function isKeyError(error: unknown): boolean {
+  return WaymarkError.is(error) && error.code === "KEY_UNAVAILABLE";
 }

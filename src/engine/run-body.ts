@@ -1,6 +1,7 @@
 import { TaskTimeoutError } from "../errors/task-errors.ts";
 import type { TaskNode } from "../flow/definition.ts";
 import type { TaskContext } from "../flow/task-context.ts";
+import type { Timer } from "../time/timers.ts";
 import { runInContext } from "./current-task.ts";
 import type { Ports } from "./ports.ts";
 import { validate } from "./validation.ts";
@@ -33,10 +34,11 @@ export async function runBody(
   const startedAt = ports.clock.monotonicMs();
   const elapsed = (): number => Math.round(ports.clock.monotonicMs() - startedAt);
   const controller = new AbortController();
+  const timers: Timer[] = [];
   const ended = new Promise<BodyResult>((resolve) => {
     const grace = (): void => {
       controller.abort(stop.reason);
-      ports.timers.after(ABORT_GRACE_MS, () => resolve({ kind: "stopped", reason: stop.reason }));
+      timers.push(ports.timers.after(ABORT_GRACE_MS, () => resolve({ kind: "stopped", reason: stop.reason })));
     };
     if (stop.aborted) grace();
     else stop.addEventListener("abort", grace, { once: true, signal: controller.signal });
@@ -46,6 +48,7 @@ export async function runBody(
         controller.abort(error);
         resolve({ kind: "threw", error, durationMs: elapsed() });
       });
+      timers.push(timer);
       controller.signal.addEventListener("abort", () => timer.cancel(), { once: true });
     }
     callBody(node, taskId, input, makeContext(controller.signal)).then(
@@ -58,7 +61,8 @@ export async function runBody(
     );
   });
   const result = await ended;
-  // Ends the timers and listeners above; a body that is still running hears that nobody waits for it.
+  for (const timer of timers) timer.cancel();
+  // Ends the listeners above; a body that is still running hears that nobody waits for it.
   if (!controller.signal.aborted) controller.abort();
   return result;
 }

@@ -49,6 +49,11 @@ export abstract class WaymarkError extends Error {
 
   /** Like `instanceof`, and also true for an error of another installed copy of this package. */
   static is(value: unknown): value is WaymarkError {
-    return typeof value === "object" && value !== null && BRAND in value;
+    try {
+      return typeof value === "object" && value !== null && BRAND in value;
+    } catch {
+      // A proxy whose trap throws: user code may throw anything, and what looks at it must not fail.
+      return false;
+    }
   }
 }

@@ -1,6 +1,6 @@
 import type { TaskId } from "../ids.ts";
-import { interruptPosition, pausePosition, resumePosition } from "../snapshot/apply.ts";
-import type { Interrupt, Position } from "../snapshot/position.ts";
+import type { Position } from "../snapshot/position.ts";
+import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
@@ -59,24 +59,5 @@ export function refreshInterrupts(state: MemoryState, instance: StoredInstance, 
 
 /** The position as the pending requests and the pause of its instance leave it. */
 export function interrupted(instance: StoredInstance, position: Position, now: number): Position {
-  const interrupt = interruptOf(instance);
-  switch (interrupt) {
-    case null:
-      return position.interrupt === null ? position : resumePosition(position, now);
-    case "paused":
-      return pausePosition(position);
-    case "pause":
-    case "cancel":
-      return interruptPosition(position, interrupt, now);
-  }
-}
-
-/**
- * What stops the positions of an instance. A cancel comes first, even where the instance is paused:
- * otherwise it would wait for an unpause that may never come.
- */
-function interruptOf(instance: StoredInstance): Interrupt | null {
-  if (instance.signals.has("cancel")) return "cancel";
-  if (instance.record.status === "paused") return "paused";
-  return instance.signals.has("pause") ? "pause" : null;
+  return withInterrupt(position, interruptOf(instance.record.status, instance.signals), now);
 }

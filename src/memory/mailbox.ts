@@ -13,6 +13,11 @@ export class Mailbox {
   readonly #dedupKeys = new Set<string>();
   #lastSequence = 0n;
 
+  /** Sequence of the event that was buffered last. */
+  get lastSequence(): bigint {
+    return this.#lastSequence;
+  }
+
   /** Whether an event with this dedup key was accepted before. */
   knows(dedupKey: string): boolean {
     return this.#dedupKeys.has(dedupKey);

@@ -11,6 +11,8 @@ import type {
   Snapshot,
   TaskResult,
 } from "../snapshot/snapshot.ts";
+import { requireName, requireObject } from "../store/argument-shapes.ts";
+import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
 import type {
   ControlOutcome,
@@ -24,7 +26,6 @@ import type { BufferedEvent, CheckpointFate, ClaimedPosition, ClaimRequest, Rene
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
-import { requireInteger, requireObject } from "./arguments.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceStore } from "./memory-instance-store.ts";
 import { MemoryPositionStore } from "./memory-position-store.ts";
@@ -73,7 +74,11 @@ export class InMemoryBackend implements Backend {
       clock = systemClock,
       maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES,
     } = options;
-    requireInteger(maxPayloadBytes, "options.maxPayloadBytes", 1, Number.MAX_SAFE_INTEGER);
+    parseWhole(maxPayloadBytes, "options.maxPayloadBytes", 1, Number.MAX_SAFE_INTEGER);
+    for (const [index, one] of [codec, ...codecs].entries()) {
+      requireObject(one, index === 0 ? "options.codec" : `options.codecs[${index - 1}]`);
+      requireName(one.id, index === 0 ? "options.codec.id" : `options.codecs[${index - 1}].id`);
+    }
     this.codec = codec;
     this.maxPayloadBytes = maxPayloadBytes;
     this.#codecs = new Map([...codecs, codec].map((one) => [one.id, one]));

@@ -1,7 +1,8 @@
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
+import { parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
-import { requireArray, requireInteger, requireObject, requireToken } from "./arguments.ts";
 import type { MemoryState } from "./memory-state.ts";
 
 const DEFAULT_PAGE = 1_000;
@@ -20,8 +21,8 @@ export class MemoryHistoryStore implements HistoryStore {
   ): Promise<readonly HistoryEntry[]> {
     parseInstanceId(instanceId);
     requireObject(page, "page");
-    if (page.after !== undefined) requireToken(page.after, "page.after");
-    if (page.limit !== undefined) requireInteger(page.limit, "page.limit", 1, 10_000);
+    if (page.after !== undefined) requireBigint(page.after, "page.after");
+    if (page.limit !== undefined) parseWhole(page.limit, "page.limit", 1, 10_000);
     return this.#state.find(instanceId)?.history.page(page.after ?? null, page.limit ?? DEFAULT_PAGE) ?? [];
   }
 

@@ -1,6 +1,8 @@
 import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { checkFilter, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -11,11 +13,10 @@ import type {
   NewInstance,
 } from "../store/instance-store.ts";
 import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
-import { checkFilter, checkNewInstance, checkNewInstances, checkSignal } from "./check-instance.ts";
 import * as control from "./instance-control.ts";
 import { isAlready } from "./memory-signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
-import { claimPosition, startingPosition } from "./position-rules.ts";
+import { claimPosition, startingPosition } from "./new-position.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 import { copyPositions, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
 
@@ -74,11 +75,12 @@ export class MemoryInstanceStore implements InstanceStore {
   }
 
   async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
-    checkSignal(instanceId, kind, request);
+    parseInstanceId(instanceId);
+    parseSignalKind(kind);
+    const facts = parseSignalRequest(request);
     const instance = this.#state.get(instanceId);
     if (isAlready(instance, kind)) return "unchanged";
     const now = this.#state.now();
-    const facts = copyRequest(request);
     if (kind === "pause") {
       control.pause(this.#state, instance, facts, now);
       return "applied";

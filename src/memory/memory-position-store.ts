@@ -1,6 +1,10 @@
 import { type InstanceId, parseEventName, parseInstanceId, type WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
+import { giveBack } from "../snapshot/position-rules.ts";
+import { parseSpanMs } from "../store/arguments.ts";
+import { checkCheckpoints, checkClaimRefs } from "../store/check-checkpoint.ts";
+import { checkClaimRequest, checkHolder } from "../store/check-instance.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
@@ -9,13 +13,10 @@ import type {
   PositionStore,
   Renewal,
 } from "../store/position-store.ts";
-import { requireDuration } from "./arguments.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
-import { checkCheckpoints, checkClaimRefs } from "./check-checkpoint.ts";
-import { checkClaimRequest, checkHolder } from "./check-instance.ts";
 import { writeCheckpoint } from "./checkpoint-writer.ts";
 import type { MemoryState } from "./memory-state.ts";
-import { claimPosition, givenBack } from "./position-rules.ts";
+import { claimPosition } from "./new-position.ts";
 import { firstOf } from "./ready-order.ts";
 import type { Slot, StoredInstance } from "./stored-instance.ts";
 
@@ -30,8 +31,7 @@ export class MemoryPositionStore implements PositionStore {
   async claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
     checkClaimRequest(request);
     const now = this.#state.now();
-    this.#state.promoteDue(now);
-    const next = this.#source(request);
+    const next = this.#source(request, now);
     const claimed: ClaimedPosition[] = [];
     for (let slot = next(); slot !== undefined; slot = claimed.length < request.limit ? next() : undefined) {
       claimed.push(this.#claim(slot, request, now));
@@ -52,7 +52,7 @@ export class MemoryPositionStore implements PositionStore {
 
   async renewClaims(claims: readonly ClaimRef[], leaseMs: number): Promise<readonly Renewal[]> {
     checkClaimRefs(claims);
-    requireDuration(leaseMs, "leaseMs", 1);
+    parseSpanMs(leaseMs, "leaseMs");
     const now = this.#state.now();
     return claims.map((claim) => {
       const held = this.#held(claim);
@@ -71,7 +71,7 @@ export class MemoryPositionStore implements PositionStore {
     const now = this.#state.now();
     for (const claim of claims) {
       const held = this.#held(claim);
-      if (held !== null) this.#state.place(held.instance, givenBack(held.position, now), now);
+      if (held !== null) this.#state.place(held.instance, giveBack(held.position, now), now);
     }
   }
 
@@ -83,11 +83,13 @@ export class MemoryPositionStore implements PositionStore {
   }
 
   /** Gives the next position to take, each time anew: what was taken before is not ready any more. */
-  #source(request: ClaimRequest): () => Slot | undefined {
+  #source(request: ClaimRequest, now: number): () => Slot | undefined {
     if (request.instanceId !== undefined) {
       const instance = this.#state.find(request.instanceId);
+      if (instance !== null) this.#state.promoteDue(now, instance);
       return () => instance?.ready.peek();
     }
+    this.#state.promoteDue(now);
     const queues = this.#state.table.queuesOf(request.lanes);
     return () => firstOf(queues)?.ready.peek();
   }

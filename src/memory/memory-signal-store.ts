@@ -1,9 +1,11 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { type InstanceId, parseEventName, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot } from "../snapshot/snapshot.ts";
+import { parseBytes, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { checkSendOptions } from "../store/check-instance.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest, SignalStore } from "../store/signal-store.ts";
 import { copyOf } from "./bytes.ts";
-import { checkSend, checkSignal } from "./check-instance.ts";
 import * as control from "./instance-control.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { Slot, StoredInstance } from "./stored-instance.ts";
@@ -18,42 +20,51 @@ export class MemorySignalStore implements SignalStore {
   }
 
   async storeSignal(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<void> {
-    checkSignal(instanceId, kind, request);
+    parseInstanceId(instanceId);
+    parseSignalKind(kind);
+    const facts = parseSignalRequest(request);
     const instance = this.#state.get(instanceId);
     if (isAlready(instance, kind)) return;
-    control.request(this.#state, instance, kind, copyRequest(request), this.#state.now());
+    control.request(this.#state, instance, kind, facts, this.#state.now());
   }
 
   async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<SignalRequest | null> {
-    checkSignal(instanceId, kind);
+    parseInstanceId(instanceId);
+    parseSignalKind(kind);
     const request = this.#state.find(instanceId)?.signals.get(kind);
     return request === undefined ? null : copyRequest(request);
   }
 
   async clearSignal(instanceId: InstanceId, kind: SignalKind): Promise<void> {
-    checkSignal(instanceId, kind);
+    parseInstanceId(instanceId);
+    parseSignalKind(kind);
     const instance = this.#state.find(instanceId);
     if (instance !== null) control.withdraw(this.#state, instance, kind, this.#state.now());
   }
 
-  async sendEvent(instanceId: InstanceId, name: string, payload: Bytes, options?: SendOptions): Promise<SendOutcome> {
+  async sendEvent(
+    instanceId: InstanceId,
+    name: string,
+    payload: Bytes,
+    options: SendOptions = {},
+  ): Promise<SendOutcome> {
     parseInstanceId(instanceId);
     parseEventName(name);
-    checkSend(payload, options);
+    parseBytes(payload, "payload");
+    checkSendOptions(options);
     const instance = this.#state.find(instanceId);
-    if (instance !== null && isTerminal(instance.record.status)) {
-      throw new InvalidTransitionError(instanceId, instance.record.status, "an event");
-    }
+    if (instance !== null) this.#requireOpen(instance);
     const mailbox = this.#state.mailbox(instanceId);
-    const dedupKey = options?.dedupKey;
+    const { dedupKey } = options;
     if (dedupKey !== undefined && mailbox.knows(dedupKey)) return "duplicate";
     if (dedupKey !== undefined) mailbox.remember(dedupKey);
     const waiting = mailbox.has(name) ? undefined : instance?.parked.get(name)?.peek();
-    if (waiting === undefined) {
+    if (waiting === undefined || waiting.instance.history.conflictsWith(waiting.position)) {
       mailbox.buffer(name, copyOf(payload), this.#state.codecId);
+      if (waiting !== undefined) this.#state.place(waiting.instance, waiting.position, this.#state.now());
       return "buffered";
     }
-    this.#deliver(waiting, name, payload);
+    this.#deliver(waiting, payload);
     return "delivered";
   }
 
@@ -98,18 +109,21 @@ export class MemorySignalStore implements SignalStore {
     return { instance, request };
   }
 
-  #deliver({ instance, position }: Slot, name: string, payload: Bytes): void {
+  /** @throws {InvalidTransitionError | InvalidArgumentError} the instance can't take an event of this backend */
+  #requireOpen({ record: { instanceId, status, codec } }: StoredInstance): void {
+    if (isTerminal(status)) throw new InvalidTransitionError(instanceId, status, "an event");
+    if (codec === this.#state.codecId) return;
+    const problem = `is encoded with "${this.#state.codecId}", but instance "${instanceId}" uses codec "${codec}".`;
+    throw new InvalidArgumentError("payload", problem);
+  }
+
+  #deliver({ instance, position }: Slot, payload: Bytes): void {
     const now = this.#state.now();
     const { taskId, attempt, path } = position;
-    if (instance.record.codec === this.#state.codecId && !instance.history.conflictsWith(position)) {
-      const nothing = { outputRef: null, failure: null, durationMs: null };
-      const entry: NewEntry = { taskId, attempt, kind: "wait", outcome: "completed", output: payload, ...nothing };
-      this.#state.append(instance, entry, { path, workerId: null, at: now });
-    } else {
-      // The history holds nothing that isn't in the instance's codec: whoever takes the position turns
-      // the event into it.
-      this.#state.mailbox(instance.id).buffer(name, copyOf(payload), this.#state.codecId);
-    }
+    const nothing = { outputRef: null, failure: null, durationMs: null };
+    const entry: NewEntry = { taskId, attempt, kind: "wait", outcome: "completed", output: payload, ...nothing };
+    this.#state.append(instance, entry, { path, workerId: null, at: now });
+    // Its outcome is recorded: that wakes it.
     this.#state.place(instance, position, now);
   }
 }

@@ -1,7 +1,7 @@
 import { InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
-import { resumePosition } from "../snapshot/apply.ts";
 import type { Position } from "../snapshot/position.ts";
+import { standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import {
   type Bytes,
   type InstanceRecord,
@@ -10,10 +10,11 @@ import {
   type Snapshot,
   type TaskResult,
 } from "../snapshot/snapshot.ts";
+import { requireObject } from "../store/argument-shapes.ts";
+import { parseBytes, parseWhole } from "../store/arguments.ts";
+import { checkSnapshot } from "../store/check-snapshot.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
-import { requireBytes, requireInteger, requireObject } from "./arguments.ts";
 import { sameBytes } from "./bytes.ts";
-import { checkSnapshot } from "./check-snapshot.ts";
 import { interrupted } from "./instance-control.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
@@ -44,7 +45,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   async saveTaskResult(instanceId: InstanceId, taskId: TaskId, output: Bytes): Promise<void> {
     parseInstanceId(instanceId);
     parseTaskId(taskId);
-    requireBytes(output, "output");
+    parseBytes(output, "output");
     const instance = this.#state.get(instanceId);
     if (isTerminal(instance.record.status)) {
       throw new InvalidTransitionError(instanceId, instance.record.status, "saving a task's result");
@@ -77,7 +78,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   async listSnapshots(page: { readonly after?: InstanceId; readonly limit?: number } = {}): Promise<InstanceId[]> {
     requireObject(page, "page");
     if (page.after !== undefined) parseInstanceId(page.after, "page.after");
-    if (page.limit !== undefined) requireInteger(page.limit, "page.limit", 1, 100_000);
+    if (page.limit !== undefined) parseWhole(page.limit, "page.limit", 1, 100_000);
     const ids: InstanceId[] = [];
     for (const id of this.#state.ids.after(page.after ?? null)) {
       ids.push(id);
@@ -99,7 +100,8 @@ export class MemorySnapshotStore implements SnapshotStore {
     instance.record = record;
     for (const position of positions) {
       const stored = before.get(position.path);
-      const next = stored !== undefined && isLeft(stored, position) ? stored : freed(position, now);
+      const next =
+        stored?.claim != null && standsTheSame(stored, position) ? stored : withoutClaim(copyPosition(position), now);
       this.#state.place(instance, interrupted(instance, next, now), now);
     }
   }
@@ -118,28 +120,6 @@ function refuseSave(existing: StoredInstance, snapshot: Snapshot): void {
       sameBytes(recorded.output, result.output);
     if (!same) throw new ResultConflictError(instanceId, result.taskId);
   }
-}
-
-/** Whether somebody holds the stored position, and the snapshot leaves it where it stands. */
-function isLeft(stored: Position, saved: Position): boolean {
-  return (
-    stored.claim !== null &&
-    stored.taskId === saved.taskId &&
-    stored.kind === saved.kind &&
-    stored.attempt === saved.attempt &&
-    stored.inputRef === saved.inputRef &&
-    stored.priority === saved.priority &&
-    stored.event === saved.event &&
-    stored.pending === saved.pending &&
-    stored.tags.length === saved.tags.length &&
-    [...saved.tags].sort().every((tag, index) => tag === stored.tags[index])
-  );
-}
-
-/** A saved position without the claim and the interrupt that it lists: those are the stored instance's. */
-function freed(position: Position, now: number): Position {
-  const free: Position = { ...copyPosition(position), tags: [...position.tags].sort(), interrupt: null, claim: null };
-  return position.claim === null && position.interrupt === null ? free : resumePosition(free, now);
 }
 
 function outcomeEntry(result: TaskResult, attempt: number): NewEntry {

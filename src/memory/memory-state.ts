@@ -2,11 +2,11 @@ import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Position } from "../snapshot/position.ts";
+import { comeDue } from "../snapshot/position-rules.ts";
 import type { InstanceRecord, NewEntry } from "../snapshot/snapshot.ts";
 import type { Clock } from "../time/clock.ts";
 import { Mailbox } from "./mailbox.ts";
 import { OrderedIds } from "./ordered-ids.ts";
-import { comeDue } from "./position-rules.ts";
 import { PositionTable } from "./position-table.ts";
 import { isParked, StoredInstance } from "./stored-instance.ts";
 
@@ -106,9 +106,9 @@ export class MemoryState {
     this.table.place(instance, woken, now);
   }
 
-  /** Makes ready what has come due: timers, time limits, expired leases. */
-  promoteDue(now: number): void {
-    for (let slot = this.table.nextDue(now); slot !== null; slot = this.table.nextDue(now)) {
+  /** Makes ready what has come due, in one instance or in all: timers, time limits, expired leases. */
+  promoteDue(now: number, instance: StoredInstance | null = null): void {
+    for (let slot = this.table.nextDue(now, instance); slot !== null; slot = this.table.nextDue(now, instance)) {
       this.place(slot.instance, comeDue(slot.position, now), now);
     }
   }

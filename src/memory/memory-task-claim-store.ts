@@ -1,11 +1,12 @@
 import { ClaimLostError } from "../errors/claim-errors.ts";
 import { type InstanceId, parseInstanceId, parseTaskId, parseWorkerId, type TaskId, type WorkerId } from "../ids.ts";
 import type { Position, PositionClaim } from "../snapshot/position.ts";
+import { comeDue, giveBack } from "../snapshot/position-rules.ts";
+import { parseSpanMs, parseWhole } from "../store/arguments.ts";
 import type { AvailableTask, TaskClaim, TaskClaimStore } from "../store/task-claim-store.ts";
-import { requireDuration, requireInteger } from "./arguments.ts";
 import { copyOrNull } from "./bytes.ts";
 import type { MemoryState } from "./memory-state.ts";
-import { claimPosition, comeDue, givenBack } from "./position-rules.ts";
+import { claimPosition } from "./new-position.ts";
 import { readyInOrder } from "./ready-order.ts";
 import type { Slot, StoredInstance } from "./stored-instance.ts";
 
@@ -24,7 +25,7 @@ export class MemoryTaskClaimStore implements TaskClaimStore {
     ttlMs?: number,
   ): Promise<TaskClaim | null> {
     checkIds(instanceId, taskId, workerId);
-    if (ttlMs !== undefined) requireDuration(ttlMs, "ttlMs", 1);
+    const spanMs = ttlMs === undefined ? null : parseSpanMs(ttlMs, "ttlMs");
     const instance = this.#state.get(instanceId);
     const now = this.#state.now();
     const position = readyAt(instance, taskId, now);
@@ -32,7 +33,7 @@ export class MemoryTaskClaimStore implements TaskClaimStore {
     const claim: PositionClaim = {
       workerId,
       token: this.#state.nextToken(),
-      expiresAt: ttlMs === undefined ? null : now + ttlMs,
+      expiresAt: spanMs === null ? null : now + spanMs,
     };
     this.#state.place(instance, claimPosition(position, claim), now);
     return { instanceId, taskId, ...claim, claimedAt: now };
@@ -42,21 +43,21 @@ export class MemoryTaskClaimStore implements TaskClaimStore {
     checkIds(instanceId, taskId, workerId);
     const { instance, position } = this.#heldBy(instanceId, taskId, workerId);
     const now = this.#state.now();
-    this.#state.place(instance, givenBack(position, now), now);
+    this.#state.place(instance, giveBack(position, now), now);
   }
 
   async extendTaskClaim(instanceId: InstanceId, taskId: TaskId, workerId: WorkerId, durationMs: number): Promise<void> {
     checkIds(instanceId, taskId, workerId);
-    requireDuration(durationMs, "durationMs", 1);
+    const spanMs = parseSpanMs(durationMs, "durationMs");
     const { instance, position, claim } = this.#heldBy(instanceId, taskId, workerId);
     if (claim.expiresAt === null) return;
     const now = this.#state.now();
-    this.#state.place(instance, claimPosition(position, { ...claim, expiresAt: now + durationMs }), now);
+    this.#state.place(instance, claimPosition(position, { ...claim, expiresAt: now + spanMs }), now);
   }
 
   async findAvailableTasks(workerId: WorkerId, limit: number): Promise<AvailableTask[]> {
     parseWorkerId(workerId);
-    requireInteger(limit, "limit", 1, 10_000);
+    parseWhole(limit, "limit", 1, 10_000);
     this.#state.promoteDue(this.#state.now());
     const registered = this.#state.workers.get(workerId);
     const takesAll = registered?.length === 0;

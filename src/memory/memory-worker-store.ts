@@ -1,6 +1,6 @@
 import { parseWorkerId, type WorkerId } from "../ids.ts";
+import { parseTags } from "../store/arguments.ts";
 import type { WorkerStore } from "../store/worker-store.ts";
-import { requireTags } from "./arguments.ts";
 import type { MemoryState } from "./memory-state.ts";
 
 /** Knows the workers and what they can run, in memory. */
@@ -13,8 +13,7 @@ export class MemoryWorkerStore implements WorkerStore {
 
   async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {
     parseWorkerId(workerId);
-    requireTags(tags, "tags");
-    this.#state.workers.set(workerId, [...tags]);
+    this.#state.workers.set(workerId, parseTags(tags));
   }
 
   async unregisterWorker(workerId: WorkerId): Promise<void> {

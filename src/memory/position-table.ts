@@ -54,9 +54,9 @@ export class PositionTable {
     for (const path of [...instance.slots.keys()]) this.remove(instance, path);
   }
 
-  /** A position whose time has come, but that is not ready yet. */
-  nextDue(now: number): Slot | null {
-    const slot = this.#due.peek();
+  /** A position, of one instance or of any, whose time has come, but that is not ready yet. */
+  nextDue(now: number, instance: StoredInstance | null = null): Slot | null {
+    const slot = instance === null ? this.#due.peek() : instance.due.peek();
     const dueAt = slot?.position.availableAt ?? null;
     return slot !== undefined && dueAt !== null && dueAt <= now ? slot : null;
   }
@@ -80,7 +80,10 @@ export class PositionTable {
       instance.ready.push(slot);
       return;
     }
-    if (position.availableAt !== null) this.#due.push(slot);
+    if (position.availableAt !== null) {
+      this.#due.push(slot);
+      instance.due.push(slot);
+    }
     if (!isParked(position)) return;
     const event = position.event ?? "";
     let parked = instance.parked.get(event);
@@ -97,6 +100,7 @@ export class PositionTable {
     }
     instance.ready.delete(slot);
     this.#due.delete(slot);
+    instance.due.delete(slot);
     const event = position.event ?? "";
     const parked = instance.parked.get(event);
     parked?.delete(slot);
@@ -117,7 +121,7 @@ export class PositionTable {
 }
 
 function newSlot(instance: StoredInstance, position: Position): Slot {
-  const nowhere = { lane: null, inLane: -1, inInstance: -1, inDue: -1, inParked: -1 };
+  const nowhere = { lane: null, inLane: -1, inInstance: -1, inDue: -1, inInstanceDue: -1, inParked: -1 };
   return { instance, path: position.path, position, parkedAt: 0, ...nowhere };
 }
 

@@ -17,6 +17,7 @@ export interface Slot {
   inLane: number;
   inInstance: number;
   inDue: number;
+  inInstanceDue: number;
   inParked: number;
 }
 
@@ -40,6 +41,8 @@ export class StoredInstance {
   readonly held: Set<Path> = new Set();
   readonly pathsByTask: Map<TaskId, Path> = new Map();
   readonly ready: IndexedHeap<"inInstance", Slot> = new IndexedHeap("inInstance", compareReady);
+  /** Positions whose time is known, the next one first. */
+  readonly due: IndexedHeap<"inInstanceDue", Slot> = new IndexedHeap("inInstanceDue", compareDue);
   /** Parked waits by the event that they wait for, longest parked first. */
   readonly parked: Map<string, IndexedHeap<"inParked", Slot>> = new Map();
   readonly signals: Map<SignalKind, SignalRequest> = new Map();

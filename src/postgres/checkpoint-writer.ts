@@ -1,7 +1,8 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
 import type { Lane, Standing } from "../snapshot/position.ts";
-import { parseCheckpoint, parseHolder } from "../store/arguments.ts";
+import { checkCheckpoints } from "../store/check-checkpoint.ts";
+import { checkHolder } from "../store/check-instance.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import { failInstance } from "./instance-control.ts";
 import { advance } from "./queries/advance.ts";
@@ -36,8 +37,8 @@ export class CheckpointWriter {
   }
 
   async write(checkpoints: readonly Checkpoint[], holder: Holder): Promise<readonly CheckpointFate[]> {
-    for (const [index, checkpoint] of checkpoints.entries()) parseCheckpoint(checkpoint, `checkpoints[${index}]`);
-    parseHolder(holder);
+    checkCheckpoints(checkpoints);
+    checkHolder(holder);
     await this.#context.lanes.resolve(lanesOf(checkpoints));
     const fates = new Map<Checkpoint, CheckpointFate>();
     // A statement must not touch a row twice, so a second checkpoint of the same position waits its turn.
@@ -205,6 +206,7 @@ function splitRepeated(checkpoints: readonly Checkpoint[]): {
 
 function fateFromRow(shape: Shape, row: AnyFateRow): CheckpointFate {
   if (!row.accepted) {
+    if (row.recorded) return { kind: "recorded" };
     if (row.busy) return { kind: "busy" };
     return row.taken === false ? { kind: "eventGone" } : { kind: "fenced" };
   }

@@ -1,86 +1,174 @@
-import { InstanceNotFoundError } from "../errors/instance-errors.ts";
+import { InstanceNotFoundError, InvalidTransitionError } from "../errors/instance-errors.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
-import { isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
+import type { Position } from "../snapshot/position.ts";
+import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
+import { type InstanceStatus, isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
-import type { SignalRequest } from "../store/signal-store.ts";
+import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { deletePositions, deleteSignals, setStatus } from "./queries/change-instance.ts";
-import { pausePositions, resumePositions } from "./queries/change-positions.ts";
 import { lockInstance, lockPositions } from "./queries/find-instances.ts";
 import { appendEntry, highestAttempt } from "./queries/history.ts";
-import { deleteSignal } from "./queries/signals.ts";
-import type { InstanceRow } from "./rows.ts";
+import { deleteSignal, findSignals, storeSignal } from "./queries/signals.ts";
+import { wakePositions, writeSchedules } from "./queries/write-positions.ts";
+import { type InstanceRow, positionFromRow } from "./rows.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /**
  * Changes to whole instances. Each runs in a transaction that has the instance's row locked first, and
  * then its positions, those with a worker before the joins that they count down. Checkpoints never wait
- * for an instance's row, so there is no cycle (docs/protocols/claims.md).
+ * for an instance's row, so there is no cycle (docs/protocols/claims.md). What becomes of the positions is
+ * decided by the snapshot layer's rules, the same as in memory.
  */
+export class LockedInstance {
+  readonly row: InstanceRow;
+  readonly #context: StoreContext;
+  readonly #tx: Session;
+  readonly #positions: readonly Position[];
+  readonly #signals: Map<SignalKind, SignalRequest>;
 
-/** @throws {InstanceNotFoundError} */
-export async function lockExisting(context: StoreContext, tx: Session, instanceId: string): Promise<InstanceRow> {
-  const [row] = await tx.run("lock-instance", lockInstance(context.tables, instanceId));
-  if (row === undefined) throw new InstanceNotFoundError(instanceId);
-  return row;
+  private constructor(
+    context: StoreContext,
+    tx: Session,
+    row: InstanceRow,
+    positions: readonly Position[],
+    signals: Map<SignalKind, SignalRequest>,
+  ) {
+    this.row = row;
+    this.#context = context;
+    this.#tx = tx;
+    this.#positions = positions;
+    this.#signals = signals;
+  }
+
+  /** Locks an instance and its positions; `null` if there is none. */
+  static async find(context: StoreContext, tx: Session, instanceId: string): Promise<LockedInstance | null> {
+    const { tables } = context;
+    const [row] = await tx.run("lock-instance", lockInstance(tables, instanceId));
+    if (row === undefined) return null;
+    const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
+    const signals = (await tx.run("find-signals", findSignals(tables, instanceId))).map(
+      (signal) => [signal.kind, requestFrom(signal)] as const,
+    );
+    return new LockedInstance(context, tx, row, positions, new Map(signals));
+  }
+
+  /** @throws {InstanceNotFoundError} */
+  static async get(context: StoreContext, tx: Session, instanceId: string): Promise<LockedInstance> {
+    const found = await LockedInstance.find(context, tx, instanceId);
+    if (found === null) throw new InstanceNotFoundError(instanceId);
+    return found;
+  }
+
+  get id(): string {
+    return this.row.instance_id;
+  }
+
+  get status(): InstanceStatus {
+    return this.row.status;
+  }
+
+  get positions(): readonly Position[] {
+    return this.#positions;
+  }
+
+  /** Somebody holds one of its positions: the lease has not expired. */
+  get isHeld(): boolean {
+    const now = this.now;
+    return this.#positions.some(({ claim }) => claim !== null && (claim.expiresAt === null || claim.expiresAt > now));
+  }
+
+  get now(): number {
+    return this.#context.now()?.getTime() ?? this.row.now_ms;
+  }
+
+  pending(kind: SignalKind): SignalRequest | null {
+    return this.#signals.get(kind) ?? null;
+  }
+
+  /**
+   * Whether the instance is what a request wants it to be.
+   *
+   * @throws {InvalidTransitionError} it can't become that any more
+   */
+  isAlready(kind: SignalKind): boolean {
+    if (this.status === (kind === "cancel" ? "cancelled" : "paused")) return true;
+    if (isTerminal(this.status)) throw new InvalidTransitionError(this.id, this.status, kind);
+    return false;
+  }
+
+  /** Stores a request as pending, and marks the positions. */
+  async request(kind: SignalKind, request: SignalRequest): Promise<void> {
+    const { reason = null, requestedBy = null } = request;
+    const params = { instanceId: this.id, kind, reason, requestedBy, now: this.#context.now() };
+    await this.#tx.run("store-signal", storeSignal(this.#context.tables, params));
+    this.#signals.set(kind, request);
+    await this.#refresh(this.status);
+  }
+
+  /** Withdraws a request; what it would have stopped goes on. */
+  async withdraw(kind: SignalKind): Promise<void> {
+    if (!this.#signals.delete(kind)) return;
+    await this.#tx.run("delete-signal", deleteSignal(this.#context.tables, { instanceId: this.id, kind }));
+    await this.#refresh(this.status);
+  }
+
+  async cancel(request: SignalRequest, interruptedAtTask: string | null): Promise<void> {
+    const { tables } = this.#context;
+    await this.#tx.run("delete-positions", deletePositions(tables, this.id));
+    await this.#tx.run("delete-signals", deleteSignals(tables, this.id));
+    await this.#setStatus("cancelled", request.reason ?? null);
+    await appendNote(this.#context, this.#tx, this.id, NOTES.cancel, interruptedAtTask);
+  }
+
+  async pause(request: SignalRequest): Promise<void> {
+    this.#signals.delete("pause");
+    await this.#tx.run("delete-signal", deleteSignal(this.#context.tables, { instanceId: this.id, kind: "pause" }));
+    await this.#setStatus("paused", request.reason ?? null);
+    await appendNote(this.#context, this.#tx, this.id, NOTES.pause, null);
+    await this.#refresh("paused");
+  }
+
+  async unpause(): Promise<void> {
+    await this.#setStatus("in_progress", null);
+    await appendNote(this.#context, this.#tx, this.id, NOTES.unpause, null);
+    await this.#refresh("in_progress");
+  }
+
+  /** Brings all positions in line with what is pending and whether the instance is paused. */
+  async refresh(): Promise<void> {
+    await this.#refresh(this.status);
+  }
+
+  async #refresh(status: InstanceStatus): Promise<void> {
+    const now = this.now;
+    const interrupt = interruptOf(status, this.#signals);
+    const changed = this.#positions
+      .map((position) => ({ position, next: withInterrupt(position, interrupt, now) }))
+      .filter(({ position, next }) => position !== next)
+      .map(({ next }) => next);
+    if (changed.length === 0) return;
+    const { tables } = this.#context;
+    await this.#tx.run("write-schedules", writeSchedules(tables, { instanceId: this.id, positions: changed }));
+    await this.#tx.run("wake-positions", wakePositions(tables, { instanceId: this.id, now: this.#context.now() }));
+  }
+
+  async #setStatus(status: InstanceStatus, reason: string | null): Promise<void> {
+    const params = { instanceId: this.id, status, failure: null, reason, now: this.#context.now() };
+    await this.#tx.run("set-status", setStatus(this.#context.tables, params));
+  }
 }
 
-/**
- * Locks all positions of an instance whose row is locked.
- *
- * @returns whether somebody holds one of them
- */
-export async function lockAllPositions(context: StoreContext, tx: Session, instanceId: string): Promise<boolean> {
-  const now = context.now();
-  const rows = await tx.run("lock-positions", lockPositions(context.tables, { instanceId, now }));
-  return rows.some((row) => row.live);
-}
-
-/** Ends an instance as cancelled. The transaction has its row and its positions locked. */
-export async function applyCancel(
-  context: StoreContext,
-  tx: Session,
-  instanceId: string,
-  request: SignalRequest,
-  interruptedAtTask: string | null,
-): Promise<void> {
-  const { tables } = context;
-  const now = context.now();
-  await tx.run("delete-positions", deletePositions(tables, instanceId));
-  await tx.run("delete-signals", deleteSignals(tables, instanceId));
-  const reason = request.reason ?? null;
-  await tx.run("set-status", setStatus(tables, { instanceId, status: "cancelled", failure: null, reason, now }));
-  await appendNote(context, tx, instanceId, NOTES.cancel, interruptedAtTask);
-}
-
-/** Pauses an instance. The transaction has its row and its positions locked. */
-export async function applyPause(
-  context: StoreContext,
-  tx: Session,
-  instanceId: string,
-  request: SignalRequest,
-): Promise<void> {
-  const { tables } = context;
-  const now = context.now();
-  await tx.run("pause-positions", pausePositions(tables, { instanceId, now }));
-  await tx.run("delete-signal", deleteSignal(tables, { instanceId, kind: "pause" }));
-  const reason = request.reason ?? null;
-  await tx.run("set-status", setStatus(tables, { instanceId, status: "paused", failure: null, reason, now }));
-  await appendNote(context, tx, instanceId, NOTES.pause, null);
-}
-
-/** Lets a paused instance go on. The transaction has its row and its positions locked. */
-export async function applyUnpause(context: StoreContext, tx: Session, instanceId: string): Promise<void> {
-  const { tables } = context;
-  const now = context.now();
-  await tx.run("resume-positions", resumePositions(tables, { instanceId, now }));
-  await tx.run(
-    "set-status",
-    setStatus(tables, { instanceId, status: "in_progress", failure: null, reason: null, now }),
-  );
-  await appendNote(context, tx, instanceId, NOTES.unpause, null);
+export function requestFrom(row: {
+  readonly reason: string | null;
+  readonly requested_by: string | null;
+}): SignalRequest {
+  return {
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.requested_by === null ? {} : { requestedBy: row.requested_by }),
+  };
 }
 
 /** Appends a note to the history; the transaction has the instance's row locked, so notes don't collide. */
@@ -118,19 +206,17 @@ export async function failInstance(
   const { db, tables } = context;
   const { claim, move, entries } = checkpoint;
   if (move.kind !== "fail") throw new TypeError("Only a failure fails an instance.");
-  const { instanceId } = claim;
+  const { instanceId, path } = claim;
   const now = context.now();
   try {
     return await db.transaction<CheckpointFate>("checkpoint-failBranch", async (tx) => {
-      const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
-      if (instance === undefined || isTerminal(instance.status)) return { kind: "fenced" };
-      const positions = await tx.run("lock-positions", lockPositions(tables, { instanceId, now }));
-      const own = positions.find((row) => row.path === claim.path);
-      if (own === undefined || own.worker_id === null || own.token !== claim.token) return { kind: "fenced" };
+      const instance = await LockedInstance.find(context, tx, instanceId);
+      const own = instance?.positions.find((position) => position.path === path);
+      if (own?.claim?.token !== claim.token) return { kind: "fenced" };
       await tx.run("delete-positions", deletePositions(tables, instanceId));
       await tx.run("delete-signals", deleteSignals(tables, instanceId));
       for (const entry of entries) {
-        await tx.run("append-entry", appendEntry(tables, { instanceId, path: claim.path, entry, workerId, now }));
+        await tx.run("append-entry", appendEntry(tables, { instanceId, path, entry, workerId, now }));
       }
       await tx.run(
         "set-status",

@@ -64,5 +64,5 @@ export class LaneRegistry {
 }
 
 function keyOf(lane: Pick<Lane, "definitionHash" | "codec" | "tags">): string {
-  return JSON.stringify([lane.definitionHash, lane.codec, ...lane.tags]);
+  return JSON.stringify([lane.definitionHash, lane.codec, ...[...lane.tags].sort()]);
 }

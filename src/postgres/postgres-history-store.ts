@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { kindOf, parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseInstanceId, parseTaskId } from "../ids.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
 import { findLastIteration, loadResults, readHistory } from "./queries/history.ts";
@@ -19,9 +19,8 @@ export class PostgresHistoryStore implements HistoryStore {
     instanceId: string,
     page: { readonly after?: bigint; readonly limit?: number } = {},
   ): Promise<readonly HistoryEntry[]> {
-    if (page.after !== undefined && typeof page.after !== "bigint") {
-      throw new InvalidArgumentError("page.after", `must be a bigint, not ${kindOf(page.after)}.`);
-    }
+    requireObject(page, "page");
+    if (page.after !== undefined) requireBigint(page.after, "page.after");
     const params = {
       instanceId: parseInstanceId(instanceId),
       after: page.after ?? null,
@@ -33,6 +32,7 @@ export class PostgresHistoryStore implements HistoryStore {
   }
 
   async loadResults(instanceId: string, taskIds: readonly string[]): Promise<readonly TaskResult[]> {
+    requireArray(taskIds, "taskIds");
     const params = {
       instanceId: parseInstanceId(instanceId),
       taskIds: taskIds.map((taskId, index) => parseTaskId(taskId, `taskIds[${index}]`)),

@@ -1,6 +1,8 @@
-import { parseEventName, parseInstanceId, parseWorkerId } from "../ids.ts";
+import { parseEventName, parseInstanceId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
-import { parseClaimRef, parseSpanMs, parseWhole } from "../store/arguments.ts";
+import { parseSpanMs } from "../store/arguments.ts";
+import { checkClaimRefs } from "../store/check-checkpoint.ts";
+import { checkClaimRequest } from "../store/check-instance.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
@@ -31,9 +33,7 @@ export class PostgresPositionStore implements PositionStore {
   }
 
   async claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
-    parseWorkerId(request.workerId);
-    parseSpanMs(request.leaseMs, "leaseMs");
-    parseWhole(request.limit, "limit", 1, 10_000);
+    checkClaimRequest(request);
     const { db, tables, lanes } = this.#context;
     const params = {
       workerId: request.workerId,
@@ -62,7 +62,7 @@ export class PostgresPositionStore implements PositionStore {
   }
 
   async renewClaims(claims: readonly ClaimRef[], leaseMs: number): Promise<readonly Renewal[]> {
-    for (const [index, claim] of claims.entries()) parseClaimRef(claim, `claims[${index}]`);
+    checkClaimRefs(claims);
     parseSpanMs(leaseMs, "leaseMs");
     if (claims.length === 0) return [];
     const { db, tables } = this.#context;
@@ -71,7 +71,7 @@ export class PostgresPositionStore implements PositionStore {
   }
 
   async releaseClaims(claims: readonly ClaimRef[]): Promise<void> {
-    for (const [index, claim] of claims.entries()) parseClaimRef(claim, `claims[${index}]`);
+    checkClaimRefs(claims);
     if (claims.length === 0) return;
     const { db, tables } = this.#context;
     await db.run("release-claims", releaseClaims(tables, { claims, now: this.#context.now() }));

@@ -2,16 +2,14 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { BackendError } from "../errors/backend-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
-import { type Bytes, isTerminal, type Snapshot } from "../snapshot/snapshot.ts";
+import type { Bytes, Snapshot } from "../snapshot/snapshot.ts";
 import { parseBytes, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { checkSendOptions } from "../store/check-instance.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest, SignalStore } from "../store/signal-store.ts";
-import { applyCancel, applyPause, applyUnpause, lockAllPositions, lockExisting } from "./instance-control.ts";
-import { isInState, requestFromRow, storePending } from "./postgres-instance-store.ts";
+import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { readSnapshot } from "./postgres-snapshot-store.ts";
-import { interruptPositions, resumePositions } from "./queries/change-positions.ts";
 import { lockMailbox, sendEvent, takeEvent } from "./queries/events.ts";
-import { lockInstance } from "./queries/find-instances.ts";
-import { deleteSignal, findSignals } from "./queries/signals.ts";
+import { findSignals } from "./queries/signals.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Control requests, and events from outside. */
@@ -27,11 +25,8 @@ export class PostgresSignalStore implements SignalStore {
     parseSignalKind(kind);
     const parsed = parseSignalRequest(request);
     await this.#context.db.transaction("store-signal", async (tx) => {
-      const instance = await lockExisting(this.#context, tx, id);
-      if (isInState(instance.status, kind)) return;
-      if (isTerminal(instance.status)) throw new InvalidTransitionError(id, instance.status, kind);
-      await lockAllPositions(this.#context, tx, id);
-      await storePending(this.#context, tx, id, kind, parsed);
+      const instance = await LockedInstance.get(this.#context, tx, id);
+      if (!instance.isAlready(kind)) await instance.request(kind, parsed);
     });
   }
 
@@ -40,36 +35,26 @@ export class PostgresSignalStore implements SignalStore {
     parseSignalKind(kind);
     const rows = await this.#context.db.run("find-signals", findSignals(this.#context.tables, id));
     const row = rows.find((candidate) => candidate.kind === kind);
-    return row === undefined ? null : requestFromRow(row);
+    return row === undefined ? null : requestFrom(row);
   }
 
   async clearSignal(instanceId: string, kind: SignalKind): Promise<void> {
     const id = parseInstanceId(instanceId);
     parseSignalKind(kind);
-    const { db, tables } = this.#context;
-    await db.transaction("clear-signal", async (tx) => {
-      const [instance] = await tx.run("lock-instance", lockInstance(tables, id));
-      if (instance === undefined) return;
-      await lockAllPositions(this.#context, tx, id);
-      const cleared = await tx.run("delete-signal", deleteSignal(tables, { instanceId: id, kind }));
-      if (cleared.length === 0 || instance.status !== "in_progress") return;
-      const now = this.#context.now();
-      await tx.run("resume-positions", resumePositions(tables, { instanceId: id, now }));
-      const [other] = await tx.run("find-signals", findSignals(tables, id));
-      if (other !== undefined) {
-        await tx.run("interrupt-positions", interruptPositions(tables, { instanceId: id, interrupt: other.kind, now }));
-      }
+    await this.#context.db.transaction("clear-signal", async (tx) => {
+      await (await LockedInstance.find(this.#context, tx, id))?.withdraw(kind);
     });
   }
 
   async sendEvent(instanceId: string, name: string, payload: Bytes, options: SendOptions = {}): Promise<SendOutcome> {
     const id = parseInstanceId(instanceId);
+    checkSendOptions(options);
     const query = sendEvent(this.#context.tables, {
       instanceId: id,
       name: parseEventName(name),
       payload: parseBytes(payload, "payload"),
       codec: this.#context.codecId,
-      dedupKey: options.dedupKey === undefined ? null : parseEventName(options.dedupKey, "options.dedupKey"),
+      dedupKey: options.dedupKey ?? null,
       now: this.#context.now(),
     });
     // With a dedup key, a second try of a send that did arrive changes nothing.
@@ -98,21 +83,21 @@ export class PostgresSignalStore implements SignalStore {
   async checkAndCancel(instanceId: string, interruptedAtTask?: string): Promise<boolean> {
     const id = parseInstanceId(instanceId);
     const task = interruptedAtTask === undefined ? null : parseTaskId(interruptedAtTask, "interruptedAtTask");
-    return await this.#applyPending(id, "cancel", (tx, request) => applyCancel(this.#context, tx, id, request, task));
+    return await this.#applyPending(id, "cancel", (instance, request) => instance.cancel(request, task));
   }
 
   async checkAndPause(instanceId: string): Promise<boolean> {
-    const id = parseInstanceId(instanceId);
-    return await this.#applyPending(id, "pause", (tx, request) => applyPause(this.#context, tx, id, request));
+    return await this.#applyPending(parseInstanceId(instanceId), "pause", (instance, request) =>
+      instance.pause(request),
+    );
   }
 
   async unpause(instanceId: string): Promise<Snapshot> {
     const id = parseInstanceId(instanceId);
     return await this.#context.db.transaction("unpause", async (tx) => {
-      const instance = await lockExisting(this.#context, tx, id);
+      const instance = await LockedInstance.get(this.#context, tx, id);
       if (instance.status !== "paused") throw new InvalidTransitionError(id, instance.status, "unpause");
-      await lockAllPositions(this.#context, tx, id);
-      await applyUnpause(this.#context, tx, id);
+      await instance.unpause();
       return await readSnapshot(this.#context, tx, id);
     });
   }
@@ -120,16 +105,13 @@ export class PostgresSignalStore implements SignalStore {
   async #applyPending(
     instanceId: string,
     kind: SignalKind,
-    apply: (tx: Parameters<typeof lockExisting>[1], request: SignalRequest) => Promise<void>,
+    apply: (instance: LockedInstance, request: SignalRequest) => Promise<void>,
   ): Promise<boolean> {
-    const { db, tables } = this.#context;
-    return await db.transaction(`check-and-${kind}`, async (tx) => {
-      const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
-      if (instance?.status !== "in_progress") return false;
-      const pending = (await tx.run("find-signals", findSignals(tables, instanceId))).find((row) => row.kind === kind);
-      if (pending === undefined) return false;
-      await lockAllPositions(this.#context, tx, instanceId);
-      await apply(tx, requestFromRow(pending));
+    return await this.#context.db.transaction(`check-and-${kind}`, async (tx) => {
+      const instance = await LockedInstance.find(this.#context, tx, instanceId);
+      const request = instance?.pending(kind) ?? null;
+      if (instance?.status !== "in_progress" || request === null) return false;
+      await apply(instance, request);
       return true;
     });
   }

@@ -1,25 +1,27 @@
-import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceNotFoundError, InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
-import { checkSnapshot } from "../snapshot/check-snapshot.ts";
 import type { Lane, Position } from "../snapshot/position.ts";
+import { standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot, type TaskResult } from "../snapshot/snapshot.ts";
-import { parseBytes, parsePath, parseStanding, parseWhole } from "../store/arguments.ts";
+import { requireObject } from "../store/argument-shapes.ts";
+import { parseBytes, parseWhole } from "../store/arguments.ts";
+import { checkSnapshot } from "../store/check-snapshot.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import type { Session } from "./database.ts";
-import { appendNote, lockAllPositions, lockExisting } from "./instance-control.ts";
-import { deleteInstance, deletePositions, deleteSignals, upsertInstance } from "./queries/change-instance.ts";
-import { deletePositionsExcept, upsertPosition, wakePosition } from "./queries/change-positions.ts";
+import { appendNote, LockedInstance } from "./instance-control.ts";
 import {
-  findInstance,
-  findPositions,
-  type LockedPositionRow,
-  listInstanceIds,
-  lockInstance,
-  lockPositions,
-} from "./queries/find-instances.ts";
-import { appendEntry, highestAttempt, readResults } from "./queries/history.ts";
+  deleteInstance,
+  deletePositions,
+  deleteSignals,
+  lockInstanceId,
+  touchMailbox,
+  upsertInstance,
+} from "./queries/change-instance.ts";
+import { findInstance, findPositions, listInstanceIds, lockInstance } from "./queries/find-instances.ts";
+import { appendEntry, findOutcome, highestAttempt, readResults } from "./queries/history.ts";
+import { deleteSignal } from "./queries/signals.ts";
+import { deletePositionsExcept, upsertPositions, wakePositions } from "./queries/write-positions.ts";
 import { instanceFromRow, positionFromRow, resultFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -32,27 +34,20 @@ export class PostgresSnapshotStore implements SnapshotStore {
   }
 
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    parseSnapshot(snapshot);
+    checkSnapshot(snapshot);
     const { db, lanes, tables } = this.#context;
     const { instanceId } = snapshot;
     await lanes.resolve(snapshot.positions.map((position) => laneOf(snapshot, position)));
     await db.transaction("save-snapshot", async (tx) => {
-      const [stored] = await tx.run("lock-instance", lockInstance(tables, instanceId));
-      if (stored !== undefined && isTerminal(stored.status))
-        throw new InvalidTransitionError(instanceId, stored.status, "saving");
-      const now = this.#context.now();
-      const held = await tx.run("lock-positions", lockPositions(tables, { instanceId, now }));
-      await this.#appendResults(tx, snapshot);
-      await tx.run("upsert-instance", upsertInstance(tables, snapshot));
-      const paths = snapshot.positions.map((position) => position.path);
-      await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths }));
-      for (const position of snapshot.positions) {
-        if (held.some((row) => isUnchanged(row, position))) continue;
-        const lane = lanes.numberOf(laneOf(snapshot, position));
-        await tx.run("upsert-position", upsertPosition(tables, { instanceId, position, lane, now }));
+      await tx.run("lock-instance-id", lockInstanceId(tables, instanceId));
+      const stored = await LockedInstance.find(this.#context, tx, instanceId);
+      if (stored !== null && isTerminal(stored.status)) {
+        throw new InvalidTransitionError(instanceId, stored.status, "saving a snapshot");
       }
-      if (isTerminal(snapshot.status)) await tx.run("delete-signals", deleteSignals(tables, instanceId));
+      await tx.run("upsert-instance", upsertInstance(tables, snapshot));
+      await this.#appendResults(tx, snapshot);
       await appendNote(this.#context, tx, instanceId, NOTES.save, null);
+      await this.#overwritePositions(tx, snapshot, stored);
     });
   }
 
@@ -62,20 +57,19 @@ export class PostgresSnapshotStore implements SnapshotStore {
     parseBytes(output, "output");
     const { db, tables } = this.#context;
     await db.transaction("save-task-result", async (tx) => {
-      const instance = await lockExisting(this.#context, tx, id);
+      const instance = await LockedInstance.get(this.#context, tx, id);
       if (isTerminal(instance.status)) throw new InvalidTransitionError(id, instance.status, "saving a task's result");
-      const now = this.#context.now();
-      const positions = await tx.run("lock-positions", lockPositions(tables, { instanceId: id, now }));
-      const recorded = (await tx.run("read-results", readResults(tables, id))).find((row) => row.task_id === task);
+      const [recorded] = await tx.run("find-outcome", findOutcome(tables, { instanceId: id, taskId: task }));
       if (recorded !== undefined) {
-        if (recorded.output !== null && Buffer.compare(recorded.output, output) === 0) return;
+        const same = recorded.outcome === "completed" && recorded.output !== null && isSame(recorded.output, output);
+        if (same) return;
         throw new ResultConflictError(id, task);
       }
-      const standing = positions.find((row) => row.task_id === task);
-      const [highest] = await tx.run("highest-attempt", highestAttempt(tables, { instanceId: id, taskId: task }));
+      const standing = instance.positions.find((position) => position.taskId === task);
+      const now = this.#context.now();
       const entry: NewEntry = {
         ...blankEntry(task),
-        attempt: standing?.attempt ?? (highest?.attempt ?? 0) + 1,
+        attempt: await this.#freeAttempt(tx, id, task, standing?.attempt ?? null),
         kind: standing?.kind ?? "task",
         output,
       };
@@ -83,9 +77,9 @@ export class PostgresSnapshotStore implements SnapshotStore {
         "append-entry",
         appendEntry(tables, { instanceId: id, path: standing?.path ?? "", entry, workerId: null, now }),
       );
-      // One that is asleep (a retry, a delay, a wait) need not sleep on.
-      if (standing !== undefined)
-        await tx.run("wake-position", wakePosition(tables, { instanceId: id, path: standing.path, now }));
+      // Whoever sleeps there need not sleep on; whoever is just parking looks again.
+      await tx.run("touch-mailbox", touchMailbox(tables, id));
+      await tx.run("wake-positions", wakePositions(tables, { instanceId: id, now }));
     });
   }
 
@@ -103,14 +97,14 @@ export class PostgresSnapshotStore implements SnapshotStore {
     const id = parseInstanceId(instanceId);
     const { db, tables } = this.#context;
     await db.transaction("delete-snapshot", async (tx) => {
-      await lockExisting(this.#context, tx, id);
-      await lockAllPositions(this.#context, tx, id);
+      await LockedInstance.get(this.#context, tx, id);
       await tx.run("delete-positions", deletePositions(tables, id));
       await tx.run("delete-instance", deleteInstance(tables, id));
     });
   }
 
   async listSnapshots(page: { readonly after?: string; readonly limit?: number } = {}): Promise<string[]> {
+    requireObject(page, "page");
     const after = page.after === undefined ? null : parseInstanceId(page.after, "page.after");
     const limit = page.limit === undefined ? null : parseWhole(page.limit, "page.limit", 1, 100_000);
     const rows = await this.#context.db.run(
@@ -131,11 +125,45 @@ export class PostgresSnapshotStore implements SnapshotStore {
       const known = recorded.get(result.taskId);
       if (known !== undefined && !isSameResult(known, result)) throw new ResultConflictError(instanceId, result.taskId);
       if (known !== undefined) continue;
-      const [highest] = await tx.run("highest-attempt", highestAttempt(tables, { instanceId, taskId: result.taskId }));
-      const entry: NewEntry = { ...blankEntry(result.taskId), ...result, attempt: (highest?.attempt ?? 0) + 1 };
+      const attempt = await this.#freeAttempt(tx, instanceId, result.taskId, null);
+      const entry: NewEntry = { ...blankEntry(result.taskId), ...result, attempt };
       const now = this.#context.now();
       await tx.run("append-entry", appendEntry(tables, { instanceId, path: "", entry, workerId: null, now }));
     }
+  }
+
+  async #overwritePositions(tx: Session, snapshot: Snapshot, stored: LockedInstance | null): Promise<void> {
+    const { tables, lanes } = this.#context;
+    const { instanceId } = snapshot;
+    const paths = snapshot.positions.map((position) => position.path);
+    await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths }));
+    if (isTerminal(snapshot.status)) {
+      await tx.run("delete-signals", deleteSignals(tables, instanceId));
+      return;
+    }
+    if (snapshot.status === "paused")
+      await tx.run("delete-signal", deleteSignal(tables, { instanceId, kind: "pause" }));
+    const before = new Map(stored?.positions.map((position) => [position.path, position]));
+    const kept = (position: Position): boolean => {
+      const old = before.get(position.path);
+      return old?.claim != null && standsTheSame(old, position);
+    };
+    const now = stored?.now ?? this.#context.now()?.getTime() ?? snapshot.createdAt;
+    const rows = snapshot.positions
+      .filter((position) => !kept(position))
+      .map((position) => ({ position: withoutClaim(position, now), lane: lanes.numberOf(laneOf(snapshot, position)) }));
+    await tx.run(
+      "upsert-positions",
+      upsertPositions(tables, { instanceId, positions: rows, now: this.#context.now() }),
+    );
+    await (await LockedInstance.get(this.#context, tx, instanceId)).refresh();
+    await tx.run("wake-positions", wakePositions(tables, { instanceId, now: this.#context.now() }));
+  }
+
+  /** An attempt of a task that has no entry yet: `preferred` if it is free, else the one after the highest. */
+  async #freeAttempt(tx: Session, instanceId: string, taskId: string, preferred: number | null): Promise<number> {
+    const [highest] = await tx.run("highest-attempt", highestAttempt(this.#context.tables, { instanceId, taskId }));
+    return preferred !== null && preferred > (highest?.attempt ?? 0) ? preferred : (highest?.attempt ?? 0) + 1;
   }
 }
 
@@ -149,40 +177,12 @@ export async function readSnapshot(context: StoreContext, tx: Session, instanceI
   return { ...instanceFromRow(row), positions: positions.map(positionFromRow), results: results.map(resultFromRow) };
 }
 
-function parseSnapshot(snapshot: Snapshot): void {
-  parseInstanceId(snapshot?.instanceId, "snapshot.instanceId");
-  for (const part of ["flow", "definitionHash", "codec"] as const) {
-    if (typeof snapshot[part] !== "string") throw new InvalidArgumentError(`snapshot.${part}`, "must be a string.");
-  }
-  parseBytes(snapshot.input, "snapshot.input");
-  for (const [index, position] of snapshot.positions.entries()) {
-    parsePath(position.path, `snapshot.positions[${index}].path`);
-    parseStanding(position, `snapshot.positions[${index}]`);
-  }
-  for (const [index, result] of snapshot.results.entries())
-    parseTaskId(result.taskId, `snapshot.results[${index}].taskId`);
-  checkSnapshot(snapshot);
-}
-
 function laneOf(snapshot: Snapshot, position: Position): Lane {
   return { flow: snapshot.flow, definitionHash: snapshot.definitionHash, codec: snapshot.codec, tags: position.tags };
 }
 
-function isUnchanged(row: LockedPositionRow, position: Position): boolean {
-  return (
-    row.path === position.path &&
-    row.task_id === position.taskId &&
-    row.kind === position.kind &&
-    row.attempt === position.attempt &&
-    row.pending === position.pending &&
-    row.input_ref === position.inputRef &&
-    row.event === position.event
-  );
-}
-
 function isSameResult(a: TaskResult, b: TaskResult): boolean {
-  const sameBytes =
-    a.output === null || b.output === null ? a.output === b.output : Buffer.compare(a.output, b.output) === 0;
+  const sameBytes = a.output === null || b.output === null ? a.output === b.output : isSame(a.output, b.output);
   return sameBytes && a.outcome === b.outcome && a.outputRef === b.outputRef;
 }
 
@@ -197,4 +197,8 @@ function blankEntry(taskId: string): NewEntry {
     failure: null,
     durationMs: null,
   };
+}
+
+function isSame(a: Bytes, b: Bytes): boolean {
+  return Buffer.compare(a, b) === 0;
 }

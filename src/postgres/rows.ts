@@ -133,5 +133,6 @@ export function resultFromRow(row: ResultRow): TaskResult {
 
 /** The database counts microseconds; rounding up never makes a time look passed that hasn't. */
 export function wholeMs(ms: number): number {
-  return Math.ceil(ms - 1e-4);
+  // Adding zero turns the negative one into the ordinary one.
+  return Math.ceil(ms - 1e-4) + 0;
 }

@@ -22,6 +22,7 @@ export type Tables = Readonly<Record<TableName, Identifier>> & {
   readonly schema: Identifier;
   readonly orderKey: Identifier;
   readonly sendEvent: Identifier;
+  readonly recordedOutput: Identifier;
   /** The token sequence's name as text, for `nextval`. */
   readonly tokenSequence: string;
 };
@@ -45,6 +46,7 @@ export function tablesIn(schema: unknown): Tables {
     schema: new Identifier(schema),
     orderKey: new Identifier(schema, "order_key"),
     sendEvent: new Identifier(schema, "send_event"),
+    recordedOutput: new Identifier(schema, "recorded_output"),
     tokenSequence: new Identifier(schema, "fencing_tokens").sql,
   };
 }

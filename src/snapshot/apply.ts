@@ -1,13 +1,8 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, Move } from "./checkpoint.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
+import { INTERRUPT_RECHECK_MS } from "./position-rules.ts";
 import type { InstanceRecord } from "./snapshot.ts";
-
-/**
- * How soon an interrupted position comes up again if whoever was to act on the request died. A
- * request is acted on at once otherwise; this only keeps it from being stranded (INV-13).
- */
-export const INTERRUPT_RECHECK_MS = 1_000;
 
 /** What a store knows when it applies a checkpoint. Times are milliseconds since the epoch. */
 export interface ApplyFacts {
@@ -63,28 +58,6 @@ export function applyCheckpoint(
     case "fail":
       return change({ removals: "all", instance: { status: "failed", failure: move.failure, endedAt: facts.now } });
   }
-}
-
-/** Takes positions out of reach, or puts them back: how a lifted pause or request leaves a position. */
-export function resumePosition(position: Position, now: number): Position {
-  if (position.claim !== null) return { ...position, interrupt: null };
-  // A wait looks at its buffer again: an event may have come while nobody was looking.
-  const ready =
-    position.kind === "wait" || (position.wakeAt === null && !(position.kind === "join" && position.pending > 0));
-  return { ...position, interrupt: null, ready, availableAt: ready ? now : position.wakeAt };
-}
-
-/** How an applied pause leaves a position. Whoever holds it finishes its task first. */
-export function pausePosition(position: Position): Position {
-  if (position.claim !== null) return { ...position, interrupt: "paused" };
-  return { ...position, interrupt: "paused", ready: false, availableAt: null };
-}
-
-/** How a pending request leaves a position: it comes up soon, so that somebody acts on the request. */
-export function interruptPosition(position: Position, interrupt: "pause" | "cancel", now: number): Position {
-  if (position.claim !== null) return { ...position, interrupt };
-  const soon = now + INTERRUPT_RECHECK_MS;
-  return { ...position, interrupt, ready: false, availableAt: Math.min(position.availableAt ?? soon, soon) };
 }
 
 function keep(held: Position, to: Standing, wakeAt: number | null, facts: ApplyFacts): Changes {
@@ -188,10 +161,3 @@ export const NOTES: {
   readonly unpause: TaskId;
   readonly save: TaskId;
 } = { cancel: "$cancel", pause: "$pause", unpause: "$unpause", save: "$save" };
-
-/** How a position is left that is given back as it is. */
-export function releasePosition(position: Position, now: number): Position {
-  const free: Position = { ...position, claim: null };
-  if (free.interrupt === null) return { ...free, ready: true, availableAt: now };
-  return { ...free, ready: false, availableAt: free.interrupt === "paused" ? null : now + INTERRUPT_RECHECK_MS };
-}

@@ -44,6 +44,8 @@ export type Occurrence =
     }
   /** The outcome is in the history already: go on from it, add nothing. */
   | { readonly kind: "recorded"; readonly decision: Decision | null }
+  /** The outcome is in the history already, and can't be gone on from: the instance fails. */
+  | { readonly kind: "unusable"; readonly failure: Bytes }
   /** The delay is over. */
   | { readonly kind: "elapsed" }
   /** A buffered event was found. */
@@ -89,6 +91,9 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
       return planFailure(flow, stand, here, occurrence);
     case "recorded":
       return proceed(flow, stand, here, occurrence.decision, []);
+    case "unusable":
+      // No entry: the one that is there stands (INV-3).
+      return { entries: [], move: { kind: "fail", failure: occurrence.failure }, consumes: null };
     case "elapsed":
       return proceed(flow, stand, here, null, [entry(stand, "delay", { outputRef: stand.inputRef })]);
     case "received":

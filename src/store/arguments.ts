@@ -1,11 +1,10 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { cleanText } from "../errors/failure.ts";
 import { idIssue, kindOf, nameIssue, parseInstanceId, parseTaskId, parseWorkerId, taskIdIssue } from "../ids.ts";
-import type { Checkpoint, ClaimRef, NewPosition } from "../snapshot/checkpoint.ts";
+import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { MAX_DURATION_MS } from "../time/duration.ts";
-import type { NewInstance } from "./instance-store.ts";
 import type { SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** Most tags that an instance, a task or a worker can have. */
@@ -100,66 +99,6 @@ export function parseClaimRef(claim: ClaimRef, field: string = "claim"): void {
 export function parseHolder(holder: { readonly workerId: string; readonly leaseMs: number }): void {
   parseWorkerId(holder.workerId, "holder.workerId");
   parseSpanMs(holder.leaseMs, "holder.leaseMs");
-}
-
-/** @throws {InvalidArgumentError} naming the part at fault */
-export function parseCheckpoint(checkpoint: Checkpoint, field: string): void {
-  parseClaimRef(checkpoint.claim, `${field}.claim`);
-  for (const [index, entry] of checkpoint.entries.entries()) {
-    parseTaskId(entry.taskId, `${field}.entries[${index}].taskId`);
-    parseWhole(entry.attempt, `${field}.entries[${index}].attempt`, 1, MAX_INT);
-    if (entry.output !== null) parseBytes(entry.output, `${field}.entries[${index}].output`);
-    if (entry.failure !== null) parseBytes(entry.failure, `${field}.entries[${index}].failure`);
-  }
-  const { move } = checkpoint;
-  if (checkpoint.consumes !== null && (move.kind !== "advance" || move.to.event === null)) {
-    throw new InvalidArgumentError(`${field}.consumes`, 'goes with a move "advance" that stays at the wait.');
-  }
-  switch (move.kind) {
-    case "advance":
-    case "park":
-    case "await":
-      return parseStanding(move.to, `${field}.move.to`);
-    case "fork":
-      parseStanding(move.join, `${field}.move.join`);
-      return parseNewPositions(move.branches, `${field}.move.branches`);
-    case "endBranch":
-      return parsePath(move.joinPath, `${field}.move.joinPath`);
-    case "complete":
-      parseBytes(move.output, `${field}.move.output`);
-      return;
-    case "fail":
-      parseBytes(move.failure, `${field}.move.failure`);
-      return;
-    default:
-      throw new InvalidArgumentError(`${field}.move.kind`, `is unknown: ${shown((move as { kind: unknown }).kind)}.`);
-  }
-}
-
-/** @throws {InvalidArgumentError} naming the part at fault */
-export function parseNewInstance(instance: NewInstance, field: string): void {
-  parseInstanceId(instance.instanceId, `${field}.instanceId`);
-  for (const part of ["flow", "definitionHash", "codec"] as const) parseText(instance[part], `${field}.${part}`, 255);
-  parseBytes(instance.input, `${field}.input`);
-  parsePriority(instance.priority, `${field}.priority`);
-  parseTags(instance.tags, `${field}.tags`);
-  parseLabels(instance.labels, `${field}.labels`);
-  if (instance.positions.length === 0) throw new InvalidArgumentError(`${field}.positions`, "must not be empty.");
-  parseNewPositions(instance.positions, `${field}.positions`);
-}
-
-function parseNewPositions(positions: readonly NewPosition[], field: string): void {
-  const paths = new Set<string>();
-  for (const [index, position] of positions.entries()) {
-    parsePath(position.path, `${field}[${index}].path`);
-    if (paths.has(position.path))
-      throw new InvalidArgumentError(`${field}[${index}].path`, `"${position.path}" occurs twice.`);
-    paths.add(position.path);
-    parseStanding(position.standing, `${field}[${index}].standing`);
-    if (position.claimed && position.wakeAfterMs !== 0) {
-      throw new InvalidArgumentError(`${field}[${index}].claimed`, "goes with wakeAfterMs 0.");
-    }
-  }
 }
 
 /** @throws {InvalidArgumentError} naming the part at fault */

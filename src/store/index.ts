@@ -3,6 +3,7 @@ export type { DefinitionHash, InstanceId, Path, TaskId, WorkerId } from "../ids.
 export * from "../snapshot/apply.ts";
 export type * from "../snapshot/checkpoint.ts";
 export type * from "../snapshot/position.ts";
+export * from "../snapshot/position-rules.ts";
 export * from "../snapshot/snapshot.ts";
 export type * from "./backend.ts";
 export type * from "./history-store.ts";

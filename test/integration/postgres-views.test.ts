@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { bytes, checkpoint, entry, holder, newInstance, standing, startAndClaim } from "../support/positions.ts";
+import {
+  branchAt,
+  bytes,
+  checkpoint,
+  entry,
+  holder,
+  lane,
+  newInstance,
+  standing,
+  startAndClaim,
+} from "../support/positions.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 
 const database = await createTestDatabase();
@@ -13,7 +23,11 @@ describe("views", () => {
       newInstance("surrogate", { input: bytes('"\\ud800"') }),
       newInstance("not-json", { input: bytes("{") }),
       newInstance("not-utf8", { input: new Uint8Array([0xff, 0xfe]) }),
-      newInstance("other-codec", { codec: "msgpack", input: new Uint8Array([0xc0]) }),
+      newInstance("other-codec", {
+        codec: "msgpack",
+        input: new Uint8Array([0xc0]),
+        positions: [branchAt("", "a", { standing: standing("a", { lane: { ...lane, codec: "msgpack" } }) })],
+      }),
     ]);
     const { rows } = await database.pool.query<{ id: string; input: unknown }>(
       "SELECT instance_id AS id, input FROM waymark.instances_json ORDER BY instance_id",

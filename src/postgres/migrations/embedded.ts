@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "4b8376e514da7645268bf39084cbfe9e6c92b86d08673888722163d522c5895e",
+    sha256: "ce6a91141f019b0fbf7063846945c81cb8613657813519829245c48ac26e9318",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -178,6 +178,33 @@ CREATE TABLE :schema.signals (
 CREATE FUNCTION :schema.order_key(priority smallint, ready_since timestamptz) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT priority * 300000000::bigint + (extract(epoch FROM ready_since) * 1000000)::bigint $$;
+
+-- The value recorded under a task id. What has none of its own (a delay, the end of a branch) passes on
+-- another's, or the instance's input.
+CREATE FUNCTION :schema.recorded_output(p_instance_id text, p_task_id text) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH RECURSIVE chain AS (
+    SELECT c.output, c.output_ref, c.kind IN ('delay', 'branch') AND c.output IS NULL AS passes_on, 1 AS depth
+    FROM :schema.checkpoints AS c
+    WHERE c.instance_id = p_instance_id AND c.task_id = p_task_id AND c.outcome IN ('completed', 'timed_out')
+    UNION ALL
+    SELECT c.output, c.output_ref, c.kind IN ('delay', 'branch') AND c.output IS NULL, h.depth + 1
+    FROM chain AS h
+    JOIN :schema.checkpoints AS c
+      ON c.instance_id = p_instance_id AND c.task_id = h.output_ref AND c.outcome IN ('completed', 'timed_out')
+    WHERE h.passes_on AND h.depth < 1000
+  )
+  SELECT CASE
+           WHEN h.passes_on AND h.output_ref IS NULL
+           THEN (SELECT i.input FROM :schema.instances AS i WHERE i.instance_id = p_instance_id)
+           ELSE h.output
+         END
+  FROM chain AS h
+  ORDER BY h.depth DESC
+  LIMIT 1
+$$;
 
 -- Accepts an event: delivers it to a position that waits for it, or keeps it (INV-1, INV-8).
 --

@@ -5,10 +5,10 @@ import {
   type BatchFacts,
   claimColumns,
   type FateRow,
+  fateColumns,
   heldPositions,
   type StandingRow,
   standingColumns,
-  stillHeld,
 } from "./checkpoint-columns.ts";
 
 /**
@@ -27,7 +27,7 @@ export function advance(t: Tables, rows: readonly StandingRow[], facts: BatchFac
         WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
                               to_input_ref, to_event, idx)
     ),
-    held AS MATERIALIZED (${heldPositions(t)}),
+    held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     moved AS (
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
@@ -44,7 +44,7 @@ export function advance(t: Tables, rows: readonly StandingRow[], facts: BatchFac
       RETURNING d.idx, p.instance_id, p.path, p.interrupt
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
-    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, m.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt
+    SELECT ${fateColumns(t, checkpoints)}, m.interrupt
     FROM done AS d
     LEFT JOIN moved AS m ON m.idx = d.idx
   `;

@@ -6,10 +6,10 @@ import {
   type BatchFacts,
   claimColumns,
   type FateRow,
+  fateColumns,
   heldPositions,
   type StandingRow,
   standingColumns,
-  stillHeld,
 } from "./checkpoint-columns.ts";
 
 export interface AwaitFateRow extends FateRow {
@@ -39,7 +39,7 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
                               to_input_ref, to_event, timeout, keeps_timeout, idx)
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
-    held AS MATERIALIZED (${heldPositions(t)}),
+    held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     mail AS MATERIALIZED (
       SELECT m.instance_id, m.version
       FROM ${t.mailboxes} AS m
@@ -50,7 +50,11 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
     decided AS MATERIALIZED (
       SELECT h.idx, h.instance_id, h.path,
              mail.version <> seen.version OR EXISTS (
-               SELECT FROM ${t.events} AS e WHERE e.instance_id = h.instance_id AND e.name = d.to_event) AS stays
+               SELECT FROM ${t.events} AS e WHERE e.instance_id = h.instance_id AND e.name = d.to_event
+             ) OR EXISTS (
+               SELECT FROM ${t.checkpoints} AS c
+               WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
+             ) AS stays
       FROM held AS h
       JOIN done AS d ON d.idx = h.idx
       JOIN mail ON mail.instance_id = h.instance_id
@@ -76,7 +80,7 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
       RETURNING d.idx, p.instance_id, p.path, p.interrupt, c.stays
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
-    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, m.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt,
+    SELECT ${fateColumns(t, checkpoints)}, m.interrupt,
            coalesce(m.stays, false) AS stayed,
            m.idx IS NULL AND NOT EXISTS (
              SELECT FROM ${t.mailboxes} AS b WHERE b.instance_id = d.instance_id) AS mailbox_missing

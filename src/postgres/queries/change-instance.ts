@@ -68,3 +68,14 @@ export function deleteInstance(t: Tables, instanceId: string): Query<{ deleted: 
 export function ensureMailbox(t: Tables, instanceId: string): Query<never> {
   return sql`INSERT INTO ${t.mailboxes} (instance_id) VALUES (${instanceId}::text) ON CONFLICT DO NOTHING`;
 }
+
+/** Keeps out whoever else makes, replaces or saves an instance of this id, until the transaction ends. */
+export function lockInstanceId(t: Tables, instanceId: string): Query<never> {
+  const name = `waymark.instance.${t.schemaName}.${instanceId}`;
+  return sql`SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(${name}::text, 0))`;
+}
+
+/** Tells whoever is just parking that there is news for the instance (docs/protocols/events.md). */
+export function touchMailbox(t: Tables, instanceId: string): Query<never> {
+  return sql`UPDATE ${t.mailboxes} SET version = version + 1 WHERE instance_id = ${instanceId}::text`;
+}

@@ -21,6 +21,8 @@ export interface BatchFacts {
 export interface FateRow {
   readonly idx: number;
   readonly accepted: boolean;
+  /** Not accepted because an outcome is recorded already. */
+  readonly recorded: boolean;
   /** Not accepted because the row was locked. */
   readonly busy: boolean;
   readonly interrupt: "pause" | "cancel" | "paused" | null;
@@ -79,21 +81,52 @@ export function appendEntries(
 
 /**
  * Locks the positions that the checkpoints move, if their tokens still hold (INV-5), without ever
- * waiting: a row that somebody else has locked is left out, and reported as busy.
+ * waiting: a row that somebody else has locked is left out, and reported as busy. So is left out what has a
+ * recorded outcome already (INV-3).
  */
-export function heldPositions(t: Tables): Query<never> {
+export function heldPositions(t: Tables, checkpoints: readonly Checkpoint[]): Query<never> {
   return sql`
       SELECT d.idx, p.instance_id, p.path, p.interrupt
       FROM done AS d
       JOIN ${t.positions} AS p ON p.instance_id = d.instance_id AND p.path = d.path AND p.token = d.token
-      WHERE p.worker_id IS NOT NULL
+      WHERE p.worker_id IS NOT NULL AND NOT ${hasOutcome(t, checkpoints)}
       ORDER BY p.instance_id, p.path
       FOR NO KEY UPDATE OF p SKIP LOCKED`;
 }
 
-/** Whether a row that was not accepted still carries the token: then it was only locked. */
-export function stillHeld(t: Tables): Query<never> {
+/**
+ * Whether a row's task has an outcome already, under another attempt. Under the same one the primary key
+ * finds it, so that first attempts, nearly all there are, need not look.
+ */
+export function hasOutcome(t: Tables, checkpoints: readonly Checkpoint[]): Query<never> {
+  const repeated = checkpoints.flatMap(({ entries }, index) =>
+    entries.filter((entry) => entry.attempt > 1).map(({ taskId }) => ({ idx: index + 1, taskId })),
+  );
   return sql`EXISTS (
-        SELECT FROM ${t.positions} AS p
-        WHERE p.instance_id = d.instance_id AND p.path = d.path AND p.token = d.token AND p.worker_id IS NOT NULL)`;
+        SELECT FROM unnest(
+          ${repeated.map((entry) => entry.idx)}::int[],
+          ${repeated.map((entry) => entry.taskId)}::text[]
+        ) AS r (idx, task_id)
+        JOIN ${t.checkpoints} AS c ON c.instance_id = d.instance_id AND c.task_id = r.task_id
+        WHERE r.idx = d.idx AND c.outcome IN ('completed', 'timed_out'))`;
+}
+
+/**
+ * The columns of the answer: `m` is the CTE of accepted rows, `d` that of all. A row that was not accepted but
+ * still carries the token was only locked, it or another one that goes with it.
+ *
+ * @param mayBeBusy - a condition without which that can't be the reason
+ */
+export function fateColumns(
+  t: Tables,
+  checkpoints: readonly Checkpoint[],
+  mayBeBusy: Query<never> = sql`true`,
+): Query<never> {
+  return sql`
+           d.idx::int, m.idx IS NOT NULL AS accepted,
+           m.idx IS NULL AND ${hasOutcome(t, checkpoints)} AS recorded,
+           m.idx IS NULL AND ${mayBeBusy} AND EXISTS (
+             SELECT FROM ${t.positions} AS p
+             WHERE p.instance_id = d.instance_id AND p.path = d.path AND p.token = d.token
+               AND p.worker_id IS NOT NULL) AS busy`;
 }

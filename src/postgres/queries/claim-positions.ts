@@ -1,6 +1,7 @@
 import type { Interrupt, PositionKind } from "../../snapshot/position.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { mayBeTaken } from "./free-position.ts";
 
 export interface ClaimedRow {
   readonly instance_id: string;
@@ -72,7 +73,8 @@ export function claimInstance(t: Tables, p: ClaimParams & { readonly instanceId:
       FROM ${t.positions} AS q
       WHERE q.instance_id = ${p.instanceId}::text
         AND (q.order_key IS NOT NULL OR (q.available_at < 'infinity'
-             AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))))
+             AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
+             AND ${mayBeTaken(sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)}))
       ORDER BY 3, q.path
       LIMIT ${p.limit}::int
       FOR NO KEY UPDATE SKIP LOCKED
@@ -102,9 +104,11 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
            CASE
              WHEN c.kind = 'join' THEN NULL
              WHEN c.input_ref IS NULL THEN i.input
-             ELSE (SELECT r.output FROM ${t.checkpoints} AS r
-                   WHERE r.instance_id = c.instance_id AND r.task_id = c.input_ref AND r.outcome IN ('completed', 'timed_out')
-                   LIMIT 1)
+             ELSE coalesce(
+               (SELECT r.output FROM ${t.checkpoints} AS r
+                WHERE r.instance_id = c.instance_id AND r.task_id = c.input_ref AND r.outcome IN ('completed', 'timed_out')
+                LIMIT 1),
+               ${t.recordedOutput}(c.instance_id, c.input_ref))
            END AS input,
            r.outcome AS recorded_outcome, r.output AS recorded_output
     FROM claimed AS c

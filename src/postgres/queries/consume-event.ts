@@ -5,9 +5,9 @@ import {
   type BatchFacts,
   claimColumns,
   type FateRow,
+  fateColumns,
   heldPositions,
   type StandingRow,
-  stillHeld,
 } from "./checkpoint-columns.ts";
 
 export interface ConsumeFateRow extends FateRow {
@@ -23,6 +23,9 @@ export interface ConsumeFateRow extends FateRow {
  */
 export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<ConsumeFateRow> {
   const checkpoints = rows.map((row) => row.checkpoint);
+  const eventIsThere = sql<never>`EXISTS (
+             SELECT FROM ${t.events} AS e
+             WHERE e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence)`;
   return sql`
     WITH done AS MATERIALIZED (
       SELECT * FROM unnest(
@@ -31,7 +34,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
         ${checkpoints.map((checkpoint) => checkpoint.consumes)}::bigint[]
       ) WITH ORDINALITY AS d (instance_id, path, token, event, sequence, idx)
     ),
-    held AS MATERIALIZED (${heldPositions(t)}),
+    held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     oldest AS MATERIALIZED (
       SELECT h.idx, e.instance_id, e.name, e.sequence
       FROM held AS h
@@ -61,10 +64,8 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
       RETURNING h.idx, p.instance_id, p.path, p.interrupt
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
-    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, h.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt,
-           m.idx IS NOT NULL OR h.idx IS NULL OR EXISTS (
-             SELECT FROM ${t.events} AS e
-             WHERE e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence) AS taken
+    SELECT ${fateColumns(t, checkpoints, sql`(h.idx IS NULL OR ${eventIsThere})`)}, m.interrupt,
+           m.idx IS NOT NULL OR h.idx IS NULL OR ${eventIsThere} AS taken
     FROM done AS d
     LEFT JOIN held AS h ON h.idx = d.idx
     LEFT JOIN moved AS m ON m.idx = d.idx

@@ -6,8 +6,8 @@ import {
   type BatchFacts,
   claimColumns,
   type FateRow,
+  fateColumns,
   heldPositions,
-  stillHeld,
 } from "./checkpoint-columns.ts";
 
 export interface EndBranchFateRow extends FateRow {
@@ -34,7 +34,7 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
       ) WITH ORDINALITY AS d (instance_id, path, token, join_path, idx)
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
-    held AS MATERIALIZED (${heldPositions(t)}),
+    held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     ending AS MATERIALIZED (
       SELECT d.instance_id, d.join_path, count(*)::int AS branches, max(d.idx) AS last_idx
       FROM held AS h
@@ -52,10 +52,13 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
     counted AS (
       UPDATE ${t.positions} AS p
       SET pending = p.pending - j.branches,
-          worker_id = CASE WHEN p.pending = j.branches AND p.interrupt IS NULL THEN ${facts.workerId}::text END,
+          worker_id = CASE
+            WHEN p.pending > j.branches THEN p.worker_id
+            WHEN p.interrupt IS NULL THEN ${facts.workerId}::text
+          END,
           token = CASE WHEN p.pending = j.branches AND p.interrupt IS NULL
                        THEN nextval(${t.tokenSequence}::regclass) ELSE p.token END,
-          since = clock.now,
+          since = CASE WHEN p.pending = j.branches THEN clock.now ELSE p.since END,
           available_at = CASE
             WHEN p.pending > j.branches THEN p.available_at
             WHEN p.interrupt IS NULL THEN clock.now + ${facts.leaseMs}::bigint * interval '1 millisecond'
@@ -65,7 +68,8 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
       FROM joined AS j
       CROSS JOIN clock
       WHERE p.instance_id = j.instance_id AND p.path = j.path
-      RETURNING p.instance_id, p.path, p.worker_id, p.token, p.interrupt, j.last_idx
+      RETURNING p.instance_id, p.path, p.interrupt, j.last_idx,
+                CASE WHEN p.pending = 0 THEN p.worker_id END AS worker_id, p.token
     ),
     gone AS (
       DELETE FROM ${t.positions} AS p
@@ -76,12 +80,13 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
       RETURNING d.idx, p.instance_id, p.path, p.interrupt
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`gone`)})
-    SELECT d.idx::int, g.idx IS NOT NULL AS accepted, g.idx IS NULL AND ${stillHeld(t)} AS busy,
-           coalesce(c.interrupt, g.interrupt) AS interrupt,
+    SELECT ${fateColumns(t, checkpoints, sql`h.idx IS NULL`)},
+           coalesce(c.interrupt, m.interrupt) AS interrupt,
            CASE WHEN c.worker_id IS NOT NULL THEN c.path END AS granted_path,
            CASE WHEN c.worker_id IS NOT NULL THEN c.token::text END AS granted_token
     FROM done AS d
-    LEFT JOIN gone AS g ON g.idx = d.idx
-    LEFT JOIN counted AS c ON c.last_idx = d.idx AND g.idx IS NOT NULL
+    LEFT JOIN held AS h ON h.idx = d.idx
+    LEFT JOIN gone AS m ON m.idx = d.idx
+    LEFT JOIN counted AS c ON c.last_idx = d.idx AND m.idx IS NOT NULL
   `;
 }

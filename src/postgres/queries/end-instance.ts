@@ -6,8 +6,8 @@ import {
   type BatchFacts,
   claimColumns,
   type FateRow,
+  fateColumns,
   heldPositions,
-  stillHeld,
 } from "./checkpoint-columns.ts";
 
 /**
@@ -28,7 +28,7 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
         ${checkpoints.map(({ move }) => (move.kind === "fail" ? move.failure : null))}::bytea[]
       ) WITH ORDINALITY AS d (instance_id, path, token, status, output, failure, idx)
     ),
-    held AS MATERIALIZED (${heldPositions(t)}),
+    held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     settled AS MATERIALIZED (
       SELECT h.idx, h.instance_id, h.path
       FROM held AS h
@@ -61,9 +61,9 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
       DELETE FROM ${t.signals} AS s USING gone AS g WHERE s.instance_id = g.instance_id
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`gone`)})
-    SELECT d.idx::int, g.idx IS NOT NULL AS accepted, g.idx IS NULL AND ${stillHeld(t)} AS busy,
+    SELECT ${fateColumns(t, checkpoints)},
            NULL::text AS interrupt
     FROM done AS d
-    LEFT JOIN gone AS g ON g.idx = d.idx
+    LEFT JOIN gone AS m ON m.idx = d.idx
   `;
 }

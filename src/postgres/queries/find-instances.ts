@@ -1,4 +1,3 @@
-import type { PositionKind } from "../../snapshot/position.ts";
 import type { InstanceRow, PositionRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
@@ -70,14 +69,17 @@ export function listInstanceIds(
   `;
 }
 
+const POSITION_COLUMNS = sql<never>`
+      p.path, p.task_id, p.kind, array_to_json(coalesce(l.tags, '{}')) AS tags, p.priority, p.attempt, p.lost, p.pending,
+      p.input_ref, p.event, p.interrupt, p.worker_id, p.token,
+      extract(epoch FROM p.available_at)::float8 * 1000 AS available_ms,
+      extract(epoch FROM p.wake_at)::float8 * 1000 AS wake_ms,
+      p.order_key IS NOT NULL AS ready`;
+
 /** Reads all positions of an instance. Index: positions_pkey. */
 export function findPositions(t: Tables, instanceId: string): Query<PositionRow> {
   return sql`
-    SELECT p.path, p.task_id, p.kind, array_to_json(coalesce(l.tags, '{}')) AS tags, p.priority, p.attempt, p.lost, p.pending,
-           p.input_ref, p.event, p.interrupt, p.worker_id, p.token,
-           extract(epoch FROM p.available_at)::float8 * 1000 AS available_ms,
-           extract(epoch FROM p.wake_at)::float8 * 1000 AS wake_ms,
-           p.order_key IS NOT NULL AS ready
+    SELECT ${POSITION_COLUMNS}
     FROM ${t.positions} AS p
     LEFT JOIN ${t.lanes} AS l ON l.lane = p.lane
     WHERE p.instance_id = ${instanceId}::text
@@ -85,34 +87,17 @@ export function findPositions(t: Tables, instanceId: string): Query<PositionRow>
   `;
 }
 
-export interface LockedPositionRow {
-  readonly path: string;
-  readonly task_id: string;
-  readonly kind: PositionKind;
-  readonly attempt: number;
-  readonly pending: number;
-  readonly input_ref: string | null;
-  readonly event: string | null;
-  readonly worker_id: string | null;
-  readonly token: bigint;
-  /** Somebody holds it: its lease has not expired. */
-  readonly live: boolean;
-}
-
 /**
- * Locks all positions of an instance whose row is locked: those that can be held before the joins that
- * they count down, as checkpoints do. New ones can't come meanwhile: a fork needs the instance's row.
+ * Locks and reads all positions of an instance whose row is locked: those that can be held before the joins
+ * that they count down, as checkpoints do. New ones can't come meanwhile: a fork needs the instance's row.
  */
-export function lockPositions(
-  t: Tables,
-  p: { readonly instanceId: string; readonly now: Date | null },
-): Query<LockedPositionRow> {
+export function lockPositions(t: Tables, instanceId: string): Query<PositionRow> {
   return sql`
-    SELECT p.path, p.task_id, p.kind, p.attempt, p.pending, p.input_ref, p.event, p.worker_id, p.token,
-           p.worker_id IS NOT NULL AND p.available_at > coalesce(${p.now}::timestamptz, clock_timestamp()) AS live
+    SELECT ${POSITION_COLUMNS}
     FROM ${t.positions} AS p
-    WHERE p.instance_id = ${p.instanceId}::text
+    LEFT JOIN ${t.lanes} AS l ON l.lane = p.lane
+    WHERE p.instance_id = ${instanceId}::text
     ORDER BY p.kind = 'join' AND p.pending > 0, p.path
-    FOR UPDATE
+    FOR UPDATE OF p
   `;
 }

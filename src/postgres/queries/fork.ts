@@ -6,10 +6,10 @@ import {
   type BatchFacts,
   claimColumns,
   type FateRow,
+  fateColumns,
   heldPositions,
   type StandingRow,
   standingColumns,
-  stillHeld,
 } from "./checkpoint-columns.ts";
 
 /** A branch of the fork in row `idx` of the batch (counted from 1). */
@@ -54,7 +54,7 @@ export function fork(
       ) AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed)
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
-    held AS MATERIALIZED (${heldPositions(t)}),
+    held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     live AS MATERIALIZED (
       SELECT i.instance_id
       FROM ${t.instances} AS i
@@ -98,7 +98,7 @@ export function fork(
       RETURNING instance_id, path, worker_id, token
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
-    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, m.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt,
+    SELECT ${fateColumns(t, checkpoints)}, m.interrupt,
            (SELECT json_agg(json_build_object('path', s.path, 'token', s.token::text))
             FROM started AS s
             JOIN branch AS b ON b.path = s.path AND b.idx = d.idx

@@ -30,10 +30,7 @@ export function loadResults(
     SELECT c.task_id, c.kind, c.outcome, c.output_ref,
            CASE
              WHEN c.output IS NOT NULL OR c.kind NOT IN ('delay', 'branch') THEN c.output
-             WHEN c.output_ref IS NULL THEN (SELECT i.input FROM ${t.instances} AS i WHERE i.instance_id = c.instance_id)
-             ELSE (SELECT r.output FROM ${t.checkpoints} AS r
-                   WHERE r.instance_id = c.instance_id AND r.task_id = c.output_ref
-                     AND r.outcome IN ('completed', 'timed_out') LIMIT 1)
+             ELSE ${t.recordedOutput}(c.instance_id, c.task_id)
            END AS output
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${p.instanceId}::text
@@ -53,19 +50,35 @@ export function readResults(t: Tables, instanceId: string): Query<ResultRow> {
   `;
 }
 
-/** Finds a loop's latest recorded iteration. Index: checkpoints_pkey. */
+/**
+ * Finds a loop's recorded iteration with the greatest index. Index: checkpoints_pkey, over the task ids that
+ * start with "loop[".
+ */
 export function findLastIteration(
   t: Tables,
   p: { readonly instanceId: string; readonly loopTaskId: string },
 ): Query<{ task_id: string }> {
+  const prefix = `${p.loopTaskId}[`;
+  // The next character after "[": ends the range of what starts with the prefix.
+  const end = `${p.loopTaskId}${"\\"}`;
   return sql`
     SELECT c.task_id
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${p.instanceId}::text
-      AND c.task_id >= ${`${p.loopTaskId}[`}::text AND c.task_id < ${`${p.loopTaskId}\\`}::text
-      AND c.kind = 'loop' AND c.outcome = 'completed'
-    ORDER BY c.sequence DESC
+      AND c.task_id >= ${prefix}::text AND c.task_id < ${end}::text
+      AND substr(c.task_id, char_length(${prefix}::text) + 1) ~ '^(0|[1-9][0-9]{0,14})]$'
+      AND c.outcome IN ('completed', 'timed_out')
+    ORDER BY rtrim(substr(c.task_id, char_length(${prefix}::text) + 1), ']')::bigint DESC
     LIMIT 1
+  `;
+}
+
+/** Reads one task's recorded outcome as it is stored. Index: checkpoints_pkey. */
+export function findOutcome(t: Tables, p: { readonly instanceId: string; readonly taskId: string }): Query<ResultRow> {
+  return sql`
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text AND c.task_id = ${p.taskId}::text AND c.outcome IN ('completed', 'timed_out')
   `;
 }
 

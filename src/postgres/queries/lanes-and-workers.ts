@@ -11,7 +11,7 @@ export function insertLanes(t: Tables, lanes: readonly Lane[]): Query<never> {
       ${lanes.map((lane) => lane.flow)}::text[],
       ${lanes.map((lane) => lane.definitionHash)}::text[],
       ${lanes.map((lane) => lane.codec)}::text[],
-      ${lanes.map((lane) => JSON.stringify(lane.tags))}::text[]
+      ${lanes.map((lane) => JSON.stringify([...lane.tags].sort()))}::text[]
     ) AS l (flow, definition_hash, codec, tags)
     ORDER BY l.definition_hash, l.codec, l.tags
     ON CONFLICT (definition_hash, codec, tags) DO NOTHING

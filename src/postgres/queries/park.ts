@@ -6,10 +6,10 @@ import {
   type BatchFacts,
   claimColumns,
   type FateRow,
+  fateColumns,
   heldPositions,
   type StandingRow,
   standingColumns,
-  stillHeld,
 } from "./checkpoint-columns.ts";
 
 /**
@@ -28,7 +28,7 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
                               to_input_ref, to_event, wake_after, idx)
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
-    held AS MATERIALIZED (${heldPositions(t)}),
+    held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     moved AS (
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
@@ -51,7 +51,7 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
       RETURNING d.idx, p.instance_id, p.path, p.interrupt
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
-    SELECT d.idx::int, m.idx IS NOT NULL AS accepted, m.idx IS NULL AND ${stillHeld(t)} AS busy, m.interrupt
+    SELECT ${fateColumns(t, checkpoints)}, m.interrupt
     FROM done AS d
     LEFT JOIN moved AS m ON m.idx = d.idx
   `;

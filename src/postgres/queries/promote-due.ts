@@ -1,8 +1,10 @@
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { mayBeTaken } from "./free-position.ts";
 
 /**
- * Makes ready what has come due: timers, time limits, expired leases. A bounded number at a time.
+ * Makes ready what has come due: timers, time limits, expired leases. A bounded number at a time. What may
+ * not be taken all the same goes back to where it belongs.
  *
  * The clock is read in a subquery, because a volatile function in the condition itself could not use
  * the index and would read every parked row.
@@ -14,11 +16,11 @@ export function promoteDue(
 ): Query<{ promoted: number }> {
   return sql`
     WITH due AS MATERIALIZED (
-      SELECT p.instance_id, p.path
-      FROM ${t.positions} AS p
-      WHERE p.order_key IS NULL AND p.available_at < 'infinity'
-        AND p.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
-      ORDER BY p.available_at
+      SELECT q.instance_id, q.path, ${mayBeTaken(sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)} AS taken
+      FROM ${t.positions} AS q
+      WHERE q.order_key IS NULL AND q.available_at < 'infinity'
+        AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
+      ORDER BY q.available_at
       LIMIT ${p.limit}::int
       FOR NO KEY UPDATE SKIP LOCKED
     ),
@@ -26,7 +28,12 @@ export function promoteDue(
       UPDATE ${t.positions} AS p
       SET lost = least(p.lost + CASE WHEN p.worker_id IS NULL THEN 0 ELSE 1 END, 32767),
           worker_id = NULL,
-          order_key = ${t.orderKey}(p.priority, p.available_at)
+          available_at = CASE
+            WHEN d.taken THEN p.available_at
+            WHEN p.interrupt IS NULL AND p.kind NOT IN ('wait', 'join') THEN p.wake_at
+            ELSE 'infinity'
+          END,
+          order_key = CASE WHEN d.taken THEN ${t.orderKey}(p.priority, p.available_at) END
       FROM due AS d
       WHERE p.instance_id = d.instance_id AND p.path = d.path
       RETURNING 1

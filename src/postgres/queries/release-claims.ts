@@ -1,6 +1,7 @@
 import type { ClaimRef } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { givenBack } from "./free-position.ts";
 
 /**
  * Gives positions back, ready at once; interrupted ones as a checkpoint leaves them.
@@ -26,13 +27,7 @@ export function releaseClaims(
     ),
     clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now)
     UPDATE ${t.positions} AS q
-    SET worker_id = NULL, since = clock.now,
-        available_at = CASE
-          WHEN q.interrupt IS NULL THEN clock.now
-          WHEN q.interrupt = 'paused' THEN 'infinity'
-          ELSE clock.now + interval '1 second'
-        END,
-        order_key = CASE WHEN q.interrupt IS NULL THEN ${t.orderKey}(q.priority, clock.now) END
+    SET ${givenBack(t)}
     FROM held AS h
     CROSS JOIN clock
     WHERE q.instance_id = h.instance_id AND q.path = h.path

@@ -1,5 +1,6 @@
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { givenBack, mayBeTaken } from "./free-position.ts";
 
 interface ByTask {
   readonly instanceId: string;
@@ -9,7 +10,8 @@ interface ByTask {
 }
 
 /**
- * Takes the position that stands at a task, if it is ready, or due, or its holder's lease has expired.
+ * Takes the position that stands at a task, if it is ready, or due, or its holder's lease has expired. Not
+ * where a request is pending, of which this kind of claim would not tell.
  *
  * Waits for a checkpoint of that position; then looks at it afresh. Index: positions_pkey.
  */
@@ -23,7 +25,10 @@ export function claimTask(
       SELECT q.instance_id, q.path
       FROM ${t.positions} AS q
       WHERE q.instance_id = ${p.instanceId}::text AND q.task_id = ${p.taskId}::text
-        AND (q.order_key IS NOT NULL OR q.available_at <= coalesce(${p.now}::timestamptz, clock_timestamp()))
+        AND q.interrupt IS NULL
+        AND (q.order_key IS NOT NULL
+             OR (q.available_at <= coalesce(${p.now}::timestamptz, clock_timestamp())
+                 AND ${mayBeTaken(sql`coalesce(${p.now}::timestamptz, clock_timestamp())`)}))
       ORDER BY q.path
       LIMIT 1
       FOR NO KEY UPDATE
@@ -48,13 +53,7 @@ export function releaseTask(t: Tables, p: ByTask): Query<{ path: string }> {
   return sql`
     WITH clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now)
     UPDATE ${t.positions} AS q
-    SET worker_id = NULL, since = clock.now,
-        available_at = CASE
-          WHEN q.interrupt IS NULL THEN clock.now
-          WHEN q.interrupt = 'paused' THEN 'infinity'
-          ELSE clock.now + interval '1 second'
-        END,
-        order_key = CASE WHEN q.interrupt IS NULL THEN ${t.orderKey}(q.priority, clock.now) END
+    SET ${givenBack(t)}
     FROM clock
     WHERE q.instance_id = ${p.instanceId}::text AND q.task_id = ${p.taskId}::text AND q.worker_id = ${p.workerId}::text
     RETURNING q.path
@@ -107,9 +106,7 @@ export function findAvailable(
            CASE
              WHEN p.kind = 'join' THEN NULL
              WHEN p.input_ref IS NULL THEN i.input
-             ELSE (SELECT r.output FROM ${t.checkpoints} AS r
-                   WHERE r.instance_id = p.instance_id AND r.task_id = p.input_ref AND r.outcome IN ('completed', 'timed_out')
-                   LIMIT 1)
+             ELSE ${t.recordedOutput}(p.instance_id, p.input_ref)
            END AS input
     FROM lane
     CROSS JOIN LATERAL (

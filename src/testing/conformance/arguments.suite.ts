@@ -1,7 +1,14 @@
 import { expect } from "vitest";
 import { anEntry, bytesOf } from "../builders.ts";
 import { expectRefusal } from "./errors.ts";
-import { callsWithBytes, callsWithEventName, callsWithInstanceId, callsWithTaskId, callsWithWorkerId, type OpenCall } from "./store-calls.ts";
+import {
+  callsWithBytes,
+  callsWithEventName,
+  callsWithInstanceId,
+  callsWithTaskId,
+  callsWithWorkerId,
+  type OpenCall,
+} from "./store-calls.ts";
 import type { ConformanceSuite, ConformanceTest, ConformanceTests } from "./suite.ts";
 
 /** What is no id, whoever passes it. */
@@ -31,8 +38,30 @@ const NO_IDS: readonly unknown[] = [
   Promise.resolve("order-1"),
   { toString: () => "order-1" },
 ];
-const NO_TASK_IDS: readonly unknown[] = ["", "a\u0000b", "a\nb", "a\ud800b", "x".repeat(1_201), "é".repeat(601), 7, null, {}, ["first"], Promise.resolve("first")];
-const NO_BYTES: readonly unknown[] = ["1", 7, null, undefined, {}, [1, 2], new ArrayBuffer(2), new Uint16Array(2), Promise.resolve(bytesOf("1"))];
+const NO_TASK_IDS: readonly unknown[] = [
+  "",
+  "a\u0000b",
+  "a\nb",
+  "a\ud800b",
+  "x".repeat(1_201),
+  "é".repeat(601),
+  7,
+  null,
+  {},
+  ["first"],
+  Promise.resolve("first"),
+];
+const NO_BYTES: readonly unknown[] = [
+  "1",
+  7,
+  null,
+  undefined,
+  {},
+  [1, 2],
+  new ArrayBuffer(2),
+  new Uint16Array(2),
+  Promise.resolve(bytesOf("1")),
+];
 
 /** What is an id like any other, however odd it looks. */
 const ODD_IDS: readonly string[] = [
@@ -89,7 +118,9 @@ function refusing(calls: Readonly<Record<string, OpenCall>>, values: readonly un
 
 const oddIdTests: ConformanceTests = {
   "are instance ids that keep apart what is different": async ({ backend, given }) => {
-    await backend.createInstances(ODD_IDS.map((instanceId, index) => given.newInstance({ instanceId, input: bytesOf(String(index)) })));
+    await backend.createInstances(
+      ODD_IDS.map((instanceId, index) => given.newInstance({ instanceId, input: bytesOf(String(index)) })),
+    );
 
     expect(new Set(await backend.listSnapshots())).toEqual(new Set(ODD_IDS));
     for (const [index, instanceId] of ODD_IDS.entries()) {
@@ -122,14 +153,17 @@ const oddIdTests: ConformanceTests = {
     }
   },
 
-  "are worker ids and tags": async ({ backend, given }) => {
-    for (const [index, name] of ODD_IDS.entries()) {
+  "are worker ids": async ({ backend, given }) => {
+    for (const [index, workerId] of ODD_IDS.entries()) {
       const instanceId = `order-${index}`;
-      await given.instance({ instanceId, tags: [name], at: { lane: given.lane({ tags: [name] }) } });
-      await backend.registerWorker(name, [name]);
-      expect((await backend.findAvailableTasks(name, 100)).map((task) => task.instanceId)).toEqual([instanceId]);
-      expect(await given.claim({ workerId: name, lanes: [given.lane({ tags: [name] })] })).toMatchObject([{ instanceId }]);
-      expect(await given.stateOf(instanceId)).toMatchObject({ instance: { tags: [name] }, positions: [{ tags: [name], claim: { workerId: name } }] });
+      await backend.registerWorker(workerId, []);
+      const claim = await given.held({ instanceId });
+      await backend.releaseClaims([claim]);
+      expect(await backend.claimTask(instanceId, "first", workerId, 60_000)).toMatchObject({ workerId });
+      expect(await given.positionOf(instanceId)).toMatchObject({ claim: { workerId } });
+      await backend.extendTaskClaim(instanceId, "first", workerId, 90_000);
+      await backend.releaseTaskClaim(instanceId, "first", workerId);
+      await backend.deleteSnapshot(instanceId);
     }
   },
 
@@ -140,7 +174,9 @@ const oddIdTests: ConformanceTests = {
       await backend.saveTaskResult("order-1", taskId, bytesOf(String(index)));
     }
     for (const [index, taskId] of ODD_IDS.entries()) {
-      expect(await backend.loadResults("order-1", [taskId])).toMatchObject([{ taskId, output: bytesOf(String(index)) }]);
+      expect(await backend.loadResults("order-1", [taskId])).toMatchObject([
+        { taskId, output: bytesOf(String(index)) },
+      ]);
     }
   },
 
@@ -154,14 +190,54 @@ const oddIdTests: ConformanceTests = {
     }
   },
 
-  "are labels and reasons": async ({ backend, given }) => {
-    const labels = Object.fromEntries(ODD_IDS.map((name) => [name, `${name}\n\t`]));
-    await given.instance({ labels });
-    expect(Object.entries((await given.stateOf("order-1")).instance.labels).sort()).toEqual(Object.entries(labels).sort());
-    for (const reason of [...ODD_IDS, "", " \n "]) {
-      await backend.storeSignal("order-1", "pause", { reason, requestedBy: reason });
-      expect(await backend.getSignal("order-1", "pause")).toEqual({ reason, requestedBy: reason });
+  "are reasons, and values of labels": async ({ backend, given }) => {
+    for (const [index, text] of ODD_IDS.entries()) {
+      const instanceId = `order-${index}`;
+      await given.instance({ instanceId, labels: { text } });
+      await backend.storeSignal(instanceId, "pause", { reason: text, requestedBy: text });
+      expect(await backend.getSignal(instanceId, "pause")).toEqual({ reason: text, requestedBy: text });
+      expect((await given.stateOf(instanceId)).instance.labels).toEqual({ text });
     }
+    await backend.storeSignal("order-0", "pause", { reason: "", requestedBy: " \n\t" });
+    expect(await backend.getSignal("order-0", "pause")).toEqual({ reason: "", requestedBy: " \n\t" });
+  },
+};
+
+/** Names that a definition may use: letters and digits of any script, and a few signs. */
+const ODD_NAMES: readonly string[] = [
+  "größe",
+  "e\u0301a",
+  "名前",
+  "شحن",
+  "a:b",
+  "a.b-c_d",
+  "7",
+  "_",
+  "x".repeat(100),
+  "toString",
+  "then",
+];
+
+const oddNameTests: ConformanceTests = {
+  "are tags and labels": async ({ backend, given }) => {
+    for (const [index, name] of ODD_NAMES.entries()) {
+      const instanceId = `order-${index}`;
+      const lane = given.lane({ tags: [name] });
+      await given.instance({ instanceId, tags: [name], labels: { [name]: "x" }, at: { lane } });
+      await backend.registerWorker("worker-a", [name]);
+      expect((await backend.findAvailableTasks("worker-a", 100)).map((task) => task.instanceId)).toEqual([instanceId]);
+      expect(await given.claim({ lanes: [lane] })).toMatchObject([{ instanceId }]);
+      expect(await given.stateOf(instanceId)).toMatchObject({
+        instance: { tags: [name], labels: { [name]: "x" } },
+        positions: [{ tags: [name] }],
+      });
+    }
+  },
+
+  "are lanes whose tags come in any order": async ({ given }) => {
+    await given.instance({ at: { lane: given.lane({ tags: ["b", "a"] }) } });
+
+    expect(await given.claim({ lanes: [given.lane({ tags: ["a", "b"] })] })).toHaveLength(1);
   },
 };
 
@@ -184,7 +260,8 @@ export const argumentsSuite: ConformanceSuite = {
     "what is no event name is refused by": refusing(callsWithEventName, NO_IDS),
     "what is no task id is refused by": refusing(callsWithTaskId, NO_TASK_IDS),
     "what is no bytes is refused by": refusing(callsWithBytes, NO_BYTES),
-    "odd names": oddIdTests,
+    "odd ids": oddIdTests,
+    "odd names of definitions": oddNameTests,
     "long task ids": longTaskIdTests,
   },
 };

@@ -24,7 +24,9 @@ const codecTests: ConformanceTests = {
     const input = await backend.codec.encode(value, context);
     await given.instance({ input });
 
-    expect(await backend.codec.decode((await given.claimOf("order-1")).input ?? new Uint8Array(), context)).toEqual(value);
+    expect(await backend.codec.decode((await given.claimOf("order-1")).input ?? new Uint8Array(), context)).toEqual(
+      value,
+    );
   },
 };
 
@@ -81,7 +83,13 @@ const payloadTests: ConformanceTests = Object.fromEntries(
 
       const found = [claim.input, event, output, result?.output ?? null, failure];
       // Not by `toEqual`, which takes its time with a million elements.
-      expect(found.map((bytes) => bytes !== null && Buffer.compare(bytes, payload) === 0)).toEqual([true, true, true, true, true]);
+      expect(found.map((bytes) => bytes !== null && Buffer.compare(bytes, payload) === 0)).toEqual([
+        true,
+        true,
+        true,
+        true,
+        true,
+      ]);
       expect(found.every((bytes) => bytes instanceof Uint8Array)).toBe(true);
     },
   ]),
@@ -118,10 +126,22 @@ const lifecycleTests: ConformanceTests = {
     const payment = await given.claimOf("order-1");
     const { granted } = await given.accepted(payment, { kind: "endBranch", joinPath: "" });
     const join = { instanceId: "order-1", path: "", token: granted[0]?.token ?? 0n };
-    await given.accepted(join, { kind: "complete", output: bytesOf("9") }, [anEntry({ taskId: "both", kind: "join", output: bytesOf("9") })]);
+    await given.accepted(join, { kind: "complete", output: bytesOf("9") }, [
+      anEntry({ taskId: "both", kind: "join", output: bytesOf("9") }),
+    ]);
 
-    expect(await backend.loadSnapshot("order-1")).toMatchObject({ status: "completed", output: bytesOf("9"), positions: [] });
-    expect(await given.historyOf("order-1")).toEqual(["first#1 completed", "a#1 completed", "b#1 completed", "payment#1 completed", "both#1 completed"]);
+    expect(await backend.loadSnapshot("order-1")).toMatchObject({
+      status: "completed",
+      output: bytesOf("9"),
+      positions: [],
+    });
+    expect(await given.historyOf("order-1")).toEqual([
+      "first#1 completed",
+      "a#1 completed",
+      "b#1 completed",
+      "payment#1 completed",
+      "both#1 completed",
+    ]);
   },
 };
 

@@ -1,12 +1,10 @@
 import { expect } from "vitest";
 import type { ClaimRequest } from "../../store/position-store.ts";
-import { aCheckpoint, anEntry, aNewPosition, bytesOf } from "../builders.ts";
+import { aCheckpoint, aNewPosition, anEntry, bytesOf } from "../builders.ts";
 import { expectRefusal } from "./errors.ts";
 import { holder } from "./given.ts";
 import type { ConformanceTests } from "./suite.ts";
 
-/** What a step of priority is worth in waiting time. */
-const AGING_MS = 300_000;
 const DAY = 86_400_000;
 
 export const claimPositionsTests: ConformanceTests = {
@@ -73,9 +71,15 @@ export const claimPositionsTests: ConformanceTests = {
   },
 
   "never gives one position to two concurrent callers (INV-6)": async ({ backend, given }) => {
-    await backend.createInstances(Array.from({ length: 40 }, (_, index) => given.newInstance({ instanceId: `order-${index}` })));
+    await backend.createInstances(
+      Array.from({ length: 40 }, (_, index) => given.newInstance({ instanceId: `order-${index}` })),
+    );
 
-    const claims = (await Promise.all(Array.from({ length: 8 }, (_, index) => given.claim({ workerId: `worker-${index}`, limit: 10 })))).flat();
+    const claims = (
+      await Promise.all(
+        Array.from({ length: 8 }, (_, index) => given.claim({ workerId: `worker-${index}`, limit: 10 })),
+      )
+    ).flat();
     const rest = await given.claim();
 
     const ids = [...claims, ...rest].map((claim) => claim.instanceId);
@@ -93,9 +97,17 @@ export const claimPositionsTests: ConformanceTests = {
 
     expect(await given.claim({ lanes: [] })).toEqual([]);
     expect(await given.claim({ lanes: [given.lane({ tags: ["eu"] })] })).toEqual([]);
-    expect((await given.claim({ lanes: [given.lane({ tags: ["eu", "gpu"] })] })).map((claim) => claim.instanceId)).toEqual(["e"]);
-    expect((await given.claim({ lanes: [given.lane({ codec: "other" }), given.lane({ definitionHash: other })] })).map((claim) => claim.instanceId)).toEqual(["b", "c"]);
-    expect((await given.claim({ lanes: [given.lane(), given.lane()] })).map((claim) => claim.instanceId)).toEqual(["a"]);
+    expect(
+      (await given.claim({ lanes: [given.lane({ tags: ["eu", "gpu"] })] })).map((claim) => claim.instanceId),
+    ).toEqual(["e"]);
+    expect(
+      (await given.claim({ lanes: [given.lane({ codec: "other" }), given.lane({ definitionHash: other })] })).map(
+        (claim) => claim.instanceId,
+      ),
+    ).toEqual(["b", "c"]);
+    expect((await given.claim({ lanes: [given.lane(), given.lane()] })).map((claim) => claim.instanceId)).toEqual([
+      "a",
+    ]);
   },
 
   "gives positions of one instance, whatever their lane": async ({ given }) => {
@@ -134,86 +146,6 @@ export const claimPositionsTests: ConformanceTests = {
   },
 };
 
-export const claimOrderTests: ConformanceTests = {
-  "takes what is more urgent first": async ({ given }) => {
-    for (const priority of [4, 1, 5, 3, 2]) await given.instance({ instanceId: `p${priority}`, at: { priority } });
-
-    expect((await given.claim()).map((claim) => claim.instanceId)).toEqual(["p1", "p2", "p3", "p4", "p5"]);
-  },
-
-  "takes what has been ready longest first": async ({ given }) => {
-    for (const instanceId of ["c", "a", "b"]) {
-      await given.instance({ instanceId });
-      given.after(1);
-    }
-
-    expect((await given.claim()).map((claim) => claim.instanceId)).toEqual(["c", "a", "b"]);
-  },
-
-  "takes one after the other by instance and path where all else is equal": async ({ backend, given }) => {
-    await given.instance({ instanceId: "b" });
-    const { branches } = await given.forked(["y", "x"], { instanceId: "a" });
-    await backend.releaseClaims(Object.values(branches));
-
-    expect((await given.claim()).map((claim) => `${claim.instanceId}:${claim.path}`)).toEqual(["a:both/x", "a:both/y", "b:"]);
-  },
-
-  "lets nothing starve: five minutes of waiting are worth a step of priority": async ({ given }) => {
-    await given.instance({ instanceId: "waits", at: { priority: 3 } });
-    given.after(2 * AGING_MS - 1);
-    await given.instance({ instanceId: "urgent", at: { priority: 1 } });
-    expect((await given.claim({ limit: 1 })).map((claim) => claim.instanceId)).toEqual(["urgent"]);
-    given.after(2);
-    await given.instance({ instanceId: "late", at: { priority: 1 } });
-
-    expect((await given.claim()).map((claim) => claim.instanceId)).toEqual(["waits", "late"]);
-  },
-
-  "goes by the position's priority, not the instance's": async ({ given }) => {
-    await given.instance({ instanceId: "a", priority: 1, at: { priority: 4 } });
-    await given.instance({ instanceId: "b", priority: 5, at: { priority: 2 } });
-
-    expect((await given.claim()).map((claim) => claim.instanceId)).toEqual(["b", "a"]);
-  },
-
-  "orders across lanes": async ({ given }) => {
-    const other = "f".repeat(64);
-    await given.instance({ instanceId: "a", at: { priority: 2 } });
-    await given.instance({ instanceId: "b", definitionHash: other, at: { priority: 1, lane: given.lane({ definitionHash: other }) } });
-    await given.instance({ instanceId: "c", definitionHash: other, at: { priority: 3, lane: given.lane({ definitionHash: other }) } });
-
-    const lanes = [given.lane(), given.lane({ definitionHash: other })];
-    expect((await given.claim({ lanes })).map((claim) => claim.instanceId)).toEqual(["b", "a", "c"]);
-  },
-
-  "counts a timer's waiting from when it was due, however late it is noticed": async ({ given }) => {
-    await given.asleep(1_000, { instanceId: "b" });
-    given.after(2_000);
-    await given.instance({ instanceId: "a" });
-
-    expect((await given.claim()).map((claim) => claim.instanceId)).toEqual(["b", "a"]);
-  },
-
-  "counts what is given back as ready since then": async ({ backend, given }) => {
-    const claim = await given.held({ instanceId: "a" });
-    given.after(1);
-    await given.instance({ instanceId: "b" });
-    given.after(1);
-    await backend.releaseClaims([claim]);
-
-    expect((await given.claim()).map((one) => one.instanceId)).toEqual(["b", "a"]);
-  },
-
-  "is not held up by what is parked, asleep, held, or of other lanes": async ({ backend, given }) => {
-    const others = Array.from({ length: 150 }, (_, index) => given.newInstance({ instanceId: `0-${index}`, definitionHash: "e".repeat(64) }));
-    const sleepers = Array.from({ length: 150 }, (_, index) => given.newInstance({ instanceId: `1-${index}`, at: { priority: 1 }, wakeAfterMs: DAY }));
-    await backend.createInstances([...others, ...sleepers]);
-    await given.instance({ instanceId: "z", at: { priority: 5 } });
-
-    expect((await given.claim({ limit: 1 })).map((claim) => claim.instanceId)).toEqual(["z"]);
-  },
-};
-
 export const comingDueTests: ConformanceTests = {
   "gives a delay when its time has come, never before (INV-10)": async ({ given }) => {
     await given.asleep(10_000);
@@ -231,7 +163,9 @@ export const comingDueTests: ConformanceTests = {
     expect(await given.claim()).toEqual([]);
     given.after(1);
 
-    expect(await given.claim()).toMatchObject([{ taskId: "payment", kind: "wait", event: "paid", armed: true, due: true, recorded: null }]);
+    expect(await given.claim()).toMatchObject([
+      { taskId: "payment", kind: "wait", event: "paid", armed: true, due: true, recorded: null },
+    ]);
   },
 
   "never gives a wait without a time limit that no event has come for": async ({ given }) => {
@@ -273,7 +207,9 @@ export const comingDueTests: ConformanceTests = {
   },
 
   "gives all that came due at once": async ({ backend, given }) => {
-    await backend.createInstances(Array.from({ length: 60 }, (_, index) => given.newInstance({ instanceId: `order-${index}`, wakeAfterMs: 1_000 })));
+    await backend.createInstances(
+      Array.from({ length: 60 }, (_, index) => given.newInstance({ instanceId: `order-${index}`, wakeAfterMs: 1_000 })),
+    );
     given.after(1_000);
     const claims = [];
     for (let round = 0; round < 60 && claims.length < 60; round++) claims.push(...(await given.claim({ limit: 20 })));
@@ -304,7 +240,11 @@ export const claimedInputTests: ConformanceTests = {
 
   "gives the recorded output under inputRef": async ({ given }) => {
     const claim = await given.held();
-    await given.accepted(claim, { kind: "park", to: given.standing({ taskId: "second", inputRef: "first" }), wakeAfterMs: 0 }, [anEntry({ output: bytesOf("8") })]);
+    await given.accepted(
+      claim,
+      { kind: "park", to: given.standing({ taskId: "second", inputRef: "first" }), wakeAfterMs: 0 },
+      [anEntry({ output: bytesOf("8") })],
+    );
 
     expect(await given.claimOf("order-1")).toMatchObject({ inputRef: "first", input: bytesOf("8") });
   },
@@ -313,8 +253,14 @@ export const claimedInputTests: ConformanceTests = {
     const claim = await given.held();
     const rest = anEntry({ taskId: "rest", kind: "delay", output: null, outputRef: "first" });
     const branch = anEntry({ taskId: "both/a", kind: "branch", output: null, outputRef: "rest" });
-    await given.accepted(claim, { kind: "advance", to: given.delay({ inputRef: "first" }) }, [anEntry({ output: bytesOf("8") })]);
-    await given.accepted(claim, { kind: "park", to: given.standing({ taskId: "second", inputRef: "both/a" }), wakeAfterMs: 0 }, [rest, branch]);
+    await given.accepted(claim, { kind: "advance", to: given.delay({ inputRef: "first" }) }, [
+      anEntry({ output: bytesOf("8") }),
+    ]);
+    await given.accepted(
+      claim,
+      { kind: "park", to: given.standing({ taskId: "second", inputRef: "both/a" }), wakeAfterMs: 0 },
+      [rest, branch],
+    );
 
     expect((await given.claimOf("order-1")).input).toEqual(bytesOf("8"));
   },
@@ -330,7 +276,9 @@ export const claimedInputTests: ConformanceTests = {
   "gives null for a join, and after a timed-out wait": async ({ backend, given }) => {
     const claim = await given.held({ at: given.wait() });
     const timedOut = anEntry({ taskId: "payment", kind: "wait", outcome: "timed_out", output: null });
-    await given.accepted(claim, { kind: "park", to: given.standing({ inputRef: "payment" }), wakeAfterMs: 0 }, [timedOut]);
+    await given.accepted(claim, { kind: "park", to: given.standing({ inputRef: "payment" }), wakeAfterMs: 0 }, [
+      timedOut,
+    ]);
     expect((await given.claimOf("order-1")).input).toBeNull();
 
     const { branches } = await given.forked(["a"], { instanceId: "order-2" });
@@ -358,9 +306,11 @@ export const claimedInputTests: ConformanceTests = {
     expect(await given.claimOf("order-1")).toMatchObject({ attempt: 2, recorded: null });
   },
 
-  "gives branches the input that the fork had": async ({ backend, given }) => {
+  "gives branches the input that the fork had": async ({ given }) => {
     const claim = await given.held({ input: bytesOf("7") });
-    await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "second" }) }, [anEntry({ output: bytesOf("8") })]);
+    await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "second" }) }, [
+      anEntry({ output: bytesOf("8") }),
+    ]);
     const move = given.forkMove("both", ["a"]);
     const branches = [aNewPosition({ path: "both/a", standing: given.standing({ taskId: "a", inputRef: "first" }) })];
     await given.accepted(claim, { ...move, branches });

@@ -11,7 +11,12 @@ export const advanceTests: ConformanceTests = {
     given.after(1_000);
 
     const to = given.standing({ taskId: "second", inputRef: "first", attempt: 2, priority: 1 });
-    expect(await given.accepted(claim, { kind: "advance", to }, [anEntry()])).toEqual({ kind: "accepted", kept: true, interrupt: null, granted: [] });
+    expect(await given.accepted(claim, { kind: "advance", to }, [anEntry()])).toEqual({
+      kind: "accepted",
+      kept: true,
+      interrupt: null,
+      granted: [],
+    });
 
     expect(await given.positionOf("order-1")).toMatchObject({
       taskId: "second",
@@ -24,13 +29,17 @@ export const advanceTests: ConformanceTests = {
       lost: 0,
       claim: { workerId: "worker-a", token: claim.token, expiresAt: clock.now() + 59_000 },
     });
-    expect(await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "third" }) })).toMatchObject({ kept: true });
+    expect(await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "third" }) })).toMatchObject({
+      kept: true,
+    });
   },
 
   "appends the entries, with who wrote them, where and when": async ({ given, clock }) => {
     const claim = await given.held();
     given.after(7);
-    await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "second" }) }, [anEntry({ durationMs: 12 })]);
+    await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "second" }) }, [
+      anEntry({ durationMs: 12 }),
+    ]);
 
     const entry = await given.entryOf("order-1", "first");
     expect(entry).toEqual({
@@ -70,7 +79,9 @@ export const advanceTests: ConformanceTests = {
   "runs a loop of many iterations": async ({ backend, given }) => {
     const claim = await given.held({ at: { taskId: "poll[0]" } });
     for (let index = 0; index < 300; index++) {
-      await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: `poll[${index + 1}]` }) }, [anEntry({ taskId: `poll[${index}]`, kind: "loop" })]);
+      await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: `poll[${index + 1}]` }) }, [
+        anEntry({ taskId: `poll[${index}]`, kind: "loop" }),
+      ]);
     }
 
     expect(await backend.findLastIteration("order-1", "poll")).toBe("poll[299]");
@@ -81,9 +92,20 @@ export const parkTests: ConformanceTests = {
   "gives the claim up: the position is ready at once": async ({ given, clock }) => {
     const claim = await given.held();
     const to = given.standing({ taskId: "second" });
-    expect(await given.accepted(claim, { kind: "park", to, wakeAfterMs: 0 })).toEqual({ kind: "accepted", kept: false, interrupt: null, granted: [] });
+    expect(await given.accepted(claim, { kind: "park", to, wakeAfterMs: 0 })).toEqual({
+      kind: "accepted",
+      kept: false,
+      interrupt: null,
+      granted: [],
+    });
 
-    expect(await given.positionOf("order-1")).toMatchObject({ taskId: "second", ready: true, availableAt: clock.now(), wakeAt: null, claim: null });
+    expect(await given.positionOf("order-1")).toMatchObject({
+      taskId: "second",
+      ready: true,
+      availableAt: clock.now(),
+      wakeAt: null,
+      claim: null,
+    });
     expect(await given.commit(aCheckpoint(claim))).toEqual({ kind: "fenced" });
     expect(await given.claim()).toHaveLength(1);
   },
@@ -92,7 +114,12 @@ export const parkTests: ConformanceTests = {
     const claim = await given.held();
     await given.accepted(claim, { kind: "park", to: given.standing({ attempt: 2 }), wakeAfterMs: 5_000 });
 
-    expect(await given.positionOf("order-1")).toMatchObject({ ready: false, availableAt: clock.now() + 5_000, wakeAt: clock.now() + 5_000, claim: null });
+    expect(await given.positionOf("order-1")).toMatchObject({
+      ready: false,
+      availableAt: clock.now() + 5_000,
+      wakeAt: clock.now() + 5_000,
+      claim: null,
+    });
     given.after(5_000);
     expect(await given.claim()).toMatchObject([{ attempt: 2, armed: true, due: true }]);
   },
@@ -125,17 +152,40 @@ export const parkTests: ConformanceTests = {
 export const awaitTests: ConformanceTests = {
   "parks the position until its event comes": async ({ given, clock }) => {
     const claim = await given.held();
-    expect(await given.accepted(claim, { kind: "await", to: given.wait(), timeoutMs: 5_000 })).toEqual({ kind: "accepted", kept: false, interrupt: null, granted: [] });
+    expect(await given.accepted(claim, { kind: "await", to: given.wait(), timeoutMs: 5_000 })).toEqual({
+      kind: "accepted",
+      kept: false,
+      interrupt: null,
+      granted: [],
+    });
 
-    expect(await given.positionOf("order-1")).toMatchObject({ taskId: "payment", kind: "wait", event: "paid", ready: false, availableAt: clock.now() + 5_000, wakeAt: clock.now() + 5_000, claim: null });
+    expect(await given.positionOf("order-1")).toMatchObject({
+      taskId: "payment",
+      kind: "wait",
+      event: "paid",
+      ready: false,
+      availableAt: clock.now() + 5_000,
+      wakeAt: clock.now() + 5_000,
+      claim: null,
+    });
   },
 
-  "does not park it if an event is buffered: the worker keeps the claim and looks again": async ({ backend, given, clock }) => {
+  "does not park it if an event is buffered: the worker keeps the claim and looks again": async ({
+    backend,
+    given,
+    clock,
+  }) => {
     const claim = await given.held();
     await backend.sendEvent("order-1", "paid", bytesOf("7"));
-    expect(await given.accepted(claim, { kind: "await", to: given.wait(), timeoutMs: 5_000 })).toMatchObject({ kept: true });
+    expect(await given.accepted(claim, { kind: "await", to: given.wait(), timeoutMs: 5_000 })).toMatchObject({
+      kept: true,
+    });
 
-    expect(await given.positionOf("order-1")).toMatchObject({ taskId: "payment", wakeAt: clock.now() + 5_000, claim: { token: claim.token } });
+    expect(await given.positionOf("order-1")).toMatchObject({
+      taskId: "payment",
+      wakeAt: clock.now() + 5_000,
+      claim: { token: claim.token },
+    });
     expect(await backend.peekEvent("order-1", "paid")).not.toBeNull();
   },
 
@@ -143,7 +193,9 @@ export const awaitTests: ConformanceTests = {
     const claim = await given.held();
     await backend.sendEvent("order-1", "refunded", bytesOf("7"));
 
-    expect(await given.accepted(claim, { kind: "await", to: given.wait(), timeoutMs: null })).toMatchObject({ kept: false });
+    expect(await given.accepted(claim, { kind: "await", to: given.wait(), timeoutMs: null })).toMatchObject({
+      kept: false,
+    });
   },
 
   "counts the time limit from now, or leaves it as it is": async ({ backend, given, clock }) => {
@@ -173,7 +225,12 @@ export const endTests: ConformanceTests = {
   "completes the instance with its last task, in one write": async ({ backend, given, clock }) => {
     const claim = await given.held();
     given.after(5);
-    expect(await given.accepted(claim, { kind: "complete", output: bytesOf("9") }, [anEntry()])).toEqual({ kind: "accepted", kept: false, interrupt: null, granted: [] });
+    expect(await given.accepted(claim, { kind: "complete", output: bytesOf("9") }, [anEntry()])).toEqual({
+      kind: "accepted",
+      kept: false,
+      interrupt: null,
+      granted: [],
+    });
 
     expect(await given.stateOf("order-1")).toMatchObject({
       instance: { status: "completed", output: bytesOf("9"), failure: null, reason: null, endedAt: clock.now() },
@@ -199,7 +256,11 @@ export const endTests: ConformanceTests = {
       instance: { status: "failed", output: null, failure: bytesOf("3"), endedAt: clock.now() },
       positions: [],
     });
-    expect(await given.commit(aCheckpoint(branches["b"]!, { move: { kind: "endBranch", joinPath: "" }, entries: [anEntry({ taskId: "b" })] }))).toEqual({ kind: "fenced" });
+    expect(
+      await given.commit(
+        aCheckpoint(branches["b"]!, { move: { kind: "endBranch", joinPath: "" }, entries: [anEntry({ taskId: "b" })] }),
+      ),
+    ).toEqual({ kind: "fenced" });
     expect(await given.historyOf("order-1")).toEqual(["a#1 failed"]);
     given.after(DAY);
     expect(await given.claim()).toEqual([]);
@@ -234,7 +295,10 @@ export const endTests: ConformanceTests = {
     const claims = [];
     for (let index = 0; index < 30; index++) claims.push(await given.held({ instanceId: `order-${index}` }));
 
-    const fates = await backend.commitCheckpoints(claims.map((claim) => aCheckpoint(claim)), holder);
+    const fates = await backend.commitCheckpoints(
+      claims.map((claim) => aCheckpoint(claim)),
+      holder,
+    );
 
     expect(fates.every((fate) => fate.kind === "accepted")).toBe(true);
     expect(await backend.listInstances({ status: ["completed"] })).toHaveLength(30);

@@ -76,6 +76,14 @@ export const sendEventTests: ConformanceTests = {
     ]),
   ),
 
+  "refuses to mix codecs: an event is encoded as its instance is": async ({ backend, given }) => {
+    await given.instance({ codec: "other", at: { lane: given.lane({ codec: "other" }) } });
+
+    await expectRefusal(backend.sendEvent("order-1", "paid", bytesOf("7")), "INVALID_ARGUMENT", { field: "payload" });
+
+    expect(await backend.peekEvent("order-1", "paid")).toBeNull();
+  },
+
   "keeps events that were buffered when the instance ended": async ({ backend, given }) => {
     const claim = await given.held();
     await backend.sendEvent("order-1", "paid", bytesOf("7"));

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { ClaimRef } from "../../snapshot/checkpoint.ts";
-import { aCheckpoint, aForgedClaim, aNewPosition, anEntry, bytesOf, branchOf } from "../builders.ts";
+import { aCheckpoint, aForgedClaim, aNewPosition, anEntry, branchOf, bytesOf } from "../builders.ts";
 import { holder } from "./given.ts";
 import type { ConformanceTests } from "./suite.ts";
 
@@ -20,11 +20,22 @@ export const forkTests: ConformanceTests = {
     };
     const fate = await given.accepted(claim, move, [anEntry()]);
 
-    expect(fate).toEqual({ kind: "accepted", kept: false, interrupt: null, granted: [{ path: "both/a", token: fate.granted[0]?.token }] });
+    expect(fate).toEqual({
+      kind: "accepted",
+      kept: false,
+      interrupt: null,
+      granted: [{ path: "both/a", token: fate.granted[0]?.token }],
+    });
     expect(fate.granted[0]?.token).toBeGreaterThan(claim.token);
     expect((await given.stateOf("order-1")).positions).toMatchObject([
       { path: "", taskId: "both", kind: "join", pending: 4, ready: false, availableAt: null, claim: null },
-      { path: "both/a", taskId: "a", ready: false, availableAt: clock.now() + 60_000, claim: { workerId: "worker-a", token: fate.granted[0]?.token } },
+      {
+        path: "both/a",
+        taskId: "a",
+        ready: false,
+        availableAt: clock.now() + 60_000,
+        claim: { workerId: "worker-a", token: fate.granted[0]?.token },
+      },
       { path: "both/b", taskId: "b", ready: true, availableAt: clock.now(), claim: null },
       { path: "both/c", taskId: "c", ready: false, availableAt: clock.now() + 5_000, wakeAt: clock.now() + 5_000 },
       { path: "both/d", taskId: "d", ready: true, event: "paid" },
@@ -50,7 +61,12 @@ export const forkTests: ConformanceTests = {
   "forks into a hundred branches": async ({ backend, given }) => {
     const names = Array.from({ length: 100 }, (_, index) => `b${index}`);
     const { branches } = await given.forked(names);
-    const ends = names.map((name) => aCheckpoint(branches[name] ?? aForgedClaim(), { move: { kind: "endBranch", joinPath: "" }, entries: [anEntry({ taskId: name })] }));
+    const ends = names.map((name) =>
+      aCheckpoint(branches[name] ?? aForgedClaim(), {
+        move: { kind: "endBranch", joinPath: "" },
+        entries: [anEntry({ taskId: name })],
+      }),
+    );
 
     const fates = await backend.commitCheckpoints(ends, holder);
 
@@ -81,9 +97,22 @@ export const endBranchTests: ConformanceTests = {
     expect(fate).toMatchObject({ kept: false, granted: [{ path: "" }] });
     expect(join?.token).toBeGreaterThan(branches["b"]?.token ?? 0n);
     expect((await given.stateOf("order-1")).positions).toMatchObject([
-      { path: "", taskId: "both", pending: 0, ready: false, claim: { workerId: "worker-a", token: join?.token, expiresAt: clock.now() + 60_000 } },
+      {
+        path: "",
+        taskId: "both",
+        pending: 0,
+        ready: false,
+        claim: { workerId: "worker-a", token: join?.token, expiresAt: clock.now() + 60_000 },
+      },
     ]);
-    expect(await given.commit(aCheckpoint({ instanceId: "order-1", path: "", token: join?.token ?? 0n }, { entries: [anEntry({ taskId: "both", kind: "join" })] }))).toMatchObject({ kind: "accepted" });
+    expect(
+      await given.commit(
+        aCheckpoint(
+          { instanceId: "order-1", path: "", token: join?.token ?? 0n },
+          { entries: [anEntry({ taskId: "both", kind: "join" })] },
+        ),
+      ),
+    ).toMatchObject({ kind: "accepted" });
   },
 
   "gives a closed join to others once the lease has expired": async ({ given }) => {
@@ -91,7 +120,9 @@ export const endBranchTests: ConformanceTests = {
     await given.accepted(branches["a"]!, { kind: "endBranch", joinPath: "" });
     given.after(60_000);
 
-    expect(await given.claim({ workerId: "worker-b" })).toMatchObject([{ taskId: "both", kind: "join", input: null, lost: 1 }]);
+    expect(await given.claim({ workerId: "worker-b" })).toMatchObject([
+      { taskId: "both", kind: "join", input: null, lost: 1 },
+    ]);
   },
 
   "does not give the join to anybody before all branches have ended (INV-9)": async ({ given }) => {
@@ -109,7 +140,11 @@ export const endBranchTests: ConformanceTests = {
       const names = ["a", "b", "c", "d"];
       const { branches } = await given.forked(names, { instanceId });
 
-      const fates = await Promise.all(names.map((name) => given.accepted(branches[name]!, { kind: "endBranch", joinPath: "" }, [anEntry({ taskId: name })])));
+      const fates = await Promise.all(
+        names.map((name) =>
+          given.accepted(branches[name]!, { kind: "endBranch", joinPath: "" }, [anEntry({ taskId: name })]),
+        ),
+      );
 
       expect(fates.flatMap((fate) => fate.granted)).toMatchObject([{ path: "" }]);
       expect((await given.stateOf(instanceId)).positions).toMatchObject([{ path: "", kind: "join", pending: 0 }]);
@@ -118,7 +153,9 @@ export const endBranchTests: ConformanceTests = {
 
   "closes the join once where its branches end in one batch": async ({ backend, given }) => {
     const { branches } = await given.forked(["a", "b", "c"]);
-    const ends = Object.entries(branches).map(([name, claim]) => aCheckpoint(claim, { move: { kind: "endBranch", joinPath: "" }, entries: [anEntry({ taskId: name })] }));
+    const ends = Object.entries(branches).map(([name, claim]) =>
+      aCheckpoint(claim, { move: { kind: "endBranch", joinPath: "" }, entries: [anEntry({ taskId: name })] }),
+    );
 
     const fates = await backend.commitCheckpoints(ends, holder);
 
@@ -129,7 +166,10 @@ export const endBranchTests: ConformanceTests = {
     const { branches } = await given.forked(["a", "b"]);
     const end = { move: { kind: "endBranch", joinPath: "" }, entries: [] } as const;
 
-    const fates = await backend.commitCheckpoints([aCheckpoint(branches["a"]!, end), aCheckpoint(aForgedClaim("order-1", "both/b"), end)], holder);
+    const fates = await backend.commitCheckpoints(
+      [aCheckpoint(branches["a"]!, end), aCheckpoint(aForgedClaim("order-1", "both/b"), end)],
+      holder,
+    );
 
     expect(fates.map((fate) => fate.kind)).toEqual(["accepted", "fenced"]);
     expect(await given.positionOf("order-1")).toMatchObject({ pending: 1 });
@@ -147,7 +187,10 @@ export const endBranchTests: ConformanceTests = {
     await given.accepted(outer.branches["y"]!, { kind: "endBranch", joinPath: "" });
 
     const [innerJoin] = closed.granted;
-    const fate = await given.accepted({ instanceId: "order-1", path: "both/x", token: innerJoin?.token ?? 0n }, { kind: "endBranch", joinPath: "" });
+    const fate = await given.accepted(
+      { instanceId: "order-1", path: "both/x", token: innerJoin?.token ?? 0n },
+      { kind: "endBranch", joinPath: "" },
+    );
     expect(fate.granted).toMatchObject([{ path: "" }]);
     expect((await given.stateOf("order-1")).positions).toHaveLength(1);
   },
@@ -166,13 +209,17 @@ export const endBranchTests: ConformanceTests = {
     expect(await given.claim()).toEqual([]);
     const p: ClaimRef = { instanceId: "order-1", path: "inner/p", token: granted[0]?.token ?? 0n };
 
-    expect((await given.accepted(p, { kind: "endBranch", joinPath: "both/x" })).granted).toMatchObject([{ path: "both/x" }]);
+    expect((await given.accepted(p, { kind: "endBranch", joinPath: "both/x" })).granted).toMatchObject([
+      { path: "both/x" },
+    ]);
   },
 
   "lets the instance go on from the join to its end": async ({ backend, given }) => {
     const { branches } = await given.forked(["a", "b"]);
     await given.accepted(branches["a"]!, { kind: "endBranch", joinPath: "" }, [anEntry({ taskId: "a" })]);
-    const { granted } = await given.accepted(branches["b"]!, { kind: "endBranch", joinPath: "" }, [anEntry({ taskId: "b" })]);
+    const { granted } = await given.accepted(branches["b"]!, { kind: "endBranch", joinPath: "" }, [
+      anEntry({ taskId: "b" }),
+    ]);
     const join: ClaimRef = { instanceId: "order-1", path: "", token: granted[0]?.token ?? 0n };
     await given.accepted(join, { kind: "complete", output: bytesOf("9") }, [anEntry({ taskId: "both", kind: "join" })]);
 
@@ -185,12 +232,23 @@ export const endBranchTests: ConformanceTests = {
 export const interruptedMovesTests: ConformanceTests = {
   "gives up the claim of an advance, a park, and a wait, and tells why": async ({ backend, given, clock }) => {
     for (const interrupt of ["pause", "cancel"] as const) {
-      const claims = [await given.held({ instanceId: `${interrupt}-a` }), await given.held({ instanceId: `${interrupt}-b` }), await given.held({ instanceId: `${interrupt}-c` })] as const;
+      const claims = [
+        await given.held({ instanceId: `${interrupt}-a` }),
+        await given.held({ instanceId: `${interrupt}-b` }),
+        await given.held({ instanceId: `${interrupt}-c` }),
+      ] as const;
       for (const claim of claims) await backend.storeSignal(claim.instanceId, interrupt, {});
 
-      expect(await given.accepted(claims[0], { kind: "advance", to: given.standing({ taskId: "second" }) })).toMatchObject({ kept: false, interrupt });
-      expect(await given.accepted(claims[1], { kind: "park", to: given.standing({ taskId: "second" }), wakeAfterMs: DAY })).toMatchObject({ kept: false, interrupt });
-      expect(await given.accepted(claims[2], { kind: "await", to: given.wait(), timeoutMs: null })).toMatchObject({ kept: false, interrupt });
+      expect(
+        await given.accepted(claims[0], { kind: "advance", to: given.standing({ taskId: "second" }) }),
+      ).toMatchObject({ kept: false, interrupt });
+      expect(
+        await given.accepted(claims[1], { kind: "park", to: given.standing({ taskId: "second" }), wakeAfterMs: DAY }),
+      ).toMatchObject({ kept: false, interrupt });
+      expect(await given.accepted(claims[2], { kind: "await", to: given.wait(), timeoutMs: null })).toMatchObject({
+        kept: false,
+        interrupt,
+      });
 
       for (const claim of claims) {
         expect(await given.positionOf(claim.instanceId)).toMatchObject({ ready: false, interrupt, claim: null });
@@ -237,7 +295,11 @@ export const interruptedMovesTests: ConformanceTests = {
     const { branches } = await given.forked(["a"]);
     await backend.storeSignal("order-1", "pause", {});
 
-    expect(await given.accepted(branches["a"]!, { kind: "endBranch", joinPath: "" })).toMatchObject({ kept: false, interrupt: "pause", granted: [] });
+    expect(await given.accepted(branches["a"]!, { kind: "endBranch", joinPath: "" })).toMatchObject({
+      kept: false,
+      interrupt: "pause",
+      granted: [],
+    });
     await backend.clearSignal("order-1", "pause");
     expect(await given.claim()).toMatchObject([{ taskId: "both", kind: "join" }]);
   },

@@ -8,7 +8,9 @@ import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
 async function withHistory(given: Given, entries: number): Promise<void> {
   const claim = await given.held();
   for (let index = 0; index < entries; index++) {
-    await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: `step[${index + 1}]` }) }, [anEntry({ taskId: `step[${index}]`, kind: "loop" })]);
+    await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: `step[${index + 1}]` }) }, [
+      anEntry({ taskId: `step[${index}]`, kind: "loop" }),
+    ]);
   }
 }
 
@@ -23,12 +25,21 @@ const readHistoryTests: ConformanceTests = {
     }
   },
 
-  "gives what depends on an entry a greater sequence: a join after its branches (INV-4)": async ({ backend, given }) => {
+  "gives what depends on an entry a greater sequence: a join after its branches (INV-4)": async ({
+    backend,
+    given,
+  }) => {
     const names = ["a", "b", "c"];
     const { branches } = await given.forked(names);
-    const fates = await Promise.all(names.map((name) => given.accepted(branches[name]!, { kind: "endBranch", joinPath: "" }, [anEntry({ taskId: name })])));
+    const fates = await Promise.all(
+      names.map((name) =>
+        given.accepted(branches[name]!, { kind: "endBranch", joinPath: "" }, [anEntry({ taskId: name })]),
+      ),
+    );
     const token = fates.flatMap((fate) => fate.granted)[0]?.token ?? 0n;
-    await given.accepted({ instanceId: "order-1", path: "", token }, { kind: "complete", output: bytesOf("2") }, [anEntry({ taskId: "both", kind: "join" })]);
+    await given.accepted({ instanceId: "order-1", path: "", token }, { kind: "complete", output: bytesOf("2") }, [
+      anEntry({ taskId: "both", kind: "join" }),
+    ]);
 
     const sequences = new Map((await backend.readHistory("order-1")).map((entry) => [entry.taskId, entry.sequence]));
     for (const name of names) expect(sequences.get("both")).toBeGreaterThan(sequences.get(name) ?? 0n);
@@ -75,7 +86,11 @@ const readHistoryTests: ConformanceTests = {
   "gives failed attempts with their failures": async ({ given }) => {
     await given.ended("failed");
 
-    expect(await given.entryOf("order-1", "first")).toMatchObject({ outcome: "failed", output: null, failure: bytesOf("3") });
+    expect(await given.entryOf("order-1", "first")).toMatchObject({
+      outcome: "failed",
+      output: null,
+      failure: bytesOf("3"),
+    });
   },
 
   "keeps entries as they were when an instance ends": async ({ backend, given }) => {
@@ -88,17 +103,35 @@ const readHistoryTests: ConformanceTests = {
   },
 
   "refuses pages that make no sense": async ({ backend }) => {
-    const wrong: unknown[] = [{ limit: 0 }, { limit: 10_001 }, { limit: 1.5 }, { limit: "5" }, { after: 5 }, { after: "5" }, null, []];
-    for (const page of wrong) await expectRefusal(backend.readHistory("order-1", page as { limit: number }), "INVALID_ARGUMENT");
+    const wrong: unknown[] = [
+      { limit: 0 },
+      { limit: 10_001 },
+      { limit: 1.5 },
+      { limit: "5" },
+      { after: 5 },
+      { after: "5" },
+      null,
+      [],
+    ];
+    for (const page of wrong)
+      await expectRefusal(backend.readHistory("order-1", page as { limit: number }), "INVALID_ARGUMENT");
   },
 };
 
 const loadResultsTests: ConformanceTests = {
   "gives the recorded outcomes of these tasks, as far as there are any": async ({ backend, given }) => {
-    await backend.saveSnapshot(given.snapshot({ results: [aTaskResult(), aTaskResult({ taskId: "second", kind: "loop", output: bytesOf("5") })] }));
+    await backend.saveSnapshot(
+      given.snapshot({
+        results: [aTaskResult(), aTaskResult({ taskId: "second", kind: "loop", output: bytesOf("5") })],
+      }),
+    );
 
-    expect(await backend.loadResults("order-1", ["second"])).toEqual([aTaskResult({ taskId: "second", kind: "loop", output: bytesOf("5") })]);
-    expect((await backend.loadResults("order-1", ["first", "gone", "second"])).map((result) => result.taskId).sort()).toEqual(["first", "second"]);
+    expect(await backend.loadResults("order-1", ["second"])).toEqual([
+      aTaskResult({ taskId: "second", kind: "loop", output: bytesOf("5") }),
+    ]);
+    expect(
+      (await backend.loadResults("order-1", ["first", "gone", "second"])).map((result) => result.taskId).sort(),
+    ).toEqual(["first", "second"]);
     expect(await backend.loadResults("order-1", [])).toEqual([]);
     expect(await backend.loadResults("nowhere", ["first"])).toEqual([]);
   },
@@ -150,7 +183,12 @@ const loadResultsTests: ConformanceTests = {
     const results = Array.from({ length: 500 }, (_, index) => aTaskResult({ taskId: `t${index}` }));
     await backend.saveSnapshot(given.snapshot({ results }));
 
-    expect(await backend.loadResults("order-1", results.map((result) => result.taskId))).toHaveLength(500);
+    expect(
+      await backend.loadResults(
+        "order-1",
+        results.map((result) => result.taskId),
+      ),
+    ).toHaveLength(500);
   },
 };
 
@@ -179,7 +217,9 @@ const findLastIterationTests: ConformanceTests = {
 
   "takes nothing for an iteration that only looks like one": async ({ backend, given }) => {
     const taskIds = ["step[1]", "step2[7]", "steps[8]", "step[5]/inner", "step", "outer/step[6]", "ste%[9]"];
-    await backend.saveSnapshot(given.snapshot({ results: taskIds.map((taskId) => aTaskResult({ taskId, kind: "loop" })) }));
+    await backend.saveSnapshot(
+      given.snapshot({ results: taskIds.map((taskId) => aTaskResult({ taskId, kind: "loop" })) }),
+    );
 
     expect(await backend.findLastIteration("order-1", "step")).toBe("step[1]");
     expect(await backend.findLastIteration("order-1", "outer/step")).toBe("outer/step[6]");

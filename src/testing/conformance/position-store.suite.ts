@@ -1,7 +1,9 @@
 import { expect } from "vitest";
 import { aCheckpoint, aForgedClaim, bytesOf } from "../builders.ts";
-import { batchTests, checkpointMistakesTests, consumingTests, fencedTests, recordedTests, refusedTests } from "./checkpoint-fates.suite.ts";
-import { claimedInputTests, claimOrderTests, claimPositionsTests, comingDueTests } from "./claim-positions.suite.ts";
+import { batchTests, consumingTests, fencedTests, recordedTests } from "./checkpoint-fates.suite.ts";
+import { checkpointMistakesTests, refusedTests } from "./checkpoint-mistakes.suite.ts";
+import { claimOrderTests } from "./claim-order.suite.ts";
+import { claimedInputTests, claimPositionsTests, comingDueTests } from "./claim-positions.suite.ts";
 import { advanceTests, awaitTests, endTests, parkTests } from "./commit-checkpoints.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import { endBranchTests, forkTests, interruptedMovesTests } from "./fork-join.suite.ts";
@@ -37,7 +39,9 @@ const renewClaimsTests: ConformanceTests = {
     const asked = await given.held({ instanceId: "c" });
     await backend.storeSignal("c", "pause", {});
 
-    expect(await backend.renewClaims([ended, claim, aForgedClaim("nowhere"), { ...claim, token: 0n }, asked], 5_000)).toEqual([
+    expect(
+      await backend.renewClaims([ended, claim, aForgedClaim("nowhere"), { ...claim, token: 0n }, asked], 5_000),
+    ).toEqual([
       { held: false, interrupt: null },
       { held: true, interrupt: null },
       { held: false, interrupt: null },
@@ -66,7 +70,9 @@ const renewClaimsTests: ConformanceTests = {
     await given.instance();
     const claim = await backend.claimTask("order-1", "first", "worker-a");
 
-    expect(await backend.renewClaims([{ instanceId: "order-1", path: "", token: claim?.token ?? 0n }], 1_000)).toEqual([{ held: true, interrupt: null }]);
+    expect(await backend.renewClaims([{ instanceId: "order-1", path: "", token: claim?.token ?? 0n }], 1_000)).toEqual([
+      { held: true, interrupt: null },
+    ]);
     expect((await given.positionOf("order-1"))?.claim?.expiresAt).toBeNull();
   },
 
@@ -89,7 +95,10 @@ const releaseClaimsTests: ConformanceTests = {
     await backend.releaseClaims(claims);
 
     expect(await given.positionOf("a")).toMatchObject({ ready: true, availableAt: clock.now(), claim: null });
-    expect(await given.claim()).toMatchObject([{ instanceId: "a", lost: 0 }, { instanceId: "b", lost: 0 }]);
+    expect(await given.claim()).toMatchObject([
+      { instanceId: "a", lost: 0 },
+      { instanceId: "b", lost: 0 },
+    ]);
   },
 
   "does nothing for claims that do not hold any more": async ({ backend, given }) => {

@@ -312,7 +312,14 @@ export const saveSnapshotOverClaimsTests: ConformanceTests = {
     await given.paused();
     const stored = await backend.loadSnapshot("order-1");
 
-    await backend.saveSnapshot({ ...stored, status: "in_progress", reason: null });
+    const positions = stored.positions.map((position) => ({
+      ...position,
+      interrupt: null,
+      ready: true,
+      availableAt: 0,
+    }));
+
+    await backend.saveSnapshot({ ...stored, status: "in_progress", reason: null, positions });
 
     expect(await given.claim()).toHaveLength(1);
   },

@@ -29,8 +29,10 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   "listInstances (after)": (backend, _, after) => backend.listInstances({ after }),
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
-  claimPositions: (backend, given, instanceId) => backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
-  commitCheckpoints: (backend, _, instanceId) => backend.commitCheckpoints([aCheckpoint({ instanceId, path: "", token: 1n })], holder),
+  claimPositions: (backend, given, instanceId) =>
+    backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
+  commitCheckpoints: (backend, _, instanceId) =>
+    backend.commitCheckpoints([aCheckpoint({ instanceId, path: "", token: 1n })], holder),
   renewClaims: (backend, _, instanceId) => backend.renewClaims([{ instanceId, path: "", token: 1n }], 1_000),
   releaseClaims: (backend, _, instanceId) => backend.releaseClaims([{ instanceId, path: "", token: 1n }]),
   peekEvent: (backend, _, instanceId) => backend.peekEvent(instanceId, "paid"),
@@ -45,10 +47,13 @@ export const callsWithWorkerId: Readonly<Record<string, OpenCall>> = {
   releaseTaskClaim: (backend, _, workerId) => backend.releaseTaskClaim("order-1", "first", workerId),
   extendTaskClaim: (backend, _, workerId) => backend.extendTaskClaim("order-1", "first", workerId, 1_000),
   findAvailableTasks: (backend, _, workerId) => backend.findAvailableTasks(workerId, 1),
-  claimPositions: (backend, given, workerId) => backend.claimPositions({ workerId, leaseMs: 1_000, limit: 1, lanes: [given.lane()] }),
+  claimPositions: (backend, given, workerId) =>
+    backend.claimPositions({ workerId, leaseMs: 1_000, limit: 1, lanes: [given.lane()] }),
   commitCheckpoints: (backend, _, workerId) => backend.commitCheckpoints([], { workerId, leaseMs: 1_000 }),
-  createInstances: (backend, given, workerId) => backend.createInstances([given.newInstance()], { workerId, leaseMs: 1_000 }),
-  replaceInstance: (backend, given, workerId) => backend.replaceInstance(given.newInstance(), { workerId, leaseMs: 1_000 }),
+  createInstances: (backend, given, workerId) =>
+    backend.createInstances([given.newInstance()], { workerId, leaseMs: 1_000 }),
+  replaceInstance: (backend, given, workerId) =>
+    backend.replaceInstance(given.newInstance(), { workerId, leaseMs: 1_000 }),
   registerWorker: (backend, _, workerId) => backend.registerWorker(workerId, []),
   unregisterWorker: (backend, _, workerId) => backend.unregisterWorker(workerId),
 };
@@ -80,5 +85,6 @@ export const callsWithBytes: Readonly<Record<string, OpenCall>> = {
   createInstances: (backend, given, input) => backend.createInstances([given.newInstance({ input })]),
   replaceInstance: (backend, given, input) => backend.replaceInstance(given.newInstance({ input })),
   saveSnapshot: (backend, given, input) => backend.saveSnapshot(given.snapshot({ input })),
-  commitCheckpoints: (backend, _, output) => backend.commitCheckpoints([aCheckpoint(aForgedClaim(), { move: { kind: "complete", output } })], holder),
+  commitCheckpoints: (backend, _, output) =>
+    backend.commitCheckpoints([aCheckpoint(aForgedClaim(), { move: { kind: "complete", output } })], holder),
 };

@@ -153,7 +153,7 @@ const claimTaskTests: ConformanceTests = {
     });
   },
 
-  "takes a ttl from 1 ms to a hundred years, in whole ms": async ({ backend, given }) => {
+  "takes a ttl from 1 ms to a hundred years": async ({ backend, given }) => {
     await given.instance();
     for (const ttlMs of [0, -1, 0.5, Number.NaN, Infinity, CENTURY + 1, "5s", null]) {
       await expectRefusal(backend.claimTask("order-1", "first", "worker-a", ttlMs as number), "INVALID_ARGUMENT", {
@@ -316,7 +316,7 @@ const extendTaskClaimTests: ConformanceTests = {
     await expectRefusal(backend.extendTaskClaim("order-1", "first", "worker-a", 1_000), "CLAIM_LOST");
   },
 
-  "takes a duration from 1 ms to a hundred years, in whole ms": async ({ backend, given }) => {
+  "takes a duration from 1 ms to a hundred years": async ({ backend, given }) => {
     await given.held();
     for (const durationMs of [0, -1, 0.5, Number.NaN, Infinity, CENTURY + 1, "5s", null, undefined]) {
       await expectRefusal(

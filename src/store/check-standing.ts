@@ -1,22 +1,15 @@
-import { parseTaskId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { Lane, Standing } from "../snapshot/position.ts";
+import { MAX_DURATION_MS } from "../time/duration.ts";
 import {
   refuse,
+  requireArray,
   requireBoolean,
-  requireDuration,
-  requireInteger,
+  requireDistinct,
   requireName,
   requireObject,
-  requireOneOf,
-  requirePath,
-  requireTags,
-  requireTaskIdOrNull,
-} from "./arguments.ts";
-
-const KINDS = ["task", "delay", "wait", "join"];
-/** The largest number that a PostgreSQL integer holds. */
-export const MAX_COUNT = 2_147_483_647;
+} from "./argument-shapes.ts";
+import { parsePath, parseStanding, parseTags, parseWhole } from "./arguments.ts";
 
 /** @throws {InvalidArgumentError} naming what is wrong below `field` */
 export function checkStanding(standing: Standing, field: string): void {
@@ -27,14 +20,7 @@ export function checkStanding(standing: Standing, field: string): void {
 
 /** What a standing and a stored position have in common. */
 export function checkPlace(place: Omit<Standing, "lane">, field: string): void {
-  parseTaskId(place.taskId, `${field}.taskId`);
-  requireOneOf(place.kind, `${field}.kind`, KINDS);
-  requireTaskIdOrNull(place.inputRef, `${field}.inputRef`);
-  requireInteger(place.attempt, `${field}.attempt`, 1, MAX_COUNT);
-  requireInteger(place.priority, `${field}.priority`, 1, 5);
-  requireInteger(place.pending, `${field}.pending`, 0, MAX_COUNT);
-  if (place.kind === "wait") requireName(place.event, `${field}.event`);
-  else if (place.event !== null) refuse(`${field}.event`, 'must be null unless kind is "wait"');
+  parseStanding(place, field);
   if (place.pending > 0 && place.kind !== "join") refuse(`${field}.pending`, 'must be 0 unless kind is "join"');
 }
 
@@ -43,18 +29,33 @@ export function checkLane(lane: Lane, field: string): void {
   requireName(lane.flow, `${field}.flow`);
   requireName(lane.definitionHash, `${field}.definitionHash`);
   requireName(lane.codec, `${field}.codec`);
-  requireTags(lane.tags, `${field}.tags`);
+  parseTags(lane.tags, `${field}.tags`);
 }
 
-export function checkNewPosition(position: NewPosition, field: string): void {
+export function checkNewPositions(positions: readonly NewPosition[], field: string): void {
+  requireArray(positions, field);
+  if (positions.length === 0) refuse(field, "must not be empty");
+  for (const [index, position] of positions.entries()) checkNewPosition(position, `${field}[${index}]`);
+  requireDistinct(
+    positions.map((position) => position.path),
+    field,
+    "path",
+  );
+}
+
+function checkNewPosition(position: NewPosition, field: string): void {
   requireObject(position, field);
-  requirePath(position.path, `${field}.path`);
+  parsePath(position.path, `${field}.path`);
   checkStanding(position.standing, `${field}.standing`);
-  if (position.wakeAfterMs !== null) requireDuration(position.wakeAfterMs, `${field}.wakeAfterMs`, 0);
+  checkWait(position.wakeAfterMs, `${field}.wakeAfterMs`);
   requireBoolean(position.claimed, `${field}.claimed`);
-  if (position.claimed && position.wakeAfterMs !== 0)
-    refuse(`${field}.claimed`, "is possible only where wakeAfterMs is 0");
+  if (position.claimed && position.wakeAfterMs !== 0) refuse(`${field}.claimed`, "goes with wakeAfterMs 0");
   if (position.standing.pending > 0 && position.wakeAfterMs !== null) {
     refuse(`${field}.wakeAfterMs`, "must be null for a join: its branches wake it");
   }
+}
+
+/** Milliseconds to wait: `null` for ever. */
+export function checkWait(ms: number | null, field: string): void {
+  if (ms !== null) parseWhole(ms, field, 0, MAX_DURATION_MS);
 }

@@ -1,32 +1,27 @@
-import { parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseTaskId } from "../ids.ts";
 import type { Checkpoint, ClaimRef, Move } from "../snapshot/checkpoint.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import {
   refuse,
   requireArray,
-  requireBytes,
-  requireBytesOrNull,
+  requireBigint,
   requireDistinct,
-  requireDuration,
-  requireInteger,
   requireObject,
   requireOneOf,
-  requirePath,
   requireTaskIdOrNull,
-  requireToken,
-} from "./arguments.ts";
-import { checkNewPosition, checkStanding, MAX_COUNT } from "./check-standing.ts";
+} from "./argument-shapes.ts";
+import { parseBytes, parseClaimRef, parsePath, parseWhole } from "./arguments.ts";
+import { checkNewPositions, checkStanding, checkWait } from "./check-standing.ts";
 
 const MOVES = ["advance", "park", "await", "fork", "endBranch", "complete", "fail"];
 const OUTCOMES = ["completed", "failed", "timed_out", "noted"];
 export const ENTRY_KINDS: readonly string[] = ["task", "route", "loop", "join", "delay", "wait", "branch", "instance"];
+const MAX_ATTEMPT = 2_147_483_647;
 
 /** @throws {InvalidArgumentError} naming what is wrong */
 export function checkCheckpoints(checkpoints: readonly Checkpoint[]): void {
   requireArray(checkpoints, "checkpoints");
   for (const [index, checkpoint] of checkpoints.entries()) checkCheckpoint(checkpoint, `checkpoints[${index}]`);
-  const positions = checkpoints.map(({ claim }) => JSON.stringify([claim.instanceId, claim.path]));
-  if (new Set(positions).size < positions.length) refuse("checkpoints", "has two checkpoints of one position");
 }
 
 export function checkClaimRefs(claims: readonly ClaimRef[]): void {
@@ -36,41 +31,42 @@ export function checkClaimRefs(claims: readonly ClaimRef[]): void {
 
 function checkClaimRef(claim: ClaimRef, field: string): void {
   requireObject(claim, field);
-  parseInstanceId(claim.instanceId, `${field}.instanceId`);
-  requirePath(claim.path, `${field}.path`);
-  requireToken(claim.token, `${field}.token`);
+  parseClaimRef(claim, field);
 }
 
 function checkCheckpoint(checkpoint: Checkpoint, field: string): void {
   requireObject(checkpoint, field);
   checkClaimRef(checkpoint.claim, `${field}.claim`);
-  requireArray(checkpoint.entries, `${field}.entries`);
-  for (const [index, entry] of checkpoint.entries.entries()) checkEntry(entry, `${field}.entries[${index}]`);
-  if (checkpoint.entries.length > 1) {
-    requireDistinct(
-      checkpoint.entries.map((entry) => entry.taskId),
-      `${field}.entries`,
-      "task",
-    );
-  }
+  checkEntries(checkpoint.entries, `${field}.entries`);
   checkMove(checkpoint.move, `${field}.move`);
   if (checkpoint.consumes === null) return;
-  requireToken(checkpoint.consumes, `${field}.consumes`);
+  requireBigint(checkpoint.consumes, `${field}.consumes`);
   const { move } = checkpoint;
   if (move.kind !== "advance" || move.to.event === null) {
-    refuse(`${field}.consumes`, "goes only with an advance that stays at the wait");
+    refuse(`${field}.consumes`, 'goes with a move "advance" that stays at the wait');
   }
+}
+
+function checkEntries(entries: readonly NewEntry[], field: string): void {
+  requireArray(entries, field);
+  for (const [index, entry] of entries.entries()) checkEntry(entry, `${field}[${index}]`);
+  if (entries.length < 2) return;
+  requireDistinct(
+    entries.map((entry) => entry.taskId),
+    field,
+    "task",
+  );
 }
 
 function checkEntry(entry: NewEntry, field: string): void {
   requireObject(entry, field);
   parseTaskId(entry.taskId, `${field}.taskId`);
-  requireInteger(entry.attempt, `${field}.attempt`, 1, MAX_COUNT);
+  parseWhole(entry.attempt, `${field}.attempt`, 1, MAX_ATTEMPT);
   requireOneOf(entry.kind, `${field}.kind`, ENTRY_KINDS);
   requireOneOf(entry.outcome, `${field}.outcome`, OUTCOMES);
-  requireBytesOrNull(entry.output, `${field}.output`);
+  if (entry.output !== null) parseBytes(entry.output, `${field}.output`);
   requireTaskIdOrNull(entry.outputRef, `${field}.outputRef`);
-  requireBytesOrNull(entry.failure, `${field}.failure`);
+  if (entry.failure !== null) parseBytes(entry.failure, `${field}.failure`);
   if (entry.durationMs === null) return;
   if (typeof entry.durationMs !== "number" || !(entry.durationMs >= 0 && entry.durationMs < Infinity)) {
     refuse(`${field}.durationMs`, "must be a number of milliseconds from 0");
@@ -82,37 +78,29 @@ function checkMove(move: Move, field: string): void {
   requireOneOf(move.kind, `${field}.kind`, MOVES);
   switch (move.kind) {
     case "advance":
-      return checkStanding(move.to, `${field}.to`);
+      checkStanding(move.to, `${field}.to`);
+      return;
     case "park":
       checkStanding(move.to, `${field}.to`);
-      if (move.wakeAfterMs !== null) requireDuration(move.wakeAfterMs, `${field}.wakeAfterMs`, 0);
+      checkWait(move.wakeAfterMs, `${field}.wakeAfterMs`);
       return;
     case "await":
       checkStanding(move.to, `${field}.to`);
       if (move.to.event === null) refuse(`${field}.to.kind`, 'must be "wait"');
-      if (move.timeoutMs !== null && move.timeoutMs !== "keep")
-        requireDuration(move.timeoutMs, `${field}.timeoutMs`, 0);
+      if (move.timeoutMs !== "keep") checkWait(move.timeoutMs, `${field}.timeoutMs`);
       return;
     case "fork":
-      return checkFork(move, field);
+      checkStanding(move.join, `${field}.join`);
+      if (move.join.pending === 0) refuse(`${field}.join.pending`, "must be the number of branches");
+      checkNewPositions(move.branches, `${field}.branches`);
+      return;
     case "endBranch":
-      return requirePath(move.joinPath, `${field}.joinPath`);
+      parsePath(move.joinPath, `${field}.joinPath`);
+      return;
     case "complete":
-      return requireBytes(move.output, `${field}.output`);
+      parseBytes(move.output, `${field}.output`);
+      return;
     case "fail":
-      return requireBytes(move.failure, `${field}.failure`);
+      parseBytes(move.failure, `${field}.failure`);
   }
-}
-
-function checkFork(move: Extract<Move, { kind: "fork" }>, field: string): void {
-  checkStanding(move.join, `${field}.join`);
-  if (move.join.pending === 0) refuse(`${field}.join.pending`, "must be the number of branches");
-  requireArray(move.branches, `${field}.branches`);
-  if (move.branches.length === 0) refuse(`${field}.branches`, "must not be empty");
-  for (const [index, branch] of move.branches.entries()) checkNewPosition(branch, `${field}.branches[${index}]`);
-  requireDistinct(
-    move.branches.map((branch) => branch.path),
-    `${field}.branches`,
-    "path",
-  );
 }

@@ -1,0 +1,91 @@
+import type { Interrupt, Position } from "./position.ts";
+import type { InstanceStatus } from "./snapshot.ts";
+
+/**
+ * How soon an interrupted position comes up again if whoever was to act on the request died. A
+ * request is acted on at once otherwise; this only keeps it from being stranded (INV-13).
+ */
+export const INTERRUPT_RECHECK_MS = 1_000;
+
+/**
+ * What stops the positions of an instance. A cancel comes first, even where the instance is paused:
+ * otherwise it would wait for an unpause that may never come.
+ */
+export function interruptOf(
+  status: InstanceStatus,
+  pending: { has(kind: "cancel" | "pause"): boolean },
+): Interrupt | null {
+  if (pending.has("cancel")) return "cancel";
+  if (status === "paused") return "paused";
+  return pending.has("pause") ? "pause" : null;
+}
+
+/** How a position is left when the requests to its instance have changed. The same object if it hasn't. */
+export function withInterrupt(position: Position, interrupt: Interrupt | null, now: number): Position {
+  if (interrupt === null) return position.interrupt === null ? position : resumePosition(position, now);
+  if (position.claim !== null || isPendingJoin(position)) return { ...position, interrupt };
+  if (interrupt === "paused") return { ...position, interrupt, ready: false, availableAt: null };
+  const soon = now + INTERRUPT_RECHECK_MS;
+  return { ...position, interrupt, ready: false, availableAt: Math.min(position.availableAt ?? soon, soon) };
+}
+
+/** How a position goes on when nothing stops it any more: by its own schedule. */
+export function resumePosition(position: Position, now: number): Position {
+  if (position.claim !== null) return { ...position, interrupt: null };
+  // A wait looks at its buffer again: an event may have come while nobody was looking.
+  const ready = position.kind === "wait" || (position.wakeAt === null && !isPendingJoin(position));
+  return { ...position, interrupt: null, ready, availableAt: ready ? now : position.wakeAt };
+}
+
+/**
+ * How a position is left that its holder gives back: ready at once, so that somebody goes on; but not
+ * before its time, or before its branches have ended (INV-9, INV-10).
+ */
+export function giveBack(position: Position, now: number): Position {
+  const free: Position = { ...position, claim: null };
+  if (free.interrupt === "paused") return { ...free, ready: false, availableAt: null };
+  if (free.interrupt !== null)
+    return { ...free, ready: false, availableAt: isPendingJoin(free) ? null : now + INTERRUPT_RECHECK_MS };
+  return waitsForItself(free, now) ? resumePosition(free, now) : { ...free, ready: true, availableAt: now };
+}
+
+/** How a position is left whose time has come: a timer, a time limit, or the end of its holder's lease. */
+export function comeDue(position: Position, now: number): Position {
+  const free: Position = position.claim === null ? position : { ...position, claim: null, lost: position.lost + 1 };
+  if (free.interrupt === "paused") return { ...free, ready: false, availableAt: null };
+  if (free.interrupt === null && waitsForItself(free, now)) return resumePosition(free, now);
+  if (isPendingJoin(free)) return { ...free, ready: false, availableAt: null };
+  // Its place in the order counts from when it came due, however late somebody noticed.
+  return { ...free, ready: true };
+}
+
+/** How a position of a saved snapshot is stored: without the claim and the interrupt that it lists. */
+export function withoutClaim(position: Position, now: number): Position {
+  const free: Position = { ...position, tags: [...position.tags].sort(), interrupt: null, claim: null };
+  return position.claim === null && position.interrupt === null ? free : resumePosition(free, now);
+}
+
+/** Whether a saved snapshot leaves a stored position where it stands: then its claim holds on. */
+export function standsTheSame(stored: Position, saved: Position): boolean {
+  return (
+    stored.taskId === saved.taskId &&
+    stored.kind === saved.kind &&
+    stored.attempt === saved.attempt &&
+    stored.inputRef === saved.inputRef &&
+    stored.priority === saved.priority &&
+    stored.event === saved.event &&
+    stored.pending === saved.pending &&
+    stored.tags.length === saved.tags.length &&
+    [...saved.tags].sort().every((tag, index) => tag === stored.tags[index])
+  );
+}
+
+/** Whether a position is a join whose branches have yet to end. */
+export function isPendingJoin(position: Pick<Position, "kind" | "pending">): boolean {
+  return position.kind === "join" && position.pending > 0;
+}
+
+function waitsForItself(position: Position, now: number): boolean {
+  if (position.kind === "join") return position.pending > 0;
+  return position.kind !== "wait" && position.wakeAt !== null && position.wakeAt > now;
+}

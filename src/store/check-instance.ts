@@ -1,0 +1,106 @@
+import { parseEventName, parseInstanceId, parseWorkerId } from "../ids.ts";
+import {
+  refuse,
+  requireArray,
+  requireBoolean,
+  requireDistinct,
+  requireName,
+  requireObject,
+  requireOneOf,
+} from "./argument-shapes.ts";
+import {
+  parseBytes,
+  parseHolder,
+  parseLabels,
+  parsePriority,
+  parseSpanMs,
+  parseTags,
+  parseWhole,
+} from "./arguments.ts";
+import { checkLane, checkNewPositions } from "./check-standing.ts";
+import type { Holder, InstanceFilter, NewInstance } from "./instance-store.ts";
+import type { ClaimRequest } from "./position-store.ts";
+import type { SendOptions } from "./signal-store.ts";
+
+const STATUSES = ["in_progress", "paused", "completed", "failed", "cancelled"];
+const MAX_PREFIX_LENGTH = 255;
+
+/** @throws {InvalidArgumentError} naming what is wrong */
+export function checkNewInstances(instances: readonly NewInstance[], holder: Holder | undefined): void {
+  requireArray(instances, "instances");
+  for (const [index, instance] of instances.entries()) checkNewInstance(instance, holder, `instances[${index}]`);
+}
+
+export function checkNewInstance(instance: NewInstance, holder: Holder | undefined, field: string): void {
+  requireObject(instance, field);
+  parseInstanceId(instance.instanceId, `${field}.instanceId`);
+  checkIdentity(instance, field);
+  checkNewPositions(instance.positions, `${field}.positions`);
+  for (const [index, { standing }] of instance.positions.entries()) {
+    if (standing.lane.definitionHash !== instance.definitionHash || standing.lane.codec !== instance.codec) {
+      refuse(`${field}.positions[${index}].standing.lane`, "must have the instance's definition and codec");
+    }
+  }
+  requireDistinct(
+    instance.positions.map((position) => position.standing.taskId),
+    `${field}.positions`,
+    "task",
+  );
+  requireBoolean(instance.awaitsEvents, `${field}.awaitsEvents`);
+  if (holder !== undefined) checkHolder(holder);
+  else if (instance.positions.some((position) => position.claimed))
+    refuse("holder", "is needed where a position is claimed");
+}
+
+/** What a new instance and a snapshot have in common. */
+export function checkIdentity(
+  instance: Pick<NewInstance, "flow" | "definitionHash" | "codec" | "input" | "priority" | "tags" | "labels">,
+  field: string,
+): void {
+  requireName(instance.flow, `${field}.flow`);
+  requireName(instance.definitionHash, `${field}.definitionHash`);
+  requireName(instance.codec, `${field}.codec`);
+  parseBytes(instance.input, `${field}.input`);
+  parsePriority(instance.priority, `${field}.priority`);
+  parseTags(instance.tags, `${field}.tags`);
+  parseLabels(instance.labels, `${field}.labels`);
+}
+
+export function checkHolder(holder: Holder): void {
+  requireObject(holder, "holder");
+  parseHolder(holder);
+}
+
+export function checkFilter(filter: InstanceFilter): void {
+  requireObject(filter, "filter");
+  if (filter.flow !== undefined) requireName(filter.flow, "filter.flow");
+  if (filter.status !== undefined) {
+    requireArray(filter.status, "filter.status");
+    for (const [index, status] of filter.status.entries()) requireOneOf(status, `filter.status[${index}]`, STATUSES);
+  }
+  if (filter.idPrefix !== undefined) checkPrefix(filter.idPrefix, "filter.idPrefix");
+  if (filter.after !== undefined) parseInstanceId(filter.after, "filter.after");
+  if (filter.limit !== undefined) parseWhole(filter.limit, "filter.limit", 1, 1_000);
+}
+
+export function checkClaimRequest(request: ClaimRequest): void {
+  requireObject(request, "request");
+  parseWorkerId(request.workerId);
+  parseSpanMs(request.leaseMs, "leaseMs");
+  parseWhole(request.limit, "limit", 1, 10_000);
+  requireArray(request.lanes, "lanes");
+  for (const [index, lane] of request.lanes.entries()) checkLane(lane, `lanes[${index}]`);
+  if (request.instanceId !== undefined) parseInstanceId(request.instanceId);
+}
+
+export function checkSendOptions(options: SendOptions): void {
+  requireObject(options, "options");
+  if (options.dedupKey !== undefined) parseEventName(options.dedupKey, "options.dedupKey");
+}
+
+/** The beginning of an id: any text that could be one. */
+function checkPrefix(prefix: unknown, field: string): void {
+  // A white space at its end is one in the middle of the id.
+  if (typeof prefix !== "string" || prefix.length > MAX_PREFIX_LENGTH) refuse(field, "must be the beginning of an id");
+  if (prefix.trim() !== "") requireName(prefix.trim(), field);
+}

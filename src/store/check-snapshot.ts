@@ -1,0 +1,74 @@
+import { parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
+import { checkSnapshot as checkConsistency } from "../snapshot/check-snapshot.ts";
+import type { Position, PositionClaim } from "../snapshot/position.ts";
+import type { Snapshot, TaskResult } from "../snapshot/snapshot.ts";
+import {
+  requireArray,
+  requireBigint,
+  requireBoolean,
+  requireDistinct,
+  requireObject,
+  requireOneOf,
+  requireTaskIdOrNull,
+  requireTime,
+  requireTimeOrNull,
+} from "./argument-shapes.ts";
+import { parseBytes, parsePath, parseSignalRequest, parseTags, parseWhole } from "./arguments.ts";
+import { ENTRY_KINDS } from "./check-checkpoint.ts";
+import { checkIdentity } from "./check-instance.ts";
+import { checkPlace } from "./check-standing.ts";
+
+const MAX_LOST = 2_147_483_647;
+
+/** @throws {InvalidArgumentError} naming where the snapshot is malformed, or contradicts itself */
+export function checkSnapshot(snapshot: Snapshot): void {
+  requireObject(snapshot, "snapshot");
+  parseInstanceId(snapshot.instanceId, "snapshot.instanceId");
+  checkIdentity(snapshot, "snapshot");
+  if (snapshot.output !== null) parseBytes(snapshot.output, "snapshot.output");
+  if (snapshot.failure !== null) parseBytes(snapshot.failure, "snapshot.failure");
+  if (snapshot.reason !== null) parseSignalRequest({ reason: snapshot.reason });
+  requireTime(snapshot.createdAt, "snapshot.createdAt");
+  requireTimeOrNull(snapshot.endedAt, "snapshot.endedAt");
+  requireArray(snapshot.positions, "snapshot.positions");
+  for (const [index, position] of snapshot.positions.entries()) checkPosition(position, `snapshot.positions[${index}]`);
+  requireDistinct(
+    snapshot.positions.map((position) => position.taskId),
+    "snapshot.positions",
+    "task",
+  );
+  requireArray(snapshot.results, "snapshot.results");
+  for (const [index, result] of snapshot.results.entries()) checkResult(result, `snapshot.results[${index}]`);
+  checkConsistency(snapshot);
+}
+
+function checkPosition(position: Position, field: string): void {
+  requireObject(position, field);
+  parsePath(position.path, `${field}.path`);
+  checkPlace(position, field);
+  parseTags(position.tags, `${field}.tags`);
+  requireBoolean(position.ready, `${field}.ready`);
+  requireTimeOrNull(position.availableAt, `${field}.availableAt`);
+  requireTimeOrNull(position.wakeAt, `${field}.wakeAt`);
+  parseWhole(position.lost, `${field}.lost`, 0, MAX_LOST);
+  if (position.interrupt !== null) {
+    requireOneOf(position.interrupt, `${field}.interrupt`, ["pause", "cancel", "paused"]);
+  }
+  if (position.claim !== null) checkClaim(position.claim, `${field}.claim`);
+}
+
+function checkClaim(claim: PositionClaim, field: string): void {
+  requireObject(claim, field);
+  parseWorkerId(claim.workerId, `${field}.workerId`);
+  requireBigint(claim.token, `${field}.token`);
+  requireTimeOrNull(claim.expiresAt, `${field}.expiresAt`);
+}
+
+function checkResult(result: TaskResult, field: string): void {
+  requireObject(result, field);
+  parseTaskId(result.taskId, `${field}.taskId`);
+  requireOneOf(result.kind, `${field}.kind`, ENTRY_KINDS);
+  requireOneOf(result.outcome, `${field}.outcome`, ["completed", "timed_out"]);
+  if (result.output !== null) parseBytes(result.output, `${field}.output`);
+  requireTaskIdOrNull(result.outputRef, `${field}.outputRef`);
+}
