@@ -19,10 +19,40 @@ export const silentLogger: Logger = {
 export function withFields(logger: Logger, fields: object): Logger {
   if (logger === silentLogger) return logger;
   if (logger.child !== undefined) return logger.child(fields);
+  return addingFields(logger, fields);
+}
+
+function addingFields(logger: Logger, fields: object): Logger {
   return {
     debug: (more, message) => logger.debug({ ...fields, ...more }, message),
     info: (more, message) => logger.info({ ...fields, ...more }, message),
     warn: (more, message) => logger.warn({ ...fields, ...more }, message),
     error: (more, message) => logger.error({ ...fields, ...more }, message),
+  };
+}
+
+/** A logger whose failures can't harm whoever logs. */
+export function guardedLogger(logger: Logger): Logger {
+  const guarded =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (fields: object, message: string): void => {
+      try {
+        logger[level](fields, message);
+      } catch {
+        // A line that can't be written must not fail a flow.
+      }
+    };
+  return {
+    debug: guarded("debug"),
+    info: guarded("info"),
+    warn: guarded("warn"),
+    error: guarded("error"),
+    child: (fields) => {
+      try {
+        return guardedLogger(withFields(logger, fields));
+      } catch {
+        return guardedLogger(addingFields(logger, fields));
+      }
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { BackendError, Client, WaymarkError } from "waymark";
+import { BackendError, Client, DefinitionMismatchError, WaymarkError } from "waymark";
 import {
   type Batch,
   type BatchOrder,
@@ -45,12 +45,19 @@ async function main(args: readonly string[]): Promise<number> {
       : error instanceof Error
         ? error.stack
         : error;
-    process.stderr.write(`${String(text)}\n`);
-    if (error instanceof BackendError) {
-      process.stderr.write("Is the database up? What was recorded is kept: run it again to go on from there.\n");
-    }
+    process.stderr.write(`${String(text)}\n${adviceOn(error)}`);
     return 1;
   }
+}
+
+function adviceOn(error: unknown): string {
+  if (error instanceof BackendError) {
+    return "Is the database up? What was recorded is kept: run it again to go on from there.\n";
+  }
+  if (error instanceof DefinitionMismatchError) {
+    return "The flow has got another shape since this batch was begun. Give it its old one back, or add --new.\n";
+  }
+  return "";
 }
 
 async function workThroughBatch(storage: Storage, options: Options): Promise<number> {
@@ -90,7 +97,7 @@ async function reportOn(
 ): Promise<number> {
   const findings = await readFindings(client, orders);
   const sample = sampleOf(findings);
-  const width = process.stdout.isTTY ? process.stdout.columns - 1 : 120;
+  const width = process.stdout.isTTY ? (process.stdout.columns || 80) - 1 : 120;
   say("");
   say(...summarize(findings, batch, run), "");
   say(...sampleHistory(sample, width), "");
@@ -117,7 +124,10 @@ function announce({ batch, orders, before }: Choice, { reports, checkpoints }: S
       say("--orders and --seed are for new batches. To begin one before this one is complete, add --new.");
     }
   }
-  say(`This is process ${process.pid}. Kill it whenever you like (kill -9 ${process.pid}), and run it again.`, "");
+  say(
+    `This is process ${process.pid}. Kill it whenever you like (kill -9 ${process.pid}), and run it again. Ctrl-C stops it gently.`,
+    "",
+  );
 }
 
 /** Ctrl-C and SIGTERM stop it gently; a second one does so at once, which loses nothing either. */

@@ -32,6 +32,7 @@ export function summarize(findings: readonly Finding[], batch: Batch, run: { ms:
   const entries = findings.flatMap(({ history }) => history);
   const ran = entries.filter(({ durationMs, outcome }) => durationMs !== null && outcome === "completed").length;
   const repeated = entries.filter(({ attempt }) => attempt > 1).length;
+  const processes = countProcesses(entries);
   const rate = ((entries.length - run.kept) / Math.max(0.001, run.ms / 1_000)).toFixed(1);
   const longest = findings.reduce((one, other) => ((other.tookMs ?? 0) > (one.tookMs ?? 0) ? other : one));
   return [
@@ -39,7 +40,8 @@ export function summarize(findings: readonly Finding[], batch: Batch, run: { ms:
     "",
     ...outcomes(findings).map(([text, count]) => `${String(count).padStart(6)}  ${text}`),
     "",
-    `${counted(ran, "task")} run, ${counted(repeated, "attempt")} repeated, ${counted(entries.length, "checkpoint")} in all`,
+    `${counted(ran, "task")} run, ${counted(repeated, "attempt")} repeated, ` +
+      `${counted(entries.length, "checkpoint")} by ${processes} ${processes === 1 ? "process" : "processes"}`,
     `${counted(entries.length - run.kept, "checkpoint")} in this run, ${rate} a second; longest order: ` +
       `${longest.instanceId}, ${seconds(longest.tookMs ?? 0)}`,
     verdict(findings, batch),
@@ -64,7 +66,8 @@ export function problems(findings: readonly Finding[], batch: Batch): readonly s
     if (report.status !== expected.status || !isDeepStrictEqual(result, expected.result)) {
       found.push(`${instanceId} did not end as predicted: ${describeEnd(report).text}`);
     }
-    const recorded = history.filter(({ outcome }) => outcome !== "failed").map(({ taskId }) => taskId);
+    const outcomes = history.filter(({ outcome }) => outcome === "completed" || outcome === "timed_out");
+    const recorded = outcomes.map(({ taskId }) => taskId);
     if (new Set(recorded).size < recorded.length) found.push(`${instanceId} has a task with two outcomes.`);
     return found;
   });
@@ -80,28 +83,33 @@ export function isEnded({ report }: Finding): boolean {
   return ["completed", "failed", "cancelled"].includes(report.status);
 }
 
-/** An order that had something happen to it, if there is one. */
+/** The order to which most has happened: worked on by several processes, tried again. */
 export function sampleOf(findings: readonly Finding[]): Finding {
-  const completed = findings.filter(({ report }) => report.status === "completed");
-  const sample =
-    completed.find(({ history }) => history.some(({ attempt }) => attempt > 1)) ?? completed[0] ?? findings[0];
-  if (sample === undefined) throw new RangeError("A batch has at least one order.");
-  return sample;
+  const eventfulness = ({ history }: Finding): number =>
+    100 * countProcesses(history) + Math.max(0, ...history.map(({ attempt }) => attempt));
+  return findings.reduce((one, other) => (eventfulness(other) > eventfulness(one) ? other : one));
+}
+
+function countProcesses(history: readonly HistoryItem[]): number {
+  return new Set(history.flatMap(({ workerId }) => workerId ?? [])).size;
 }
 
 /** All that was recorded of an order. */
 export function sampleHistory(sample: Finding, width: number): readonly string[] {
   const startedAt = sample.history[0]?.at.getTime() ?? 0;
-  const rows = sample.history.map((item) => {
-    const at = `+${seconds(item.at.getTime() - startedAt)}`.padStart(8);
-    const attempt = item.attempt === 1 ? "" : ` (attempt ${item.attempt})`;
-    const said = item.failure?.message ?? (item.output === undefined ? "" : JSON.stringify(item.output));
-    return fitted(
-      `${at}  ${item.outcome.padEnd(9)}  ${`${item.taskId}${attempt}`.padEnd(18)}  ${said}`.trimEnd(),
-      width,
-    );
-  });
-  return [`What was recorded of ${sample.instanceId}:`, "", ...rows];
+  const rows = sample.history.map(({ at, outcome, taskId, attempt, workerId, failure, output }) => [
+    `+${seconds(at.getTime() - startedAt)}`,
+    // Worker ids are "host-pid" here. An event that arrives is recorded by whoever sends it.
+    /\d+$/.exec(workerId ?? "")?.[0] ?? "",
+    outcome,
+    attempt === 1 ? taskId : `${taskId} (attempt ${attempt})`,
+    failure?.message ?? (output === undefined ? "" : JSON.stringify(output)),
+  ]);
+  const lines = [["after", "process", "outcome", "task", "recorded"], ...rows].map(
+    ([after = "", pid = "", outcome = "", task = "", recorded = ""]) =>
+      `${after.padStart(8)} ${pid.padStart(8)}  ${outcome.padEnd(9)}  ${task.padEnd(18)}  ${recorded}`.trimEnd(),
+  );
+  return [`What was recorded of ${sample.instanceId}:`, "", ...lines.map((line) => fitted(line, width))];
 }
 
 /** What to type to see for oneself. The statements are complete, and tested. */

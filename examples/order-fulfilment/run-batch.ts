@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { type Client, type Flow, Runner, type StatusReport } from "waymark";
 import type { PostgresBackend } from "waymark/postgres";
 import { type Batch, type BatchOrder, labelsOf, type Standing } from "./batch.ts";
@@ -36,6 +37,8 @@ export async function runBatch(run: BatchRun): Promise<void> {
   const { client, orders, settings, board, view } = run;
   const pace = PACES[settings.speed];
   const runner = new Runner(run.backend, {
+    // Recorded with each checkpoint, so that the history tells which process has done what.
+    workerId: `${hostname()}-${process.pid}`,
     leaseTtl: settings.lease,
     pollInterval: pace.lookEveryMs,
     observer: (event) => {
@@ -62,8 +65,9 @@ export async function runBatch(run: BatchRun): Promise<void> {
     }
   };
   // The first failure stops the others, which give their claims back; then it is thrown.
-  const workers = Array.from({ length: ORDERS_AT_ONCE }, () => work().catch((error: unknown) => failed.abort(error)));
-  const delivering = warehouses.run(() => [...underWay.values()], closing.signal);
+  const fail = (error: unknown): void => failed.abort(error);
+  const delivering = warehouses.run(() => [...underWay.values()], closing.signal).catch(fail);
+  const workers = Array.from({ length: ORDERS_AT_ONCE }, () => work().catch(fail));
   await Promise.all(workers);
   closing.abort();
   await delivering;

@@ -29,13 +29,10 @@ export interface Output {
   write(text: string): unknown;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** Redrawn in place on a terminal that can; plain lines for pipes, logs, and whoever asks for them. */
-export function openView(board: Board, output: Output, environment: Environment): View {
-  const { CI, NO_COLOR, TERM } = environment as Partial<Record<"CI" | "NO_COLOR" | "TERM", string>>;
-  const plain = output.isTTY !== true || Boolean(CI) || Boolean(NO_COLOR) || TERM === "dumb";
-  return plain ? new PlainView(output) : new LiveView(board, output);
+export function openView(board: Board, output: Output, environment: NodeJS.ProcessEnv): View {
+  const unwanted = Boolean(environment["CI"]) || Boolean(environment["NO_COLOR"]) || environment["TERM"] === "dumb";
+  return output.isTTY === true && !unwanted ? new LiveView(board, output) : new PlainView(output);
 }
 
 class PlainView implements View {
@@ -108,9 +105,11 @@ class LiveView implements View {
 
   /** Asked for each time: what the stream remembers is behind while the window is being dragged. */
   #window(): { readonly columns: number; readonly width: number; readonly height: number } {
-    const [columns, height] = this.#output.getWindowSize?.() ?? [80, 24];
+    const [givenColumns, givenRows] = this.#output.getWindowSize?.() ?? [0, 0];
+    // Some terminals don't know how large they are, and say 0.
+    const columns = givenColumns || 80;
     // A line that fills the last column wraps on some terminals.
-    return { columns, width: Math.max(20, columns - 1), height };
+    return { columns, width: columns - 1, height: givenRows || 24 };
   }
 
   #draw(staying: readonly string[]): void {

@@ -1,3 +1,4 @@
+import { checkAbortSignal, checkOptions } from "../engine/call-options.ts";
 import { codecOf, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
@@ -13,7 +14,7 @@ import { type InstanceId, kindOf, parseEventName, parseInstanceId } from "../ids
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceState } from "../store/instance-store.ts";
-import type { SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 import { pause } from "../time/timers.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
@@ -42,6 +43,7 @@ export class Client {
   constructor(backend: Backend, options: ClientOptions = {}) {
     if (typeof backend?.findInstance !== "function")
       throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
+    checkOptions(options, ["ports"]);
     this.#backend = backend;
     this.#ports = { ...systemPorts, ...options.ports };
   }
@@ -65,6 +67,8 @@ export class Client {
    */
   async result(instanceId: string, options: ResultOptions = {}): Promise<unknown> {
     const id = parseInstanceId(instanceId);
+    checkOptions(options, ["timeout", "signal"]);
+    checkAbortSignal(options.signal, "options.signal");
     const timeoutMs =
       options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.timeout, "options.timeout");
     const { clock, timers } = this.#ports;
@@ -87,9 +91,10 @@ export class Client {
    */
   async history(
     instanceId: string,
-    page?: { readonly after?: bigint; readonly limit?: number },
+    page: { readonly after?: bigint; readonly limit?: number } = {},
   ): Promise<readonly HistoryItem[]> {
     const id = parseInstanceId(instanceId);
+    checkOptions(page, ["after", "limit"], "page");
     const { instance } = await this.#state(id);
     const codec = codecOf(this.#backend, instance.codec);
     const entries = await this.#backend.readHistory(id, page);
@@ -104,7 +109,7 @@ export class Client {
    * @throws {InvalidTransitionError} it has completed or failed
    */
   async cancel(instanceId: string, request: SignalRequest = {}): Promise<ControlOutcome> {
-    return await this.#backend.requestControl(parseInstanceId(instanceId), "cancel", request);
+    return await this.#request(instanceId, "cancel", request);
   }
 
   /**
@@ -114,7 +119,7 @@ export class Client {
    * @throws {InvalidTransitionError} it has ended
    */
   async pause(instanceId: string, request: SignalRequest = {}): Promise<ControlOutcome> {
-    return await this.#backend.requestControl(parseInstanceId(instanceId), "pause", request);
+    return await this.#request(instanceId, "pause", request);
   }
 
   /**
@@ -144,6 +149,7 @@ export class Client {
   ): Promise<SendOutcome> {
     const id = parseInstanceId(instanceId);
     const event = parseEventName(name);
+    checkOptions(options, ["dedupKey"]);
     const bytes = await encodePayload(this.#backend.codec, payload, eventContext(id), this.#backend.maxPayloadBytes);
     return await this.#backend.sendEvent(id, event, bytes, options);
   }
@@ -155,6 +161,12 @@ export class Client {
    */
   async delete(instanceId: string): Promise<void> {
     await this.#backend.deleteSnapshot(parseInstanceId(instanceId));
+  }
+
+  async #request(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+    const id = parseInstanceId(instanceId);
+    checkOptions(request, ["reason", "requestedBy"], "request");
+    return await this.#backend.requestControl(id, kind, request);
   }
 
   async #state(instanceId: InstanceId): Promise<InstanceState> {

@@ -54,11 +54,19 @@ export class Engine {
     this.#flows.set(flow.hash, flow);
   }
 
-  /** What is needed to drive a claimed position; `null` if its definition or codec is not known here. */
-  hold(claimed: ClaimedPosition): HeldPosition | null {
-    const flow = this.#flows.get(claimed.definitionHash);
+  /**
+   * What is needed to drive a claimed position; `null` if its definition or codec is not known here.
+   *
+   * @param flow - default: the one that is registered. Two flows may have one hash and different functions,
+   *   so that who was given a flow for an instance has to say so
+   */
+  hold(
+    claimed: ClaimedPosition,
+    flow: Flow | undefined = this.#flows.get(claimed.definitionHash),
+  ): HeldPosition | null {
     const codec = this.#backend.findCodec(claimed.codec);
-    return flow === undefined || codec === null ? null : heldFrom(claimed, flow, codec);
+    if (flow === undefined || flow.hash !== claimed.definitionHash || codec === null) return null;
+    return heldFrom(claimed, flow, codec);
   }
 
   /**

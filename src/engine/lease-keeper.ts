@@ -11,7 +11,12 @@ interface Kept {
   readonly controller: AbortController;
   /** On the monotonic clock: until then the lease certainly holds. */
   trustedUntilMs: number;
+  /** When the renewal was sent to which the answer is still out; `null` if none is. */
+  askedAtMs: number | null;
 }
+
+/** Renewals that are sent while earlier ones are still on their way: one of them may never be answered. */
+const MOST_ON_THEIR_WAY = 3;
 
 /** Renews all leases of this process together, and tells holders of lost ones and of cancellation. */
 export class LeaseKeeper {
@@ -20,6 +25,7 @@ export class LeaseKeeper {
   readonly #leaseMs: number;
   readonly #kept = new Set<Kept>();
   #timer: Timer | null = null;
+  #onTheirWay = 0;
 
   constructor(store: Pick<PositionStore, "renewClaims">, ports: Ports, leaseMs: number) {
     this.#store = store;
@@ -34,7 +40,8 @@ export class LeaseKeeper {
    *   (`InstanceCancelledError`)
    */
   keep(claim: ClaimRef): { readonly signal: AbortSignal; forget(): void } {
-    const kept: Kept = { claim, controller: new AbortController(), trustedUntilMs: this.#now() + this.#leaseMs };
+    const trustedUntilMs = this.#now() + this.#leaseMs;
+    const kept: Kept = { claim, controller: new AbortController(), trustedUntilMs, askedAtMs: null };
     this.#kept.add(kept);
     this.#schedule();
     return { signal: kept.controller.signal, forget: () => this.#forget(kept) };
@@ -49,7 +56,19 @@ export class LeaseKeeper {
 
   #schedule(): void {
     // A third: two renewals may fail in a row before a lease is in danger.
-    this.#timer ??= this.#ports.timers.after(this.#leaseMs / 3, () => void this.#renewAll());
+    this.#timer ??= this.#ports.timers.after(this.#leaseMs / 3, () => {
+      this.#timer = null;
+      this.#tick();
+    });
+  }
+
+  /** Doesn't wait for the store: a lease runs out also where no answer ever comes. */
+  #tick(): void {
+    const startedAtMs = this.#now();
+    if (this.#onTheirWay < MOST_ON_THEIR_WAY) void this.#renewAll();
+    // Not at once: after something has blocked this thread, the answer may be here, and only unread.
+    this.#ports.timers.soon(() => this.#dropOverdue(startedAtMs));
+    if (this.#kept.size > 0) this.#schedule();
   }
 
   async #renewAll(): Promise<void> {
@@ -57,6 +76,8 @@ export class LeaseKeeper {
     // The trusted time counts from before the renewal was sent. Counting from the reply would add the
     // round trip to the time we trust the lease, while the database counted that same time against it.
     const sentAtMs = this.#now();
+    for (const kept of all) kept.askedAtMs ??= sentAtMs;
+    this.#onTheirWay++;
     try {
       const renewals = await this.#store.renewClaims(
         all.map((kept) => kept.claim),
@@ -65,18 +86,25 @@ export class LeaseKeeper {
       for (const [index, kept] of all.entries()) {
         const renewal = renewals[index];
         if (renewal === undefined || !renewal.held) abort(kept, lost(kept));
-        else kept.trustedUntilMs = sentAtMs + this.#leaseMs;
+        else confirm(kept, sentAtMs + this.#leaseMs);
         if (renewal?.interrupt === "cancel") abort(kept, new InstanceCancelledError(kept.claim.instanceId, null));
       }
     } catch (error) {
       this.#ports.logger.warn({ error, claims: all.length }, "Leases could not be renewed; trying again.");
+    } finally {
+      this.#onTheirWay--;
     }
+  }
+
+  /**
+   * Gives up leases that nobody has confirmed for their whole length, though asked before `askedBeforeMs`:
+   * somebody else may have them by now. One that was merely not asked about may well hold.
+   */
+  #dropOverdue(askedBeforeMs: number): void {
     for (const kept of this.#kept) {
-      // Nobody has confirmed this lease for its whole length: somebody else may have it by now.
-      if (kept.trustedUntilMs <= this.#now()) abort(kept, lost(kept));
+      const isAnswerOut = kept.askedAtMs !== null && kept.askedAtMs < askedBeforeMs;
+      if (isAnswerOut && kept.trustedUntilMs <= this.#now()) abort(kept, lost(kept));
     }
-    this.#timer = null;
-    if (this.#kept.size > 0) this.#schedule();
   }
 
   #now(): number {
@@ -86,6 +114,11 @@ export class LeaseKeeper {
 
 function lost({ claim }: Kept): ClaimLostError {
   return new ClaimLostError(claim.instanceId, claim.path === "" ? "the trunk" : claim.path);
+}
+
+function confirm(kept: Kept, untilMs: number): void {
+  kept.trustedUntilMs = Math.max(kept.trustedUntilMs, untilMs);
+  kept.askedAtMs = null;
 }
 
 function abort(kept: Kept, reason: Error): void {

@@ -31,10 +31,10 @@ export type Observer = (event: EngineEvent) => void;
 export function guarded(observer: Observer | undefined): Observer {
   if (observer === undefined) return () => undefined;
   return (event) => {
+    // An exporter that fails must not fail a flow; nor may an asynchronous one end the process.
     try {
-      observer(event);
-    } catch {
-      // An exporter that fails must not fail a flow.
-    }
+      const outcome: unknown = observer(event);
+      if (outcome instanceof Promise) outcome.catch(() => undefined);
+    } catch {}
   };
 }

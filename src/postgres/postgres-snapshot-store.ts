@@ -14,6 +14,7 @@ import {
   deleteInstance,
   deletePositions,
   deleteSignals,
+  ensureMailbox,
   lockInstanceId,
   touchMailbox,
   upsertInstance,
@@ -45,6 +46,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
         throw new InvalidTransitionError(instanceId, stored.status, "saving a snapshot");
       }
       await tx.run("upsert-instance", upsertInstance(tables, snapshot));
+      await tx.run("ensure-mailbox", ensureMailbox(tables, instanceId));
       await this.#appendResults(tx, snapshot);
       await appendNote(this.#context, tx, instanceId, NOTES.save, null);
       await this.#overwritePositions(tx, snapshot, stored);

@@ -1,17 +1,21 @@
 import type { Engine, Host } from "../engine/engine.ts";
 import type { HeldPosition } from "../engine/held-position.ts";
-import { isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import { codecOf, isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
+import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
+import type { ClaimedPosition } from "../store/position-store.ts";
 import { pause } from "../time/timers.ts";
+import { requireDefinition } from "./require-definition.ts";
 import type { DriveOptions, ResolvedRunnerOptions } from "./runner-options.ts";
 
 interface DriveParts {
   readonly backend: Backend;
   readonly engine: Engine;
   readonly options: ResolvedRunnerOptions;
+  readonly flow: Flow;
   readonly instanceId: InstanceId;
   readonly request: DriveOptions;
 }
@@ -35,39 +39,57 @@ export class InstanceDrive implements Host {
   }
 
   take(held: HeldPosition): void {
-    const driven = this.#parts.engine.drive(held, this).catch((error: unknown) => {
-      // The other positions finish what they are at; then the failure is thrown.
-      this.#failure ??= { error };
-      this.#stopper.abort(error);
-    });
+    // The other positions finish what they are at; then the failure is thrown.
+    const driven = this.#parts.engine.drive(held, this).catch((error: unknown) => this.#fail(error));
     const settled = driven.finally(() => this.#active.delete(settled));
     this.#active.add(settled);
   }
 
+  /** @throws {DefinitionMismatchError} the instance was replaced by one of another definition meanwhile */
   async run(): Promise<StatusReport> {
-    for (;;) {
-      if (this.stop.aborted) return await this.#finish();
-      const taken = await this.#claim();
-      if (this.#active.size > 0) await this.#waitForOne();
-      else if (taken === 0) {
-        const report = await this.#rest();
-        if (report !== null) return report;
+    try {
+      while (!this.stop.aborted) {
+        const taken = await this.#claim();
+        if (this.#active.size > 0) await this.#waitForOne();
+        else if (taken === 0) {
+          const report = await this.#rest();
+          if (report !== null) return report;
+        }
       }
+    } catch (error) {
+      // Not while bodies are still running: whoever called would take them for ended.
+      this.#fail(error);
     }
+    return await this.#finish();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#stopper.abort(error);
   }
 
   async #claim(): Promise<number> {
-    const { backend, engine, instanceId } = this.#parts;
+    const { backend, engine, flow, instanceId } = this.#parts;
     const limit = this.free();
     if (limit <= 0) return 0;
     const { workerId, leaseMs } = engine;
     const claimed = await backend.claimPositions({ workerId, leaseMs, limit, lanes: [], instanceId });
     for (const position of claimed) {
-      const held = engine.hold(position);
-      if (held === null) await backend.releaseClaims([position]);
-      else this.take(held);
+      const held = engine.hold(position, flow);
+      if (held !== null) this.take(held);
+      else await this.#giveBack(claimed);
     }
     return claimed.length;
+  }
+
+  /** Not ours to drive, none of them: somebody has replaced the instance since we began. */
+  async #giveBack(claimed: readonly ClaimedPosition[]): Promise<void> {
+    const { backend, flow } = this.#parts;
+    await backend.releaseClaims(claimed);
+    for (const position of claimed) {
+      requireDefinition(flow, position);
+      codecOf(backend, position.codec);
+    }
   }
 
   /** Until a position is let go of, or it is time to look whether another one has come due. */
@@ -80,9 +102,8 @@ export class InstanceDrive implements Host {
 
   /** Nothing can be claimed: reports if that is the end of it, waits a while (`null`) if not. */
   async #rest(): Promise<StatusReport | null> {
-    const { backend, instanceId, request } = this.#parts;
-    const state = await backend.findInstance(instanceId);
-    if (state === null) throw new InstanceNotFoundError(instanceId);
+    const { backend, request } = this.#parts;
+    const state = await this.#look();
     const { status } = state.instance;
     const parked = state.positions.every(isParked) && state.signals.length === 0;
     if (status !== "in_progress" || (parked && request.until !== "ended" && !isDueSoon(state)))
@@ -102,12 +123,18 @@ export class InstanceDrive implements Host {
   }
 
   async #finish(): Promise<StatusReport> {
-    await Promise.all(this.#active);
+    // One that ends may have been granted others.
+    while (this.#active.size > 0) await Promise.all(this.#active);
     if (this.#failure !== null) throw this.#failure.error;
-    const { backend, instanceId } = this.#parts;
+    return await reportStatus(this.#parts.backend, await this.#look());
+  }
+
+  async #look(): Promise<InstanceState> {
+    const { backend, flow, instanceId } = this.#parts;
     const state = await backend.findInstance(instanceId);
     if (state === null) throw new InstanceNotFoundError(instanceId);
-    return await reportStatus(backend, state);
+    requireDefinition(flow, state.instance);
+    return state;
   }
 }
 

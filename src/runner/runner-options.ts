@@ -1,8 +1,9 @@
+import { checkAbortSignal, checkFunction, checkOptions } from "../engine/call-options.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
 import type { StartOptions } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { parseWorkerId } from "../ids.ts";
-import type { Logger } from "../logger.ts";
+import { kindOf, parseWorkerId } from "../ids.ts";
+import { guardedLogger, type Logger } from "../logger.ts";
 import type { Observer } from "../observability/observer.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
@@ -55,14 +56,17 @@ export interface ResolvedRunnerOptions {
 }
 
 const LEAST_LEASE_MS = 100;
+const RUNNER_KEYS = ["workerId", "leaseTtl", "concurrency", "pollInterval", "logger", "observer", "ports"];
+const PORT_KEYS = ["clock", "timers", "random", "logger"];
+const DRIVE_KEYS = ["until", "signal"];
+const RUN_KEYS = [...DRIVE_KEYS, "onConflict", "priority", "tags", "labels"];
 
 /** @throws {InvalidArgumentError} naming the option */
 export function resolveRunnerOptions(options: RunnerOptions): ResolvedRunnerOptions {
-  const ports: Ports = {
-    ...systemPorts,
-    ...options.ports,
-    ...(options.logger === undefined ? {} : { logger: options.logger }),
-  };
+  checkOptions(options, RUNNER_KEYS);
+  if (options.observer !== undefined) checkFunction(options.observer, "options.observer");
+  if (options.ports !== undefined) checkOptions(options.ports, PORT_KEYS, "options.ports");
+  const ports: Ports = { ...systemPorts, ...options.ports, ...loggerOf(options) };
   const leaseMs = parseDuration(options.leaseTtl ?? "30s", "options.leaseTtl");
   if (leaseMs < LEAST_LEASE_MS) {
     throw new InvalidArgumentError(
@@ -85,13 +89,33 @@ export function resolveRunnerOptions(options: RunnerOptions): ResolvedRunnerOpti
 
 /** @throws {InvalidArgumentError} naming the option */
 export function checkRunOptions(options: RunOptions): void {
-  const { onConflict, until, signal } = options;
+  checkOptions(options, RUN_KEYS);
+  const { onConflict } = options;
   if (onConflict !== undefined && !["fail", "useExisting", "terminateExisting"].includes(onConflict)) {
     throw new InvalidArgumentError("options.onConflict", 'must be "fail", "useExisting" or "terminateExisting".');
   }
+  checkHowToDrive(options);
+}
+
+/** @throws {InvalidArgumentError} naming the option */
+export function checkDriveOptions(options: DriveOptions): void {
+  checkOptions(options, DRIVE_KEYS);
+  checkHowToDrive(options);
+}
+
+function checkHowToDrive({ until, signal }: DriveOptions): void {
   if (until !== undefined && until !== "parked" && until !== "ended") {
     throw new InvalidArgumentError("options.until", 'must be "parked" or "ended".');
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new InvalidArgumentError("options.signal", "must be an AbortSignal.");
+  checkAbortSignal(signal, "options.signal");
+}
+
+function loggerOf({ logger, ports }: RunnerOptions): { readonly logger?: Logger } {
+  const given = logger ?? ports?.logger;
+  if (given === undefined) return {};
+  if (typeof given !== "object" || given === null)
+    throw new InvalidArgumentError("options.logger", `must be a logger, not ${kindOf(given)}.`);
+  for (const level of ["debug", "info", "warn", "error"] as const)
+    checkFunction(given[level], `options.logger.${level}`);
+  return { logger: guardedLogger(given) };
 }

@@ -2,7 +2,6 @@ import { Engine } from "../engine/engine.ts";
 import { codecOf, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { newInstance } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { DefinitionMismatchError } from "../errors/definition-errors.ts";
 import { InstanceConflictError, InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { kindOf, parseInstanceId } from "../ids.ts";
@@ -10,7 +9,9 @@ import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Holder } from "../store/instance-store.ts";
 import { InstanceDrive } from "./instance-drive.ts";
+import { requireDefinition } from "./require-definition.ts";
 import {
+  checkDriveOptions,
   checkRunOptions,
   type DriveOptions,
   type ResolvedRunnerOptions,
@@ -77,7 +78,7 @@ export class Runner {
   ): Promise<StatusReport<Output>> {
     checkRunOptions(options);
     const id = parseInstanceId(instanceId);
-    const { onConflict = "fail" } = options;
+    const { onConflict = "fail", until = "parked", signal } = options;
     const holder: Holder = { workerId: this.#engine.workerId, leaseMs: this.#engine.leaseMs };
     const instance = await newInstance(flow, id, input, options, this.#backend, false);
     if (onConflict === "terminateExisting") {
@@ -86,7 +87,7 @@ export class Runner {
       const [created] = await this.#backend.createInstances([instance], holder);
       if (created?.created !== true && onConflict === "fail") throw new InstanceConflictError(id);
     }
-    return await this.resume(flow, id, options);
+    return await this.resume(flow, id, signal === undefined ? { until } : { until, signal });
   }
 
   /**
@@ -104,28 +105,21 @@ export class Runner {
     instanceId: string,
     options: DriveOptions = {},
   ): Promise<StatusReport<Output>> {
-    checkRunOptions(options);
+    checkDriveOptions(options);
     if (!(flow instanceof Flow))
       throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
     const id = parseInstanceId(instanceId);
     const state = await this.#backend.findInstance(id);
     if (state === null) throw new InstanceNotFoundError(id);
     const { instance } = state;
-    if (instance.definitionHash !== flow.hash) {
-      throw new DefinitionMismatchError({
-        instanceId: id,
-        flow: instance.flow,
-        expectedHash: flow.hash,
-        actualHash: instance.definitionHash,
-      });
-    }
+    requireDefinition(flow, instance);
     codecOf(this.#backend, instance.codec);
     if (isTerminal(instance.status)) return (await reportStatus(this.#backend, state)) as StatusReport<Output>;
-    this.#engine.register(flow);
     const drive = new InstanceDrive({
       backend: this.#backend,
       engine: this.#engine,
       options: this.#options,
+      flow,
       instanceId: id,
       request: options,
     });

@@ -78,12 +78,12 @@ describe("a run that is killed", () => {
     let hits = 0;
     for (let round = 0; hits < 20; round += 1) {
       const run = example.start({ args });
-      const before = example.oracle().length;
+      const before = example.countCalls();
       // Most in the midst of work, after a number of calls; some at any time, also while the process starts.
       const calls = before + 1 + Math.floor(chance(seed, round, "calls") * 40);
       const patience = Date.now() + chance(seed, round, "patience") * 1_000;
       const anyTime = round % 5 === 0;
-      await run.until(() => (anyTime ? Date.now() >= patience : example.oracle().length >= calls));
+      await run.until(() => (anyTime ? Date.now() >= patience : example.countCalls() >= calls));
       if (!run.isRunning) throw new Error(`Round ${round} found no work left:\n${run.output}${run.errors}`);
       await run.kill("SIGKILL");
       const worker = example.oracle().findLast(({ pid }) => pid === run.pid)?.worker;
@@ -115,7 +115,7 @@ describe("a run that is asked to stop", () => {
     // A lease longer than the test: whoever had to wait for its end would not be ready in time.
     const args = ["--orders", "12", "--seed", "2", "--lease", "300s"];
     const run = example.start({ args });
-    await run.until(() => example.oracle().length >= 30);
+    await run.until(() => example.countCalls() >= 30);
     await run.kill(signal);
 
     await expect(run.ended()).resolves.toEqual({ code, signal: null });
@@ -138,7 +138,7 @@ describe.skipIf(!canMakeTerminal)("a run on a terminal", () => {
 
     expect(run.output).toMatch(/\u001b\[\d+A\r/);
     expect(run.output).toContain("\u001b[32m✓");
-    const [, drawn = ""] = run.output.split("run it again.\r\n");
+    const [, drawn = ""] = run.output.split("stops it gently.\r\n");
     const shown = stripVTControlCharacters(drawn.slice(0, drawn.indexOf("2 of 2 orders of batch")));
     const lines = shown.split("\n").map((line) => line.replaceAll("\r", ""));
     expect(lines.filter((line) => line.length >= columns)).toEqual([]);

@@ -1,8 +1,8 @@
-import { fc, test } from "@fast-check/vitest";
+import { test } from "@fast-check/vitest";
 import { describe, expect } from "vitest";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { TestClock } from "../../src/testing/index.ts";
-import { anyStoreOperation, type Outcome, type RunOptions, run, type StoreOperation } from "./backends-agree.ts";
+import { anyStoreOperations, type Outcome, type RunOptions, run, type StoreOperation } from "./backends-agree.ts";
 
 function runInMemory(operations: readonly StoreOperation[], options?: RunOptions): Promise<Outcome[]> {
   const clock = new TestClock();
@@ -10,14 +10,14 @@ function runInMemory(operations: readonly StoreOperation[], options?: RunOptions
 }
 
 describe("InMemoryBackend", () => {
-  test.prop([fc.array(anyStoreOperation(), { maxLength: 60, size: "max" })], { numRuns: 400 })(
+  test.prop([anyStoreOperations(80)], { numRuns: 400 })(
     "keeps its promises after any sequence of operations",
     async (operations) => {
       await runInMemory(operations, { checksInvariants: true });
     },
   );
 
-  test.prop([fc.array(anyStoreOperation(), { maxLength: 60, size: "max" })], { numRuns: 200 })(
+  test.prop([anyStoreOperations(80)], { numRuns: 200 })(
     "answers any sequence of operations as it did before",
     async (operations) => {
       expect(await runInMemory(operations)).toEqual(await runInMemory(operations));

@@ -67,7 +67,7 @@ export class StoreInvariants {
     );
     for (const { checkpoint } of written) {
       const { instanceId } = checkpoint.claim;
-      if (!changed.has(instanceId)) expect(now.get(instanceId)).toEqual(this.#seen.get(instanceId));
+      if (!changed.has(instanceId)) expect(shown(now, instanceId)).toEqual(shown(this.#seen, instanceId));
     }
   }
 
@@ -186,13 +186,8 @@ function positionOf(seen: Seen | undefined, path: string): Position | undefined 
   return seen?.state?.positions.find((position) => position.path === path);
 }
 
-/** What is seen, without the time at which it was. */
-function shown(seen: ReadonlyMap<string, Seen>): unknown {
-  return Array.from(seen, ([id, { state, history }]) => [
-    id,
-    state?.instance,
-    state?.positions,
-    state?.signals,
-    history,
-  ]);
+/** What is seen of one instance, or of all, without the time at which it was. */
+function shown(seen: ReadonlyMap<string, Seen>, instanceId: string | null = null): unknown {
+  const some = [...seen].filter(([id]) => instanceId === null || id === instanceId);
+  return some.map(([id, { state, history }]) => [id, state?.instance, state?.positions, state?.signals, history]);
 }

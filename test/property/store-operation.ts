@@ -8,6 +8,9 @@ export const EVENT_NAMES = ["paid", "shipped", "refunded"] as const;
 /** Task ids that come up again and again; a run makes others of its own. */
 export const TASK_IDS = ["t0", "t1", "t2", "loop[0]", "loop[1]", "loop[10]"] as const;
 
+/** From here on, a number names a claim that does not hold any more. */
+export const FIRST_OLD_CLAIM = 100;
+
 type Instance = (typeof INSTANCE_IDS)[number];
 type Worker = (typeof WORKER_IDS)[number];
 type Event = (typeof EVENT_NAMES)[number];
@@ -39,7 +42,7 @@ export interface StepOfClaim {
 /** How a loaded snapshot is changed before it is saved. */
 export type SnapshotChange = "nothing" | "label" | "moves" | "records" | "completes" | "pauses";
 
-/** A call of a store. Claims are named by when they were seen: the `n`-th, counted round and round. */
+/** A call of a store. Claims are named by numbers, counted round and round. */
 export type StoreOperation =
   | { readonly kind: "pass"; readonly ms: number }
   | {
@@ -91,14 +94,18 @@ export type StoreOperation =
   | { readonly kind: "history"; readonly id: Instance; readonly limit: number }
   | { readonly kind: "results"; readonly id: Instance; readonly tasks: readonly Task[] };
 
-const anId = fc.constantFrom(...INSTANCE_IDS);
+// Weighted, so that much happens to one instance and something beside it.
+const anId = weighted<Instance>(["a", 4], ["b", 2], ["c", 1]);
 const aWorker = fc.constantFrom(...WORKER_IDS);
-const anEvent = fc.constantFrom(...EVENT_NAMES);
+const anEvent = weighted<Event>(["paid", 4], ["shipped", 1], ["refunded", 1]);
 const aTask = fc.constantFrom(...TASK_IDS);
-const aStart = fc.constantFrom<Start>("ready", "claimed", "asleep", "tagged", "urgent");
+const aStart = weighted<Start>(["ready", 2], ["claimed", 4], ["asleep", 2], ["tagged", 1], ["urgent", 1]);
 const aSignal = fc.constantFrom<SignalKind>("cancel", "pause");
-/** Recent claims come up more often than old ones. */
-const aClaim = fc.oneof({ weight: 3, arbitrary: fc.nat({ max: 2 }) }, { weight: 1, arbitrary: fc.nat({ max: 12 }) });
+/** One of the claims that may hold, or one that may not any more. */
+const aClaim = fc.oneof(
+  { weight: 6, arbitrary: fc.nat({ max: 3 }) },
+  { weight: 1, arbitrary: fc.integer({ min: FIRST_OLD_CLAIM, max: FIRST_OLD_CLAIM + 5 }) },
+);
 const aLease = fc.constantFrom(1_000, 5_000, 30_000);
 
 const aStep: fc.Arbitrary<Step> = fc.oneof(
@@ -116,27 +123,44 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constantFrom({ kind: "waitOn" } as const, { kind: "receive" } as const) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("fork" as const), claimed: fc.boolean() }) },
-  { weight: 4, arbitrary: fc.constant({ kind: "end" } as const) },
+  { weight: 2, arbitrary: fc.constant({ kind: "end" } as const) },
   { weight: 1, arbitrary: fc.constant({ kind: "fail" } as const) },
 );
 
 /** Any call of any store, weighted so that instances get somewhere. */
 export function anyStoreOperation(): fc.Arbitrary<StoreOperation> {
+  const passing = fc.record({
+    kind: fc.constant("pass" as const),
+    ms: fc.constantFrom(1, 500, 1_000, 3_000, 30_000, 600_000),
+  });
   return fc.oneof(
-    { weight: 6, arbitrary: aMaking() },
-    { weight: 10, arbitrary: aMoving() },
+    { weight: 4, arbitrary: aMaking() },
+    { weight: 16, arbitrary: aMoving() },
     { weight: 6, arbitrary: aControlling() },
     { weight: 6, arbitrary: anEventCall() },
     { weight: 3, arbitrary: aTaskClaimCall() },
-    { weight: 2, arbitrary: aReading() },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        kind: fc.constant("pass" as const),
-        ms: fc.constantFrom(1, 500, 1_000, 3_000, 30_000, 600_000),
-      }),
-    },
+    { weight: 1, arbitrary: aReading() },
+    { weight: 4, arbitrary: passing },
   );
+}
+
+/** Operations of which the first makes something for the others to work on. */
+export function anyStoreOperations(maxLength: number): fc.Arbitrary<StoreOperation[]> {
+  const first = fc.constant<StoreOperation>({
+    kind: "create",
+    instances: [
+      { id: "a", start: "claimed" },
+      { id: "b", start: "asleep" },
+    ],
+    worker: "w1",
+  });
+  return fc
+    .tuple(first, fc.array(anyStoreOperation(), { maxLength, size: "max" }))
+    .map(([operation, others]) => [operation, ...others]);
+}
+
+function weighted<T>(...choices: readonly (readonly [T, number])[]): fc.Arbitrary<T> {
+  return fc.oneof(...choices.map(([value, weight]) => ({ weight, arbitrary: fc.constant(value) })));
 }
 
 function aMaking(): fc.Arbitrary<StoreOperation> {
@@ -183,7 +207,7 @@ function aMoving(): fc.Arbitrary<StoreOperation> {
         kind: fc.constant("claim" as const),
         worker: aWorker,
         leaseMs: aLease,
-        limit: fc.integer({ min: 1, max: 4 }),
+        limit: fc.constant(50),
         id: fc.constant(null),
       }),
     },

@@ -18,7 +18,7 @@ import {
   branchOf,
   bytesOf,
 } from "../../src/testing/builders.ts";
-import type { Start, Step, StepOfClaim, StoreOperation } from "./store-operation.ts";
+import { FIRST_OLD_CLAIM, type Start, type Step, type StepOfClaim, type StoreOperation } from "./store-operation.ts";
 
 const LEASE_MS = 5_000;
 
@@ -39,13 +39,15 @@ export interface Written {
  */
 export class StoreRun {
   readonly backend: Backend;
-  /** Claims seen, latest last. */
-  readonly #claims: ClaimRef[] = [];
+  /** Claims that may hold, latest last, and those that were given up or lost. */
+  #claims: ClaimRef[] = [];
+  readonly #oldClaims: ClaimRef[] = [];
   /** What the latest operation wrote. */
   written: readonly Written[] = [];
   /** What the latest operation sent. */
   sent: Uint8Array | null = null;
   #names = 0;
+  #saves = 0;
 
   constructor(backend: Backend) {
     this.backend = backend;
@@ -94,7 +96,7 @@ export class StoreRun {
       case "claim": return await this.#claim(operation);
       case "commit": return await this.#commit(operation.steps, operation.worker);
       case "renew": return await backend.renewClaims(operation.claims.map((claim) => this.#seen(claim)), operation.leaseMs);
-      case "release": return await backend.releaseClaims(operation.claims.map((claim) => this.#seen(claim)));
+      case "release": return await this.#release(operation.claims.map((claim) => this.#seen(claim)));
       case "list": return await this.#list(operation);
       case "history": return await backend.readHistory(operation.id, { limit: operation.limit });
       case "results": return await backend.loadResults(operation.id, operation.tasks);
@@ -102,7 +104,9 @@ export class StoreRun {
   }
 
   async #create(operation: Extract<StoreOperation, { kind: "create" }>): Promise<unknown> {
-    const instances = operation.instances.map(({ id, start }) => this.#newInstance(id, start));
+    // By id, which is how one backend orders what became ready at the very same time; others go by the list.
+    const inOrder = operation.instances.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const instances = inOrder.map(({ id, start }) => this.#newInstance(id, start));
     const created = await this.backend.createInstances(instances, { workerId: operation.worker, leaseMs: LEASE_MS });
     for (const { instanceId, granted } of created) this.#see(granted.map((claim) => ({ instanceId, ...claim })));
     return created;
@@ -122,7 +126,9 @@ export class StoreRun {
     const { codec } = this.backend;
     const state = await this.backend.findInstance(operation.id);
     const stored = state === null ? null : await this.backend.loadSnapshot(operation.id);
-    const base = stored ?? aSnapshot({ instanceId: operation.id, codec: codec.id });
+    // Each at a time of its own, so that it is clear which one is to be taken first.
+    const aPlace = (facts: Partial<Position> = {}): Position => aPosition({ availableAt: this.#saves++, ...facts });
+    const base = stored ?? aSnapshot({ instanceId: operation.id, codec: codec.id, positions: [aPlace()] });
     // What has ended is refused as it is; the rest is changed into something that makes sense.
     switch (operation.change) {
       case "nothing":
@@ -130,7 +136,7 @@ export class StoreRun {
       case "label":
         return { ...base, labels: { ...base.labels, note: this.#name("n") } };
       case "moves":
-        return { ...base, status: "in_progress", reason: null, positions: [aPosition({ taskId: "t2", attempt: 7 })] };
+        return { ...base, status: "in_progress", reason: null, positions: [aPlace({ taskId: "t2", attempt: 7 })] };
       case "records":
         return { ...base, results: [...base.results, aTaskResult({ taskId: this.#name("r"), kind: "loop" })] };
       case "completes":
@@ -181,6 +187,12 @@ export class StoreRun {
     return claims;
   }
 
+  async #release(claims: readonly ClaimRef[]): Promise<unknown> {
+    await this.backend.releaseClaims(claims);
+    for (const claim of claims) this.#giveUp(claim);
+    return null;
+  }
+
   async #list(operation: Extract<StoreOperation, { kind: "list" }>): Promise<unknown> {
     const page = { limit: operation.limit, ...(operation.after === null ? {} : { after: operation.after }) };
     return [await this.backend.listSnapshots(page), await this.backend.listInstances(page)];
@@ -199,6 +211,8 @@ export class StoreRun {
     this.written = checkpoints.map((checkpoint, index) => ({ checkpoint, fate: fates[index]?.kind ?? "none" }));
     for (const [index, fate] of fates.entries()) {
       const instanceId = checkpoints[index]?.claim.instanceId ?? "";
+      const claim = checkpoints[index]?.claim;
+      if (claim !== undefined && (fate.kind !== "accepted" || !fate.kept)) this.#giveUp(claim);
       if (fate.kind === "accepted") this.#see(fate.granted.map((granted) => ({ instanceId, ...granted })));
     }
     return fates;
@@ -308,9 +322,18 @@ export class StoreRun {
     for (const { instanceId, path, token } of claims) this.#claims.push({ instanceId, path, token });
   }
 
+  #giveUp(claim: ClaimRef): void {
+    if (!this.#claims.some((one) => one.token === claim.token)) return;
+    this.#claims = this.#claims.filter((one) => one.token !== claim.token);
+    this.#oldClaims.push(claim);
+  }
+
   /** The latest claim for 0, the one before for 1 … */
-  #seen(index: number): ClaimRef {
-    return this.#claims.at(-1 - (index % Math.max(this.#claims.length, 1))) ?? aForgedClaim("a");
+  #seen(number: number): ClaimRef {
+    const [first, second] =
+      number < FIRST_OLD_CLAIM ? [this.#claims, this.#oldClaims] : [this.#oldClaims, this.#claims];
+    const claims = first.length > 0 ? first : second;
+    return claims.at(-1 - ((number % FIRST_OLD_CLAIM) % Math.max(claims.length, 1))) ?? aForgedClaim("a");
   }
 
   #name(prefix: string): string {

@@ -35,11 +35,12 @@ export class OrderFulfilment {
 
   /** What bodies have told the world outside, in the order in which they did. */
   oracle(): readonly OracleLine[] {
-    const file = join(this.#folder, "oracle.jsonl");
-    if (!existsSync(file)) return [];
-    // What a killed process has not quite written is no line.
-    const complete = readFileSync(file, "utf8").split("\n").slice(0, -1);
-    return complete.map((line) => JSON.parse(line) as OracleLine);
+    return this.#oracleLines().map((line) => JSON.parse(line) as OracleLine);
+  }
+
+  /** How often bodies have called the world outside. */
+  countCalls(): number {
+    return this.#oracleLines().length;
   }
 
   start({ args = [], cwd, terminal }: RunOptions = {}): Run {
@@ -58,6 +59,12 @@ export class OrderFulfilment {
     const run = new Run(child);
     this.#runs.push(run);
     return run;
+  }
+
+  #oracleLines(): readonly string[] {
+    const file = join(this.#folder, "oracle.jsonl");
+    // What a killed process has not quite written is no line.
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
   }
 
   async clear(): Promise<void> {

@@ -122,11 +122,12 @@ export function fateColumns(
   checkpoints: readonly Checkpoint[],
   mayBeBusy: Query<never> = sql`true`,
 ): Query<never> {
-  return sql`
-           d.idx::int, m.idx IS NOT NULL AS accepted,
-           m.idx IS NULL AND ${hasOutcome(t, checkpoints)} AS recorded,
-           m.idx IS NULL AND ${mayBeBusy} AND EXISTS (
+  const stillHeld = sql<never>`EXISTS (
              SELECT FROM ${t.positions} AS p
              WHERE p.instance_id = d.instance_id AND p.path = d.path AND p.token = d.token
-               AND p.worker_id IS NOT NULL) AS busy`;
+               AND p.worker_id IS NOT NULL)`;
+  return sql`
+           d.idx::int, m.idx IS NOT NULL AS accepted,
+           m.idx IS NULL AND ${hasOutcome(t, checkpoints)} AND ${stillHeld} AS recorded,
+           m.idx IS NULL AND ${mayBeBusy} AND ${stillHeld} AS busy`;
 }

@@ -13,7 +13,8 @@ export interface CreatedRow {
 /**
  * Makes instances, with their positions and mailboxes; leaves ids that are taken alone (INV-12).
  *
- * No id may occur twice. Locks: the new rows, by key, so that two batches with the same ids in another
+ * No id may occur twice. Among themselves, they are to be taken in the order given: that is what the ordinal does
+ * in the order key, which counts microseconds. Locks: the new rows, by key, so that two batches with the same ids in another
  * order wait for each other instead of deadlocking.
  */
 export function createInstances(
@@ -70,14 +71,15 @@ export function createInstances(
                WHEN b.wake_after IS NULL THEN 'infinity'
                ELSE clock.now + b.wake_after * interval '1 millisecond'
              END,
-             CASE WHEN b.wake_after = 0 AND NOT b.claimed THEN ${t.orderKey}(b.priority, clock.now) END
+             CASE WHEN b.wake_after = 0 AND NOT b.claimed THEN ${t.orderKey}(b.priority, clock.now) + b.ordinal END
       FROM unnest(
         ${positions.map((row) => row.idx)}::int[],
         ${positions.map((row) => row.branch.path)}::text[],
         ${standingColumns(positions.map((row) => ({ to: row.branch.standing, lane: row.lane })))},
         ${positions.map((row) => row.branch.wakeAfterMs)}::bigint[],
         ${positions.map((row) => row.branch.claimed)}::boolean[]
-      ) AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed)
+      ) WITH ORDINALITY AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed,
+                              ordinal)
       JOIN new AS n ON n.idx = b.idx
       JOIN created AS c ON c.instance_id = n.instance_id
       CROSS JOIN clock

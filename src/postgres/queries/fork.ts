@@ -51,7 +51,8 @@ export function fork(
         ${standingColumns(branches.map((row) => ({ to: row.branch.standing, lane: row.lane })))},
         ${branches.map((row) => row.branch.wakeAfterMs)}::bigint[],
         ${branches.map((row) => row.branch.claimed)}::boolean[]
-      ) AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed)
+      ) WITH ORDINALITY AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed,
+                              ordinal)
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
@@ -91,7 +92,7 @@ export function fork(
                ELSE clock.now + b.wake_after * interval '1 millisecond'
              END,
              CASE WHEN m.interrupt IS NULL AND b.wake_after = 0 AND NOT b.claimed
-                  THEN ${t.orderKey}(b.priority, clock.now) END
+                  THEN ${t.orderKey}(b.priority, clock.now) + b.ordinal END
       FROM branch AS b
       JOIN moved AS m ON m.idx = b.idx
       CROSS JOIN clock

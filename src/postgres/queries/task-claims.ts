@@ -115,7 +115,7 @@ export function findAvailable(
       JOIN ${t.instances} AS i ON i.instance_id = q.instance_id AND i.status = 'in_progress'
       WHERE q.lane = lane.lane AND q.order_key IS NOT NULL
         AND NOT EXISTS (SELECT FROM ${t.signals} AS s WHERE s.instance_id = q.instance_id)
-      ORDER BY q.order_key
+      ORDER BY q.order_key, q.instance_id, q.path
       LIMIT ${p.limit}::int
     ) AS p
     JOIN ${t.instances} AS i ON i.instance_id = p.instance_id

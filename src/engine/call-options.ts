@@ -1,0 +1,28 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { unknownName } from "../flow/known-options.ts";
+import { kindOf } from "../ids.ts";
+
+/**
+ * Refuses what a JavaScript caller may pass for an options object: something else, or a key that nobody
+ * would read, which is most likely a misspelling of one that somebody would.
+ *
+ * @throws {InvalidArgumentError} naming `field`
+ */
+export function checkOptions(options: unknown, known: readonly string[], field: string = "options"): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options) || options instanceof Promise)
+    throw new InvalidArgumentError(field, `must be an object, not ${kindOf(options)}.`);
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) throw new InvalidArgumentError(field, `has an unknown key ${unknownName(key, known)}.`);
+  }
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function checkAbortSignal(signal: unknown, field: string): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new InvalidArgumentError(field, `must be an AbortSignal, not ${kindOf(signal)}.`);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function checkFunction(value: unknown, field: string): void {
+  if (typeof value !== "function") throw new InvalidArgumentError(field, `must be a function, not ${kindOf(value)}.`);
+}
