@@ -202,7 +202,7 @@ function aMoving(): fc.Arbitrary<StoreOperation> {
   const aStepOfClaim = fc.record({ claim: aClaim, step: aStep, records: fc.boolean() });
   return fc.oneof(
     {
-      weight: 3,
+      weight: 5,
       arbitrary: fc.record({
         kind: fc.constant("claim" as const),
         worker: aWorker,
@@ -212,7 +212,7 @@ function aMoving(): fc.Arbitrary<StoreOperation> {
       }),
     },
     {
-      weight: 1,
+      weight: 2,
       arbitrary: fc.record({
         kind: fc.constant("claim" as const),
         worker: aWorker,
@@ -222,7 +222,7 @@ function aMoving(): fc.Arbitrary<StoreOperation> {
       }),
     },
     {
-      weight: 8,
+      weight: 9,
       arbitrary: fc.record({
         kind: fc.constant("commit" as const),
         steps: fc.array(aStepOfClaim, { minLength: 1, maxLength: 3 }),

@@ -95,8 +95,8 @@ export class StoreRun {
       case "unregister": return await backend.unregisterWorker(operation.worker);
       case "claim": return await this.#claim(operation);
       case "commit": return await this.#commit(operation.steps, operation.worker);
-      case "renew": return await backend.renewClaims(operation.claims.map((claim) => this.#seen(claim)), operation.leaseMs);
-      case "release": return await this.#release(operation.claims.map((claim) => this.#seen(claim)));
+      case "renew": return await backend.renewClaims(this.#allSeen(operation.claims), operation.leaseMs);
+      case "release": return await this.#release(this.#allSeen(operation.claims));
       case "list": return await this.#list(operation);
       case "history": return await backend.readHistory(operation.id, { limit: operation.limit });
       case "results": return await backend.loadResults(operation.id, operation.tasks);
@@ -200,12 +200,14 @@ export class StoreRun {
 
   async #commit(steps: readonly StepOfClaim[], workerId: string): Promise<unknown> {
     const checkpoints: Checkpoint[] = [];
-    for (const { claim, step, records } of steps) {
-      const checkpoint = await this.#checkpoint(this.#seen(claim), step, records);
-      const isNew = checkpoints.every(({ claim: other }) => !isSamePosition(other, this.#seen(claim)));
-      // Branches of one instance may end in any order, so what hangs on the order is left out.
-      if (checkpoint !== null && isNew && (checkpoints.length === 0 || checkpoint.move.kind !== "fail"))
+    for (const { claim: number, step, records } of steps) {
+      const claim = this.#seen(number);
+      if (claim === null || checkpoints.some((one) => isSamePosition(one.claim, claim))) continue;
+      const checkpoint = await this.#checkpoint(claim, step, records);
+      // Which one of an instance's branches comes first is open, so a failure stands alone.
+      if (checkpoint !== null && (checkpoints.length === 0 || checkpoint.move.kind !== "fail")) {
         checkpoints.push(checkpoint);
+      }
     }
     const fates = await this.backend.commitCheckpoints(checkpoints, { workerId, leaseMs: LEASE_MS });
     this.written = checkpoints.map((checkpoint, index) => ({ checkpoint, fate: fates[index]?.kind ?? "none" }));
@@ -313,7 +315,7 @@ export class StoreRun {
   }
 
   async #taskOf(claim: number): Promise<[string, string]> {
-    const { instanceId, path } = this.#seen(claim);
+    const { instanceId, path } = this.#seen(claim) ?? aForgedClaim("a");
     const position = (await this.backend.findInstance(instanceId))?.positions.find((one) => one.path === path);
     return [instanceId, position?.taskId ?? "t0"];
   }
@@ -328,12 +330,14 @@ export class StoreRun {
     this.#oldClaims.push(claim);
   }
 
-  /** The latest claim for 0, the one before for 1 … */
-  #seen(number: number): ClaimRef {
-    const [first, second] =
-      number < FIRST_OLD_CLAIM ? [this.#claims, this.#oldClaims] : [this.#oldClaims, this.#claims];
-    const claims = first.length > 0 ? first : second;
-    return claims.at(-1 - ((number % FIRST_OLD_CLAIM) % Math.max(claims.length, 1))) ?? aForgedClaim("a");
+  /** Of those that may hold, the latest for 0, the one before for 1 …; of the old ones alike. */
+  #seen(number: number): ClaimRef | null {
+    const claims = number < FIRST_OLD_CLAIM ? this.#claims : this.#oldClaims;
+    return claims.at(-1 - ((number % FIRST_OLD_CLAIM) % Math.max(claims.length, 1))) ?? null;
+  }
+
+  #allSeen(numbers: readonly number[]): ClaimRef[] {
+    return numbers.flatMap((number) => this.#seen(number) ?? []);
   }
 
   #name(prefix: string): string {
