@@ -36,7 +36,7 @@ export function backendErrorFrom(cause: unknown, queryName: string): BackendErro
       ? new BackendError("BACKEND_BUG", { ...facts, problem: "The driver refused the statement" }, { cause })
       : new BackendError(
           "BACKEND_UNAVAILABLE",
-          { ...facts, problem: "The database can't be reached, or is too busy, right now" },
+          { ...facts, problem: `The database can't be reached, or is too busy, right now${reasonOf(cause, sqlstate)}` },
           { cause },
         );
   }
@@ -50,6 +50,15 @@ export function backendErrorFrom(cause: unknown, queryName: string): BackendErro
     { ...facts, problem: `The database refused the statement: ${said}` },
     { cause },
   );
+}
+
+/** What the socket layer says: which address, and why not. Holds no secrets. */
+function reasonOf(cause: unknown, sqlstate: string | null): string {
+  const code = textOf(cause, "code");
+  const address = textOf(cause, "address");
+  const port: unknown = typeof cause === "object" && cause !== null ? Reflect.get(cause, "port") : null;
+  if (sqlstate !== null || code === null) return "";
+  return address === null ? `: ${code}` : `: ${code} at ${address}:${String(port)}`;
 }
 
 /** Whether the statement that failed with `error` may have been committed. */

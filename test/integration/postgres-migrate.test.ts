@@ -25,9 +25,10 @@ describe("migrating", () => {
     const waiting =
       "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%pg_advisory_xact_lock%' AND datname = current_database()";
     await expect.poll(async () => (await database.pool.query(waiting)).rowCount).toBe(1);
-    const refused = expect(doomed).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
-    await database.pool.query(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS w`);
-    await refused;
+    await Promise.all([
+      expect(doomed).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" }),
+      database.pool.query(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS w`),
+    ]);
     await blocker.end();
     expect((await database.pool.query("SELECT FROM pg_namespace WHERE nspname = 'killed'")).rowCount).toBe(0);
     await database.connect({ schema: "killed" });

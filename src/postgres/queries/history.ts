@@ -60,7 +60,7 @@ export function findLastIteration(
 ): Query<{ task_id: string }> {
   const prefix = `${p.loopTaskId}[`;
   // The next character after "[": ends the range of what starts with the prefix.
-  const end = `${p.loopTaskId}${"\\"}`;
+  const end = `${p.loopTaskId}\\`;
   return sql`
     SELECT c.task_id
     FROM ${t.checkpoints} AS c
