@@ -26,6 +26,7 @@ export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-
 export type { Ports } from "./engine/ports.ts";
 export type { StartOptions } from "./engine/start-instance.ts";
 export type { EngineEvent, Observer } from "./observability/observer.ts";
+export { type RunFlowOptions, runFlow } from "./run-flow.ts";
 export { Runner } from "./runner/runner.ts";
 export type { ConflictPolicy, DriveOptions, RunnerOptions, RunOptions } from "./runner/runner-options.ts";
 

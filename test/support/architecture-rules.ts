@@ -39,8 +39,10 @@ export const MAY_IMPORT = {
   dashboard: ["client", "store", "errors"],
   // The command line may use any public entry point.
   cli: ["index", ...RUNTIME, "memory", "postgres", "local", "runner", "worker", "client", "dashboard"],
+  // Puts a runner and a backend together, for trying things out.
+  "run-flow": [...RUNTIME, "memory", "runner"],
   // The entry point "waymark". What has an entry point of its own is not part of it.
-  index: [...RUNTIME, "memory", "runner", "worker", "client"],
+  index: [...RUNTIME, "memory", "runner", "worker", "client", "run-flow"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Folders that may use any builtin of Node. Everything else must run wherever JavaScript does. */
