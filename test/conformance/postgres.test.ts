@@ -1,22 +1,11 @@
 import type { Codec } from "../../src/codec/codec.ts";
-import { encrypted } from "../../src/codec/encrypted-codec.ts";
-import { compressed } from "../../src/codec/gzip-codec.ts";
-import { JsonCodec } from "../../src/codec/json-codec.ts";
-import { MsgpackCodec } from "../../src/codec/msgpack-codec.ts";
 import { PostgresBackend } from "../../src/postgres/index.ts";
 import { type ConformanceSubject, describeBackend, TestClock } from "../../src/testing/index.ts";
+import { everyCodec } from "../support/codecs.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 
 const database = await createTestDatabase();
-const key = new Uint8Array(32).fill(7);
-const codecs: readonly Codec[] = [
-  new JsonCodec(),
-  new MsgpackCodec(),
-  compressed(new JsonCodec()),
-  encrypted(new MsgpackCodec(), { keys: { currentKeyId: "k1", keys: { k1: key } } }),
-];
-
-for (const codec of codecs) {
+for (const codec of everyCodec) {
   describeBackend({ name: `postgres with ${codec.id}`, create: () => postgresSubject(codec) });
 }
 

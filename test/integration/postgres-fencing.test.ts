@@ -1,14 +1,14 @@
-import type { PoolClient } from "pg";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Checkpoint } from "../../src/snapshot/checkpoint.ts";
-import type { CheckpointFate } from "../../src/store/position-store.ts";
 import {
   branchAt,
   bytes,
   checkpoint,
   claimOne,
+  commit,
+  commitUntilDone,
   entry,
   holder,
+  inSession,
   newInstance,
   standing,
   startAndClaim,
@@ -20,29 +20,6 @@ const [backend, other] = [await database.connect(), await database.connect()];
 
 beforeEach(() => database.truncate());
 
-async function commit(one: Checkpoint, on = backend): Promise<CheckpointFate> {
-  const [fate] = await on.commitCheckpoints([one], holder);
-  if (fate === undefined) throw new Error("No fate.");
-  return fate;
-}
-
-/** Tries until no row is in the way, as the engine does. */
-async function commitUntilDone(one: Checkpoint, on = backend): Promise<CheckpointFate> {
-  for (;;) {
-    const fate = await commit(one, on);
-    if (fate.kind !== "busy") return fate;
-  }
-}
-
-async function inSession<T>(work: (session: PoolClient) => Promise<T>): Promise<T> {
-  const session = await database.pool.connect();
-  try {
-    return await work(session);
-  } finally {
-    session.release();
-  }
-}
-
 describe("a control request and a checkpoint at the same time", () => {
   test("a pause is never missed: nothing is ready afterwards, and unpausing lets it go on", async () => {
     for (let round = 0; round < 50; round++) {
@@ -50,7 +27,7 @@ describe("a control request and a checkpoint at the same time", () => {
       const claim = await startAndClaim(backend, id);
       const park = { kind: "park", to: standing("b", { inputRef: "a" }), wakeAfterMs: 0 } as const;
       const [fate] = await Promise.all([
-        commitUntilDone(checkpoint(claim, park, [entry("a")])),
+        commitUntilDone(backend, checkpoint(claim, park, [entry("a")])),
         other.requestControl(id, "pause", {}),
       ]);
 
@@ -68,7 +45,7 @@ describe("a control request and a checkpoint at the same time", () => {
       const claim = await startAndClaim(backend, id);
       const completing = checkpoint(claim, { kind: "complete", output: bytes("1") }, [entry("a")]);
       const [fate, control] = await Promise.all([
-        commitUntilDone(completing),
+        commitUntilDone(backend, completing),
         other.requestControl(id, "cancel", {}).catch((error: unknown) => (error as { code: string }).code),
       ]);
       if (control === "requested") await backend.settleInterrupt(id, "a");
@@ -91,7 +68,9 @@ describe("a control request and a checkpoint at the same time", () => {
     await backend.releaseClaims([claim]);
 
     expect(await other.requestControl("idle", "cancel", { reason: "changed my mind" })).toBe("applied");
-    expect(await commit(checkpoint(claim, { kind: "complete", output: bytes("1") }))).toEqual({ kind: "fenced" });
+    expect(await commit(backend, checkpoint(claim, { kind: "complete", output: bytes("1") }))).toEqual({
+      kind: "fenced",
+    });
     expect((await backend.findInstance("idle"))?.instance).toMatchObject({
       status: "cancelled",
       reason: "changed my mind",
@@ -102,7 +81,7 @@ describe("a control request and a checkpoint at the same time", () => {
     const claim = await startAndClaim(backend, "orphaned");
     await backend.storeSignal("orphaned", "cancel", {});
     const move = { kind: "park", to: standing("b"), wakeAfterMs: null } as const;
-    expect(await commit(checkpoint(claim, move))).toMatchObject({ kind: "accepted", interrupt: "cancel" });
+    expect(await commit(backend, checkpoint(claim, move))).toMatchObject({ kind: "accepted", interrupt: "cancel" });
 
     await expect
       .poll(() => backend.claimPositions({ ...holder, limit: 1, lanes: [], instanceId: "orphaned" }), {
@@ -119,11 +98,13 @@ describe("zombies", () => {
     const current = await claimOne(other, "z", "worker-b");
 
     expect(current.lost).toBe(1);
-    expect(await commit(checkpoint(old, { kind: "complete", output: bytes("1") }, [entry("a")]))).toEqual({
+    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }, [entry("a")]))).toEqual({
       kind: "fenced",
     });
     expect(await backend.renewClaims([old, current], 1_000)).toMatchObject([{ held: false }, { held: true }]);
-    expect(await commit(checkpoint(current, { kind: "complete", output: bytes("2") }, [entry("a")]))).toMatchObject({
+    expect(
+      await commit(backend, checkpoint(current, { kind: "complete", output: bytes("2") }, [entry("a")])),
+    ).toMatchObject({
       kind: "accepted",
     });
     expect((await backend.findInstance("z"))?.instance.output).toEqual(bytes("2"));
@@ -134,7 +115,9 @@ describe("zombies", () => {
     await database.pool.query("UPDATE waymark.positions SET available_at = now() - interval '1 s'");
     await claimOne(backend, "z");
 
-    expect(await commit(checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({ kind: "fenced" });
+    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({
+      kind: "fenced",
+    });
   });
 
   test("whose position was deleted and made anew are fenced", async () => {
@@ -143,8 +126,10 @@ describe("zombies", () => {
     const current = await startAndClaim(backend, "z");
 
     expect(current.token).toBeGreaterThan(old.token);
-    expect(await commit(checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({ kind: "fenced" });
-    expect(await commit(checkpoint(current, { kind: "complete", output: bytes("2") }))).toMatchObject({
+    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({
+      kind: "fenced",
+    });
+    expect(await commit(backend, checkpoint(current, { kind: "complete", output: bytes("2") }))).toMatchObject({
       kind: "accepted",
     });
   });
@@ -153,7 +138,9 @@ describe("zombies", () => {
     const old = await startAndClaim(backend, "z");
     await other.replaceInstance(newInstance("z"));
 
-    expect(await commit(checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({ kind: "fenced" });
+    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({
+      kind: "fenced",
+    });
     expect(await backend.readHistory("z")).toEqual([]);
   });
 });
@@ -171,7 +158,7 @@ describe("batches", () => {
 
   test("a locked position is reported as busy, and the others are written", async () => {
     const claims = await Promise.all(["p", "q", "r"].map((id) => startAndClaim(backend, id)));
-    await inSession(async (session) => {
+    await inSession(database.pool, async (session) => {
       await session.query("BEGIN");
       await session.query("SELECT FROM waymark.positions WHERE instance_id = 'q' FOR UPDATE");
       const fates = await backend.commitCheckpoints(

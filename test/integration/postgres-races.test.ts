@@ -1,14 +1,15 @@
-import type { PoolClient } from "pg";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Checkpoint, ClaimRef } from "../../src/snapshot/checkpoint.ts";
-import type { CheckpointFate } from "../../src/store/position-store.ts";
 import {
   branchAt,
   bytes,
   checkpoint,
   claimOne,
+  commit,
+  commitUntilDone,
   entry,
   holder,
+  inSession,
   newInstance,
   standing,
   startAndClaim,
@@ -26,29 +27,6 @@ const waitMove = {
   timeoutMs: null,
 } as const;
 
-async function commit(one: Checkpoint, on = backend): Promise<CheckpointFate> {
-  const [fate] = await on.commitCheckpoints([one], holder);
-  if (fate === undefined) throw new Error("No fate.");
-  return fate;
-}
-
-/** Tries until no row is in the way, as the engine does. */
-async function commitUntilDone(one: Checkpoint, on = backend): Promise<CheckpointFate> {
-  for (;;) {
-    const fate = await commit(one, on);
-    if (fate.kind !== "busy") return fate;
-  }
-}
-
-async function inSession<T>(work: (session: PoolClient) => Promise<T>): Promise<T> {
-  const session = await database.pool.connect();
-  try {
-    return await work(session);
-  } finally {
-    session.release();
-  }
-}
-
 const send = "SELECT waymark.send_event($1, 'go', '\\x31') AS outcome";
 
 /** What a worker does that comes to a wait: it parks, or finds the event. */
@@ -65,6 +43,7 @@ describe("joins", () => {
       const paths = ["j/x", "j/y", "j/z"];
       const join = standing("j", { kind: "join", pending: paths.length });
       await commit(
+        backend,
         checkpoint(trunk, { kind: "fork", join, branches: paths.map((path) => branchAt(path, path.slice(2))) }),
       );
       const branches = await backend.claimPositions({ ...holder, limit: 10, lanes: [], instanceId: id });
@@ -72,7 +51,7 @@ describe("joins", () => {
         checkpoint(branch, { kind: "endBranch", joinPath: "" }, [entry(branch.taskId)]),
       );
       const fates = await Promise.all(
-        ends.map((end, index) => commitUntilDone(end, index % 2 === 0 ? backend : other)),
+        ends.map((end, index) => commitUntilDone(index % 2 === 0 ? backend : other, end)),
       );
 
       expect(fates.filter((fate) => fate.kind === "accepted")).toHaveLength(3);
@@ -91,7 +70,10 @@ describe("joins", () => {
       const id = `failing-${round}`;
       const trunk = await startAndClaim(backend, id);
       const join = standing("j", { kind: "join", pending: 2 });
-      await commit(checkpoint(trunk, { kind: "fork", join, branches: [branchAt("j/x", "x"), branchAt("j/y", "y")] }));
+      await commit(
+        backend,
+        checkpoint(trunk, { kind: "fork", join, branches: [branchAt("j/x", "x"), branchAt("j/y", "y")] }),
+      );
       const [x, y] = await backend.claimPositions({ ...holder, limit: 2, lanes: [], instanceId: id });
       if (x === undefined || y === undefined) throw new Error("Two branches were expected.");
       const inner = standing("k", { kind: "join", pending: 2 });
@@ -103,7 +85,7 @@ describe("joins", () => {
       const failing = checkpoint(x, { kind: "fail", failure: bytes("{}") }, [
         entry("x", { outcome: "failed", output: null, failure: bytes("{}") }),
       ]);
-      const [, failed] = await Promise.all([commitUntilDone(forking, other), commitUntilDone(failing)]);
+      const [, failed] = await Promise.all([commitUntilDone(other, forking), commitUntilDone(backend, failing)]);
 
       expect(failed).toMatchObject({ kind: "accepted" });
       const { rows } = await database.pool.query("SELECT path FROM waymark.positions WHERE instance_id = $1", [id]);
@@ -118,12 +100,18 @@ describe("a send and a parking checkpoint lose no wakeup", () => {
     const claim = await startAndClaim(backend, "i");
     await backend.sendEvent("i", "go", bytes("1"));
 
-    expect(await commit(checkpoint(claim, waitMove, [entry("a")]))).toMatchObject({ kind: "accepted", kept: true });
+    expect(await commit(backend, checkpoint(claim, waitMove, [entry("a")]))).toMatchObject({
+      kind: "accepted",
+      kept: true,
+    });
   });
 
   test("parked first: the event is delivered", async () => {
     const claim = await startAndClaim(backend, "i");
-    expect(await commit(checkpoint(claim, waitMove, [entry("a")]))).toMatchObject({ kind: "accepted", kept: false });
+    expect(await commit(backend, checkpoint(claim, waitMove, [entry("a")]))).toMatchObject({
+      kind: "accepted",
+      kept: false,
+    });
 
     expect(await backend.sendEvent("i", "go", bytes("1"))).toBe("delivered");
     expect(await whatTheWaitSees("i")).toEqual(bytes("1"));
@@ -131,31 +119,34 @@ describe("a send and a parking checkpoint lose no wakeup", () => {
 
   test("sent in a transaction that is open while the checkpoint is written: busy until it ends, then found", async () => {
     const claim = await startAndClaim(backend, "i");
-    await inSession(async (session) => {
+    await inSession(database.pool, async (session) => {
       await session.query("BEGIN");
       await session.query(send, ["i"]);
       const parking = checkpoint(claim, waitMove, [entry("a")]);
-      expect(await commit(parking)).toEqual({ kind: "busy" });
+      expect(await commit(backend, parking)).toEqual({ kind: "busy" });
       await session.query("COMMIT");
 
-      expect(await commit(parking)).toMatchObject({ kind: "accepted", kept: true });
+      expect(await commit(backend, parking)).toMatchObject({ kind: "accepted", kept: true });
       expect((await backend.peekEvent("i", "go"))?.payload).toEqual(bytes("1"));
     });
   });
 
   test("sent in a transaction that is rolled back: nothing is found, nothing is missed later", async () => {
     const claim = await startAndClaim(backend, "i");
-    await inSession(async (session) => {
+    await inSession(database.pool, async (session) => {
       await session.query("BEGIN");
       await session.query(send, ["i"]);
       await session.query("ROLLBACK");
     });
-    expect(await commit(checkpoint(claim, waitMove, [entry("a")]))).toMatchObject({ kind: "accepted", kept: false });
+    expect(await commit(backend, checkpoint(claim, waitMove, [entry("a")]))).toMatchObject({
+      kind: "accepted",
+      kept: false,
+    });
     expect(await backend.sendEvent("i", "go", bytes("1"))).toBe("delivered");
   });
 
   test("sent in a transaction that opened before the instance existed", async () => {
-    await inSession(async (session) => {
+    await inSession(database.pool, async (session) => {
       await session.query("BEGIN");
       await session.query(send, ["early"]);
       const made = backend.createInstances([
@@ -175,7 +166,7 @@ describe("a send and a parking checkpoint lose no wakeup", () => {
       const id = `both-${round}`;
       const claim = await startAndClaim(backend, id);
       const [fate, outcome] = await Promise.all([
-        commitUntilDone(checkpoint(claim, waitMove, [entry("a")])),
+        commitUntilDone(backend, checkpoint(claim, waitMove, [entry("a")])),
         other.sendEvent(id, "go", bytes(String(round))),
       ]);
       const seen =
@@ -190,7 +181,7 @@ describe("a send and a parking checkpoint lose no wakeup", () => {
   test("one open send holds up its own instance and no other in the batch", async () => {
     const claims: ClaimRef[] = [];
     for (let index = 0; index < 20; index++) claims.push(await startAndClaim(backend, `many-${index}`));
-    await inSession(async (session) => {
+    await inSession(database.pool, async (session) => {
       await session.query("BEGIN");
       await session.query(send, ["many-7"]);
       const fates = await backend.commitCheckpoints(

@@ -24,13 +24,20 @@ const never = new Promise<never>(() => undefined);
 export class CrashingStore {
   readonly #inner: Backend;
   readonly #plan: CrashPlan;
+  readonly #beforeCall: (call: number) => Promise<void>;
   #calls = 0;
   /** What has happened so far. */
   readonly crashes: string[] = [];
 
-  constructor(inner: Backend, plan: CrashPlan) {
+  /** @param beforeCall - for what others do meanwhile */
+  constructor(inner: Backend, plan: CrashPlan, beforeCall: (call: number) => Promise<void> = async () => undefined) {
     this.#inner = inner;
     this.#plan = plan;
+    this.#beforeCall = beforeCall;
+  }
+
+  get calls(): number {
+    return this.#calls;
   }
 
   /** The store as a new process sees it. */
@@ -51,8 +58,10 @@ export class CrashingStore {
 
   async #call(life: Life, name: string, call: () => Promise<unknown>): Promise<unknown> {
     if (life.isDead) return await never;
-    const mode = this.#plan.get(++this.#calls);
-    if (mode !== undefined) this.crashes.push(`${this.#calls} ${name} ${mode}`);
+    const number = ++this.#calls;
+    await this.#beforeCall(number);
+    const mode = this.#plan.get(number);
+    if (mode !== undefined) this.crashes.push(`${number} ${name} ${mode}`);
     if (mode === "refused") throw unavailable(name);
     if (mode === "killedBefore") life.kill();
     if (life.isDead) return await never;

@@ -1,9 +1,10 @@
+import type { Pool, PoolClient } from "pg";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../../src/snapshot/checkpoint.ts";
 import type { Lane, Standing } from "../../src/snapshot/position.ts";
 import type { NewEntry } from "../../src/snapshot/snapshot.ts";
 import type { Backend } from "../../src/store/backend.ts";
 import type { NewInstance } from "../../src/store/instance-store.ts";
-import type { ClaimedPosition } from "../../src/store/position-store.ts";
+import type { CheckpointFate, ClaimedPosition } from "../../src/store/position-store.ts";
 
 export const lane: Lane = { flow: "test", definitionHash: "0".repeat(64), codec: "json", tags: [] };
 export const holder = { workerId: "worker-a", leaseMs: 60_000 };
@@ -73,4 +74,28 @@ export async function claimOne(
   const [claimed] = await backend.claimPositions({ ...holder, workerId, limit: 1, lanes: [], instanceId });
   if (claimed === undefined) throw new Error(`Nothing to claim of ${instanceId}.`);
   return claimed;
+}
+
+export async function commit(backend: Backend, one: Checkpoint): Promise<CheckpointFate> {
+  const [fate] = await backend.commitCheckpoints([one], holder);
+  if (fate === undefined) throw new Error("No fate.");
+  return fate;
+}
+
+/** Tries until no row is in the way, as the engine does. */
+export async function commitUntilDone(backend: Backend, one: Checkpoint): Promise<CheckpointFate> {
+  for (;;) {
+    const fate = await commit(backend, one);
+    if (fate.kind !== "busy") return fate;
+  }
+}
+
+/** A session of its own, for transactions that stay open. */
+export async function inSession<T>(pool: Pool, work: (session: PoolClient) => Promise<T>): Promise<T> {
+  const session = await pool.connect();
+  try {
+    return await work(session);
+  } finally {
+    session.release();
+  }
 }

@@ -1,0 +1,245 @@
+import { expect } from "vitest";
+import { Client } from "../../src/client/client.ts";
+import type { HistoryItem } from "../../src/client/history-item.ts";
+import type { StatusReport } from "../../src/engine/instance-status.ts";
+import type { Ports } from "../../src/engine/ports.ts";
+import type { Flow } from "../../src/flow/flow-definition.ts";
+import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
+import { Runner } from "../../src/runner/runner.ts";
+import type { Backend } from "../../src/store/backend.ts";
+import { systemTimers, type Timers } from "../../src/time/timers.ts";
+import { withChanges } from "./both-backends.ts";
+import { CrashingStore, type CrashPlan, type Life } from "./crash-plan.ts";
+import { dependenciesOf } from "./expected-order.ts";
+import { fresh } from "./instance-ids.ts";
+import { eventsOf, expectedRun, type FlowDescription, flowFrom, type StepDescription } from "./random-flow.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+/** An instance to be run by processes that crash. */
+export interface Scenario {
+  readonly description: FlowDescription;
+  /** Whether the events that it waits for are sent; else its waits run into their time limits. */
+  readonly sent: boolean;
+  readonly input: number;
+  readonly plan: CrashPlan;
+  /** How many processes have a go at it at the same time; default 1. */
+  readonly processes?: number;
+  /** What somebody asks for just before a call of the store. A pause is lifted when a runner has come upon it. */
+  readonly request?: { readonly kind: "cancel" | "pause"; readonly beforeCall: number };
+}
+
+/** Where a scenario is run, and how it passes time there. */
+export interface World {
+  readonly backend: Backend;
+  readonly leaseTtl: number;
+  readonly ports: Partial<Ports>;
+  passUntil(done: Promise<unknown>): Promise<void>;
+}
+
+/** In memory, in no time. */
+export function memoryWorld(): World {
+  const time = new VirtualTime();
+  return {
+    backend: new InMemoryBackend({ clock: time.clock }),
+    leaseTtl: 100,
+    ports: { clock: time.clock, timers: time.timers, random: { next: () => 0.5, uuid: () => "unused" } },
+    passUntil: async (done) => await time.passUntil(done),
+  };
+}
+
+const MOST_LIVES = 40;
+const payloadOf = (event: string): unknown => `payload of ${event}`;
+
+/** Runs a scenario to its end, and checks what is left of it. */
+export async function runScenario(scenario: Scenario, world: World): Promise<CrashRun> {
+  const run = new CrashRun(scenario, world);
+  try {
+    await run.toTheEnd();
+    await run.check();
+  } catch (error) {
+    const crashes = run.crashes.join(", ") || "no crash";
+    throw new Error(`After ${crashes}; bodies: ${run.starts.join(", ")}`, { cause: error });
+  }
+  return run;
+}
+
+export class CrashRun {
+  /** Every start of a body: task id and attempt. */
+  readonly starts: string[] = [];
+  readonly #scenario: Scenario;
+  readonly #world: World;
+  readonly #client: Client;
+  readonly #store: CrashingStore;
+  readonly #id = fresh("crash");
+  readonly #completed = new Set<string>();
+  /** Tasks that were started after their outcome had been recorded. */
+  readonly #lateStarts: string[] = [];
+
+  constructor(scenario: Scenario, world: World) {
+    this.#scenario = scenario;
+    this.#world = world;
+    this.#client = new Client(world.backend);
+    const watched = withChanges(world.backend, {
+      commitCheckpoints: async (checkpoints, holder) => {
+        const fates = await world.backend.commitCheckpoints(checkpoints, holder);
+        for (const [index, { entries }] of checkpoints.entries()) {
+          if (fates[index]?.kind !== "accepted") continue;
+          for (const entry of entries) if (entry.outcome !== "failed") this.#completed.add(entry.taskId);
+        }
+        return fates;
+      },
+    });
+    this.#store = new CrashingStore(watched, scenario.plan, async (call) => await this.#request(call));
+  }
+
+  get crashes(): readonly string[] {
+    return this.#store.crashes;
+  }
+
+  get calls(): number {
+    return this.#store.calls;
+  }
+
+  async toTheEnd(): Promise<void> {
+    const { description, sent, processes = 1 } = this.#scenario;
+    for (const event of sent ? eventsOf(description.steps) : []) {
+      await this.#client.sendEvent(this.#id, event, payloadOf(event));
+    }
+    const definition = flowFrom(description, (taskId, attempt) => {
+      this.starts.push(`${taskId} ${attempt}`);
+      if (this.#completed.has(taskId)) this.#lateStarts.push(taskId);
+    });
+    const all = Array.from(
+      { length: processes },
+      async (_, index) => await this.#process(definition, `process-${index}`),
+    );
+    const done = Promise.all(all);
+    await this.#world.passUntil(done);
+    await done;
+  }
+
+  /** One process after the other, until one of them has seen the instance's end. */
+  async #process(definition: Flow, name: string): Promise<void> {
+    for (let number = 1; number <= MOST_LIVES; number++) {
+      const life = this.#store.life();
+      const runner = this.#runnerIn(life, `${name}-${number}`);
+      const { input } = this.#scenario;
+      const ended = runner.run(definition, this.#id, input, { until: "ended", onConflict: "useExisting" });
+      const report = await Promise.race([ended.catch(nullIfUnavailable), life.died.then(() => null)]);
+      if (report?.status === "paused") await this.#unpause();
+      else if (report !== null) return;
+    }
+    throw new Error(`Not ended after ${MOST_LIVES} lives.`);
+  }
+
+  #runnerIn(life: Life, workerId: string): Runner {
+    const { ports, leaseTtl } = this.#world;
+    const timers = mortal(ports.timers ?? systemTimers, life);
+    return new Runner(life.backend, { workerId, leaseTtl, pollInterval: 10, ports: { ...ports, timers } });
+  }
+
+  async #request(call: number): Promise<void> {
+    const { request } = this.#scenario;
+    if (request?.beforeCall !== call) return;
+    await this.#client[request.kind](this.#id).catch((error: unknown) => {
+      // Too early, or too late.
+      expect(["INSTANCE_NOT_FOUND", "INVALID_TRANSITION"]).toContain((error as { code: unknown }).code);
+    });
+  }
+
+  async #unpause(): Promise<void> {
+    await this.#client.unpause(this.#id).catch((error: unknown) => {
+      // Another process was faster.
+      expect(error).toMatchObject({ code: "INVALID_TRANSITION" });
+    });
+  }
+
+  async check(): Promise<void> {
+    const { description, sent, input, request } = this.#scenario;
+    const expected = expectedRun(description, input, sent ? payloadOf : () => undefined);
+    const report = await this.#client.status(this.#id);
+    const history = await this.#client.history(this.#id, { limit: 10_000 });
+    const outputs = new Map(Array.from(expected.outputs, ([id, value]) => [id, [recordedFor(value)]]));
+    const recorded = recordedIn(history);
+    if (report.status === "cancelled" && request?.kind === "cancel") {
+      for (const [taskId, values] of recorded) expect([taskId, values]).toEqual([taskId, outputs.get(taskId)]);
+      expect(history.filter((item) => item.taskId === "$cancel")).toHaveLength(1);
+    } else {
+      expect(report).toEqual({ status: "completed", output: expected.output } satisfies StatusReport);
+      expect(recorded).toEqual(outputs);
+      expectOrder(history, dependenciesOf(description, expected.outputs));
+      for (const step of tasksIn(description.steps, "")) expectAttempts(history, step.taskId, step.failures);
+    }
+    expect(this.#lateStarts).toEqual([]);
+    expect((await this.#world.backend.findInstance(this.#id))?.positions).toEqual([]);
+  }
+}
+
+function nullIfUnavailable(error: unknown): null {
+  if ((error as { code?: unknown }).code !== "BACKEND_UNAVAILABLE") throw error;
+  return null;
+}
+
+/** Timers that die with their process. */
+function mortal(timers: Timers, life: Life): Timers {
+  const unlessDead = (callback: () => void) => (): void => {
+    if (!life.isDead) callback();
+  };
+  return {
+    after: (delayMs, callback) => timers.after(delayMs, unlessDead(callback)),
+    soon: (callback) => timers.soon(unlessDead(callback)),
+  };
+}
+
+/** The recorded values of each task: no delays and no ends of branches, which have none of their own, no notes. */
+function recordedIn(history: readonly HistoryItem[]): Map<string, unknown[]> {
+  const recorded = new Map<string, unknown[]>();
+  for (const { taskId, kind, outcome, output } of history) {
+    if (["delay", "branch", "instance"].includes(kind) || outcome === "failed") continue;
+    recorded.set(taskId, [...(recorded.get(taskId) ?? []), output]);
+  }
+  return recorded;
+}
+
+/** What stands in the history for an output: of a wait, the bare payload, or nothing. */
+function recordedFor(output: unknown): unknown {
+  if (typeof output !== "object" || output === null || !("timedOut" in output)) return output;
+  return (output as { payload?: unknown }).payload;
+}
+
+function expectOrder(history: readonly HistoryItem[], dependencies: readonly (readonly [string, string])[]): void {
+  const last = new Map<string, bigint>();
+  const first = new Map<string, bigint>();
+  for (const { taskId, sequence } of history) {
+    last.set(taskId, sequence);
+    if (!first.has(taskId)) first.set(taskId, sequence);
+  }
+  const wrong = dependencies.filter(([earlier, later]) => !((last.get(earlier) ?? 0n) < (first.get(later) ?? 0n)));
+  expect(wrong).toEqual([]);
+}
+
+function expectAttempts(history: readonly HistoryItem[], taskId: string, failures: number): void {
+  const attempts = history.filter((item) => item.taskId === taskId).map((item) => [item.attempt, item.outcome]);
+  if (attempts.length === 0) return; // On a branch that was not taken.
+  const failed = Array.from({ length: failures }, (_, index) => [index + 1, "failed"]);
+  expect(attempts).toEqual([...failed, [failures + 1, "completed"]]);
+}
+
+function tasksIn(steps: readonly StepDescription[], prefix: string): { taskId: string; failures: number }[] {
+  return steps.flatMap((step) => {
+    switch (step.kind) {
+      case "task":
+        return [{ taskId: prefix + step.id, failures: step.failures }];
+      case "fork":
+        return step.branches.flatMap((it) => tasksIn(it.steps, prefix));
+      case "route":
+        return [...step.branches.flatMap((it) => tasksIn(it.steps, prefix)), ...tasksIn(step.otherwise ?? [], prefix)];
+      case "subflow":
+        return tasksIn(step.flow.steps, `${prefix}${step.id}/`);
+      case "loop":
+      case "delay":
+      case "wait":
+        return [];
+    }
+  });
+}
