@@ -49,6 +49,14 @@ export class Engine {
     this.#leases = new LeaseKeeper(backend, ports, leaseMs);
   }
 
+  /**
+   * Whether a lease may have run out without its driver knowing, because this process was blocked or the
+   * store is silent. Whoever claims now may take a position from under its own driver.
+   */
+  get isInDoubt(): boolean {
+    return this.#leases.isInDoubt;
+  }
+
   /** Instances of this definition can be driven from now on. */
   register(flow: Flow): void {
     this.#flows.set(flow.hash, flow);

@@ -47,6 +47,15 @@ export class LeaseKeeper {
     return { signal: kept.controller.signal, forget: () => this.#forget(kept) };
   }
 
+  /** Whether a lease has run out, as far as is known here, that its holder has not given up yet. */
+  get isInDoubt(): boolean {
+    const now = this.#now();
+    for (const { controller, trustedUntilMs } of this.#kept) {
+      if (!controller.signal.aborted && trustedUntilMs <= now) return true;
+    }
+    return false;
+  }
+
   #forget(kept: Kept): void {
     this.#kept.delete(kept);
     if (this.#kept.size > 0) return;

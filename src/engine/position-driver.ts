@@ -78,6 +78,7 @@ export class PositionDriver {
     const happening = await this.#happen(held);
     if (happening.kind === "giveUp") return await this.#giveUp(held, happening.settle);
     if (happening.kind === "sleep") return await this.#sleep(held, happening.forMs);
+    if (happening.kind === "recorded") this.#tellReceived(held);
     const plan = planNext(held.flow, held.stand, happening);
     // Nothing to record: the next body may start, because what it depends on has been recorded before
     // (INV-9). The position's row follows with the next checkpoint.
@@ -217,7 +218,7 @@ export class PositionDriver {
     move: Move,
     fate: Extract<CheckpointFate, { kind: "accepted" }>,
   ): Promise<HeldPosition | null> {
-    this.#tell(held, happening, move);
+    this.#tell(held, happening, move, fate.kept);
     for (const granted of fate.granted) this.#take(held, happening, move, granted);
     if (fate.interrupt !== null) {
       await this.#settle(held);
@@ -325,7 +326,7 @@ export class PositionDriver {
     return await encodeFailure(held.codec, error, held.claim.instanceId, held.stand.taskId);
   }
 
-  #tell(held: HeldPosition, happening: Occurrence, move: Move): void {
+  #tell(held: HeldPosition, happening: Occurrence, move: Move, kept: boolean): void {
     const { observer } = this.#parts;
     const at = this.#atTask(held);
     if (happening.kind === "succeeded") observer({ kind: "task_completed", durationMs: happening.durationMs, ...at });
@@ -333,12 +334,9 @@ export class PositionDriver {
       observer({ kind: "task_failed", error: this.#error, retryAfterMs: happening.retryAfterMs, ...at });
     }
     if (happening.kind === "elapsed") observer({ kind: "task_completed", durationMs: 0, ...at });
-    if (happening.kind === "received")
-      observer({ kind: "event_received", event: move.kind === "advance" ? (move.to.event ?? "") : "", ...at });
-    if (move.kind === "park") observer({ kind: "parked", event: null, wakeAfterMs: move.wakeAfterMs, ...at });
-    if (move.kind === "await") {
-      const wakeAfterMs = move.timeoutMs === "keep" ? null : move.timeoutMs;
-      observer({ kind: "parked", event: move.to.event, wakeAfterMs, ...at });
+    if (!kept && (move.kind === "park" || move.kind === "await")) {
+      const { taskId, attempt, event } = move.to;
+      observer({ kind: "parked", event, wakeAfterMs: wakeAfterOf(move), ...at, taskId, attempt });
     }
     if (move.kind === "complete" || move.kind === "fail") {
       observer({
@@ -347,6 +345,13 @@ export class PositionDriver {
         status: move.kind === "complete" ? "completed" : "failed",
       });
     }
+  }
+
+  /** Whether it was delivered to the wait or taken from the buffer: the outcome is recorded before it is used. */
+  #tellReceived(held: HeldPosition): void {
+    const { node } = standpoint(held.flow, held.stand.taskId).located;
+    if (node.kind !== "wait" || held.recorded?.outcome !== "completed") return;
+    this.#parts.observer({ kind: "event_received", event: node.event, ...this.#atTask(held) });
   }
 
   #atTask(held: HeldPosition): { instanceId: string; taskId: TaskId; attempt: number } {
@@ -358,6 +363,12 @@ export class PositionDriver {
 function valueUnder(ref: TaskId | null, held: HeldPosition, happening: Occurrence): Bytes | null {
   if (ref === held.stand.inputRef) return held.input;
   return happening.kind === "succeeded" ? happening.output : (held.recorded?.output ?? null);
+}
+
+/** After which time a position that was parked wakes by itself, as far as the move says; `null` for never. */
+function wakeAfterOf(move: Extract<Move, { kind: "park" | "await" }>): number | null {
+  if (move.kind === "park") return move.wakeAfterMs;
+  return move.timeoutMs === "keep" ? null : move.timeoutMs;
 }
 
 /** The join that the branch at a position's path counts down. */

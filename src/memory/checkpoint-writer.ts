@@ -76,5 +76,6 @@ function write(state: MemoryState, instance: StoredInstance, changes: Changes, n
     return;
   }
   for (const path of changes.removals === "all" ? [] : changes.removals) state.table.remove(instance, path);
-  for (const position of changes.upserts) state.place(instance, position, now);
+  // What a fork makes is taken in the order of the branches; the first position is the join.
+  for (const [index, position] of changes.upserts.entries()) state.place(instance, position, now, index);
 }

@@ -34,18 +34,21 @@ export class MemoryInstanceStore implements InstanceStore {
   async createInstances(instances: readonly NewInstance[], holder?: Holder): Promise<readonly CreatedInstance[]> {
     checkNewInstances(instances, holder);
     const now = this.#state.now();
-    return instances.map((instance) =>
-      this.#state.find(instance.instanceId) === null
-        ? this.#create(instance, holder, now)
-        : { instanceId: instance.instanceId, created: false, granted: [] },
-    );
+    let turn = 0;
+    return instances.map((instance) => {
+      turn += instance.positions.length;
+      if (this.#state.find(instance.instanceId) === null) {
+        return this.#create(instance, holder, now, turn - instance.positions.length);
+      }
+      return { instanceId: instance.instanceId, created: false, granted: [] };
+    });
   }
 
   async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
     checkNewInstance(instance, holder, "instance");
     const existing = this.#state.find(instance.instanceId);
     if (existing !== null) this.#state.delete(existing);
-    return this.#create(instance, holder, this.#state.now());
+    return this.#create(instance, holder, this.#state.now(), 0);
   }
 
   async findInstance(instanceId: InstanceId): Promise<InstanceState | null> {
@@ -114,17 +117,17 @@ export class MemoryInstanceStore implements InstanceStore {
     if (instance.record.status === "in_progress") control.refreshInterrupts(this.#state, instance, now);
   }
 
-  #create(start: NewInstance, holder: Holder | undefined, now: number): CreatedInstance {
+  #create(start: NewInstance, holder: Holder | undefined, now: number, lastTurn: number): CreatedInstance {
     const instance = this.#state.insert(recordFrom(start, now));
     const granted: { path: string; token: bigint }[] = [];
-    for (const position of start.positions) {
+    for (const [index, position] of start.positions.entries()) {
       let placed: Position = startingPosition(position, now);
       if (position.claimed && holder !== undefined) {
         const token = this.#state.nextToken();
         placed = claimPosition(placed, { workerId: holder.workerId, token, expiresAt: now + holder.leaseMs });
         granted.push({ path: position.path, token });
       }
-      this.#state.place(instance, placed, now);
+      this.#state.place(instance, placed, now, lastTurn + index + 1);
     }
     return { instanceId: instance.id, created: true, granted };
   }

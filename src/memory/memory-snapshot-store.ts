@@ -64,7 +64,7 @@ export class MemorySnapshotStore implements SnapshotStore {
     );
     this.#state.append(instance, entry, { path: position?.path ?? "", workerId: null, at: now });
     // Whoever sleeps there is woken, to find the outcome.
-    if (position !== null) this.#state.place(instance, position, now);
+    if (position !== null && !position.ready) this.#state.place(instance, position, now);
   }
 
   async loadSnapshot(instanceId: InstanceId): Promise<Snapshot> {

@@ -2,7 +2,7 @@ import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Position } from "../snapshot/position.ts";
-import { comeDue } from "../snapshot/position-rules.ts";
+import { comeDue, isPendingJoin } from "../snapshot/position-rules.ts";
 import type { InstanceRecord, NewEntry } from "../snapshot/snapshot.ts";
 import type { Clock } from "../time/clock.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -100,10 +100,12 @@ export class MemoryState {
   /**
    * Writes a position, new or changed. Nothing sleeps beside what it would be woken for: a task whose
    * outcome is recorded already, or a wait with its event in the buffer, is ready instead (INV-13).
+   *
+   * @param turn - its place among those that become ready in the same call, counted from 1
    */
-  place(instance: StoredInstance, position: Position, now: number): void {
+  place(instance: StoredInstance, position: Position, now: number, turn: number = 0): void {
     const woken = this.#hasNews(instance, position) ? { ...position, ready: true, availableAt: now } : position;
-    this.table.place(instance, woken, now);
+    this.table.place(instance, woken, now, turn);
   }
 
   /** Makes ready what has come due, in one instance or in all: timers, time limits, expired leases. */
@@ -122,7 +124,7 @@ export class MemoryState {
 
   #hasNews(instance: StoredInstance, position: Position): boolean {
     if (position.ready || position.claim !== null || position.interrupt !== null) return false;
-    if (position.kind === "join") return false;
+    if (isPendingJoin(position)) return false;
     if (instance.history.outcomeOf(position.taskId) !== null) return true;
     return (
       isParked(position) && position.event !== null && (this.findMailbox(instance.id)?.has(position.event) ?? false)

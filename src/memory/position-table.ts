@@ -20,7 +20,7 @@ export class PositionTable {
   readonly #due = new IndexedHeap<"inDue", Slot>("inDue", compareDue);
 
   /** Writes a position, new or changed. */
-  place(instance: StoredInstance, position: Position, now: number): void {
+  place(instance: StoredInstance, position: Position, now: number, turn: number = 0): void {
     const slot = instance.slots.get(position.path) ?? newSlot(instance, position);
     const before = slot.position;
     instance.positions.set(slot.path, position);
@@ -36,6 +36,7 @@ export class PositionTable {
     this.#unindex(slot);
     slot.position = position;
     if (!waitsOn) slot.parkedAt = now;
+    slot.turn = turn;
     instance.slots.set(slot.path, slot);
     this.#index(slot);
   }
@@ -122,7 +123,7 @@ export class PositionTable {
 
 function newSlot(instance: StoredInstance, position: Position): Slot {
   const nowhere = { lane: null, inLane: -1, inInstance: -1, inDue: -1, inInstanceDue: -1, inParked: -1 };
-  return { instance, path: position.path, position, parkedAt: 0, ...nowhere };
+  return { instance, path: position.path, position, parkedAt: 0, turn: 0, ...nowhere };
 }
 
 /** Whether a change leaves a position where it is in every index: so for a claim that is kept. */

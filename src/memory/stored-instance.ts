@@ -13,6 +13,8 @@ export interface Slot {
   position: Position;
   /** Since when it waits for its event; meaningful only while it is parked. */
   parkedAt: number;
+  /** Its turn among those that became ready in the same call, counted from 1; 0 where there is no order. */
+  turn: number;
   lane: LaneQueue | null;
   inLane: number;
   inInstance: number;
@@ -77,9 +79,9 @@ export function isParked(position: Position): boolean {
   return position.kind === "wait" && position.claim === null && !position.ready && position.interrupt === null;
 }
 
-/** Orders ready positions: priority with aging, then by instance and path. */
+/** Orders ready positions: priority with aging, then in the order given, then by instance and path. */
 export function compareReady(a: Slot, b: Slot): number {
-  const byKey = orderKeyOf(a.position) - orderKeyOf(b.position);
+  const byKey = orderKeyOf(a.position) - orderKeyOf(b.position) || a.turn - b.turn;
   if (byKey !== 0) return byKey;
   return compareCodePoints(a.instance.id, b.instance.id) || compareCodePoints(a.path, b.path);
 }

@@ -15,9 +15,9 @@ export type EngineEvent =
   | ({ readonly kind: "task_completed"; readonly durationMs: number } & AtTask)
   /** A failed attempt has been recorded; `retryAfterMs` is `null` if it was the last. */
   | ({ readonly kind: "task_failed"; readonly error: unknown; readonly retryAfterMs: number | null } & AtTask)
-  /** A position sleeps or waits. */
+  /** A position sleeps or waits, at the task and before the attempt that are named. */
   | ({ readonly kind: "parked"; readonly event: string | null; readonly wakeAfterMs: number | null } & AtTask)
-  /** An event has been taken by a wait. */
+  /** An event has been recorded as the outcome of a wait, from which the instance goes on now. */
   | ({ readonly kind: "event_received"; readonly event: string } & AtTask)
   /** A checkpoint was refused, because the claim does not hold any more. */
   | ({ readonly kind: "fenced" } & AtTask)
@@ -31,10 +31,12 @@ export type Observer = (event: EngineEvent) => void;
 export function guarded(observer: Observer | undefined): Observer {
   if (observer === undefined) return () => undefined;
   return (event) => {
-    // An exporter that fails must not fail a flow; nor may an asynchronous one end the process.
     try {
       const outcome: unknown = observer(event);
+      // An asynchronous one must not end the process.
       if (outcome instanceof Promise) outcome.catch(() => undefined);
-    } catch {}
+    } catch {
+      // An exporter that fails must not fail a flow.
+    }
   };
 }

@@ -71,7 +71,7 @@ export class InstanceDrive implements Host {
   async #claim(): Promise<number> {
     const { backend, engine, flow, instanceId } = this.#parts;
     const limit = this.free();
-    if (limit <= 0) return 0;
+    if (limit <= 0 || (this.#active.size > 0 && engine.isInDoubt)) return 0;
     const { workerId, leaseMs } = engine;
     const claimed = await backend.claimPositions({ workerId, leaseMs, limit, lanes: [], instanceId });
     for (const position of claimed) {

@@ -27,7 +27,8 @@ export type Move =
   | { readonly kind: "park"; readonly to: Standing; readonly wakeAfterMs: number | null }
   /**
    * It waits for the event `to.event`. If one is buffered, or arrives while this is written, it is
-   * not parked: the worker keeps the claim and looks again. `timeoutMs` counts from now; `"keep"`
+   * not parked: the worker keeps the claim and looks again. If the wait's outcome is recorded already,
+   * it is given up, ready: whoever claims it finds the outcome. `timeoutMs` counts from now; `"keep"`
    * leaves the time limit as it is.
    */
   | { readonly kind: "await"; readonly to: Standing; readonly timeoutMs: number | null | "keep" }

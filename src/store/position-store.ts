@@ -89,7 +89,8 @@ export interface BufferedEvent {
 /** What the engine lives on: claims and checkpoints in batches. Every row's fate is its own. */
 export interface PositionStore {
   /**
-   * Claims positions that are due, in order: priority with aging, then longest ready. What has come
+   * Claims positions that are due, in order: priority with aging, then longest ready; what one call
+   * made, instances or a fork's branches, in the order in which it listed them. What has come
    * due (timers, lost leases) is made ready first. Rows locked by others are skipped, so an empty
    * result means "nothing to take now". Two concurrent callers never get the same position (INV-6).
    */

@@ -104,9 +104,7 @@ export class StoreRun {
   }
 
   async #create(operation: Extract<StoreOperation, { kind: "create" }>): Promise<unknown> {
-    // By id, which is how one backend orders what became ready at the very same time; others go by the list.
-    const inOrder = operation.instances.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    const instances = inOrder.map(({ id, start }) => this.#newInstance(id, start));
+    const instances = operation.instances.map(({ id, start }) => this.#newInstance(id, start));
     const created = await this.backend.createInstances(instances, { workerId: operation.worker, leaseMs: LEASE_MS });
     for (const { instanceId, granted } of created) this.#see(granted.map((claim) => ({ instanceId, ...claim })));
     return created;
@@ -202,10 +200,8 @@ export class StoreRun {
     const checkpoints: Checkpoint[] = [];
     for (const { claim: number, step, records } of steps) {
       const claim = this.#seen(number);
-      if (claim === null || checkpoints.some((one) => isSamePosition(one.claim, claim))) continue;
-      const checkpoint = await this.#checkpoint(claim, step, records);
-      // Which one of an instance's branches comes first is open, so a failure stands alone.
-      if (checkpoint !== null && (checkpoints.length === 0 || checkpoint.move.kind !== "fail")) {
+      const checkpoint = claim === null ? null : await this.#checkpoint(claim, step, records);
+      if (checkpoint !== null && checkpoints.every((other) => goTogether(other, checkpoint))) {
         checkpoints.push(checkpoint);
       }
     }
@@ -214,7 +210,8 @@ export class StoreRun {
     for (const [index, fate] of fates.entries()) {
       const instanceId = checkpoints[index]?.claim.instanceId ?? "";
       const claim = checkpoints[index]?.claim;
-      if (claim !== undefined && (fate.kind !== "accepted" || !fate.kept)) this.#giveUp(claim);
+      const isOver = fate.kind === "fenced" || (fate.kind === "accepted" && !fate.kept);
+      if (claim !== undefined && isOver) this.#giveUp(claim);
       if (fate.kind === "accepted") this.#see(fate.granted.map((granted) => ({ instanceId, ...granted })));
     }
     return fates;
@@ -255,9 +252,9 @@ export class StoreRun {
     });
     switch (step.kind) {
       case "advance":
-        return { move: { kind: "advance", to: standing({ taskId: step.to }) } };
+        return { move: { kind: "advance", to: standing(await this.#visit(instanceId, step.to)) } };
       case "ready":
-        return { move: { kind: "park", to: standing({ taskId: step.to }), wakeAfterMs: 0 } };
+        return { move: { kind: "park", to: standing(await this.#visit(instanceId, step.to)), wakeAfterMs: 0 } };
       case "sleep":
         return {
           move: { kind: "park", to: standing({ taskId: this.#name("s"), kind: "delay" }), wakeAfterMs: step.ms },
@@ -290,9 +287,15 @@ export class StoreRun {
     }
   }
 
+  /** A flow never comes to a task again that has an outcome; if one did, it would not be its first attempt. */
+  async #visit(instanceId: string, taskId: string): Promise<Pick<Standing, "taskId" | "attempt">> {
+    const isKnown = (await this.backend.loadResults(instanceId, [taskId])).length > 0;
+    return { taskId, attempt: isKnown ? 2 : 1 };
+  }
+
   #fork(standing: (parts: Partial<Standing>) => Standing, claimed: boolean): Move {
     const join = this.#name("j");
-    const branches = ["x", "y"].map((name) =>
+    const branches = ["y", "x"].map((name) =>
       aNewPosition({
         path: branchOf(join, name),
         standing: standing({ taskId: `${join}${name}` }),
@@ -359,6 +362,13 @@ function endOf(at: Position, positions: readonly Position[]): Move {
   return { kind: "endBranch", joinPath: join.path };
 }
 
-function isSamePosition(a: ClaimRef, b: ClaimRef): boolean {
-  return a.instanceId === b.instanceId && a.path === b.path;
+/** Whether two checkpoints can be in one batch without its mattering which one is written first. */
+function goTogether(a: Checkpoint, b: Checkpoint): boolean {
+  if (a.move.kind === "fork" && b.move.kind === "fork") return false;
+  if (a.claim.instanceId !== b.claim.instanceId) return true;
+  return a.claim.path !== b.claim.path && standsAlone(a) && standsAlone(b);
+}
+
+function standsAlone({ move, consumes }: Checkpoint): boolean {
+  return ["advance", "park", "endBranch"].includes(move.kind) && consumes === null;
 }

@@ -37,10 +37,10 @@ describe.each(await bothBackends())("a cancel on $name", ({ backend }) => {
       .join("join", () => 1)
       .build();
     const instances: readonly (readonly [string, Flow<null>, object])[] = [
-      ["not yet begun", ready as Flow<null>, neverRuns],
+      ["not yet begun", ready, neverRuns],
       ["asleep", delayed, {}],
       ["waiting for an event", waiting, {}],
-      ["both, in branches", forked as Flow<null>, {}],
+      ["both, in branches", forked, {}],
     ];
 
     test.each(instances)("%s", async (_, definition, options) => {

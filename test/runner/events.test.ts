@@ -10,7 +10,7 @@ import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { Probe } from "../support/probe.ts";
 
-const waiting = flow<string>("waiting").waitForEvent<unknown>("wait", "news").build();
+const waiting = flow<string>("waiting").waitForEvent("wait", "news").build();
 const payloads: readonly (readonly [string, unknown])[] = [
   ["null", null],
   ["undefined", undefined],
@@ -82,9 +82,7 @@ describe.each(await bothBackends())("an event on $name", ({ backend, open }) => 
 
   test.each(payloads)("hands on its payload as it is: %s", async (_, payload) => {
     const [before, during, continuing] = [fresh("before"), fresh("during"), fresh("continuing")];
-    const timed = flow<string>("timed")
-      .waitForEvent<unknown>("wait", "news", { timeout: "1h", onTimeout: "continue" })
-      .build();
+    const timed = flow<string>("timed").waitForEvent("wait", "news", { timeout: "1h", onTimeout: "continue" }).build();
     await client.sendEvent(before, "news", payload);
     await runner.run(waiting, during, "x");
     await client.sendEvent(during, "news", payload);
@@ -163,7 +161,7 @@ describe.each(await bothBackends())("an event on $name", ({ backend, open }) => 
     );
 
     const report = await run;
-    const output = report.status === "completed" ? (report.output as number[]) : [];
+    const output = report.status === "completed" ? report.output : [];
     expect([...output].sort((a, b) => a - b)).toEqual(Array.from({ length: total }, (_, n) => n));
     for (const sender of [0, 1, 2]) {
       const own = output.filter((n) => n % 3 === sender);

@@ -21,7 +21,7 @@ interface Case<Input, Output> {
 type AnyCase = Case<unknown, unknown>;
 
 function row<Input, Output>(name: string, parts: Case<Input, Output>): readonly [string, AnyCase] {
-  return [name, parts as unknown as AnyCase];
+  return [name, parts];
 }
 
 const numbers = (name: string) => flow<number>(name);

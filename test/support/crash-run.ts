@@ -64,6 +64,8 @@ export async function runScenario(scenario: Scenario, world: World): Promise<Cra
 }
 
 export class CrashRun {
+  /** How the instance has ended. */
+  status: string = "unknown";
   /** Every start of a body: task id and attempt. */
   readonly starts: string[] = [];
   readonly #scenario: Scenario;
@@ -158,6 +160,7 @@ export class CrashRun {
     const { description, sent, input, request } = this.#scenario;
     const expected = expectedRun(description, input, sent ? payloadOf : () => undefined);
     const report = await this.#client.status(this.#id);
+    this.status = report.status;
     const history = await this.#client.history(this.#id, { limit: 10_000 });
     const outputs = new Map(Array.from(expected.outputs, ([id, value]) => [id, [recordedFor(value)]]));
     const recorded = recordedIn(history);

@@ -20,7 +20,8 @@ export interface AwaitFateRow extends FateRow {
 }
 
 /**
- * Parks positions that wait for an event, unless there is one.
+ * Parks positions that wait for an event, unless there is one. Those whose outcome is recorded already are
+ * given up, ready.
  *
  * The mailbox decides: `mail` holds its version as of the lock, `seen` as of this statement's snapshot.
  * If they differ, an event may have come that the snapshot doesn't show, and the position stays. A
@@ -50,11 +51,11 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
     decided AS MATERIALIZED (
       SELECT h.idx, h.instance_id, h.path,
              mail.version <> seen.version OR EXISTS (
-               SELECT FROM ${t.events} AS e WHERE e.instance_id = h.instance_id AND e.name = d.to_event
-             ) OR EXISTS (
+               SELECT FROM ${t.events} AS e WHERE e.instance_id = h.instance_id AND e.name = d.to_event) AS stays,
+             EXISTS (
                SELECT FROM ${t.checkpoints} AS c
                WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
-             ) AS stays
+             ) AS settled
       FROM held AS h
       JOIN done AS d ON d.idx = h.idx
       JOIN mail ON mail.instance_id = h.instance_id
@@ -70,8 +71,12 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
             WHEN p.interrupt = 'paused' THEN 'infinity'
             WHEN p.interrupt IS NOT NULL THEN clock.now + interval '1 second'
             WHEN c.stays THEN p.available_at
+            WHEN c.settled THEN clock.now
             WHEN d.keeps_timeout THEN coalesce(p.wake_at, 'infinity')
             ELSE coalesce(clock.now + d.timeout * interval '1 millisecond', 'infinity')
+          END,
+          order_key = CASE
+            WHEN c.settled AND NOT c.stays AND p.interrupt IS NULL THEN ${t.orderKey}(d.to_priority, clock.now)
           END
       FROM decided AS c
       JOIN done AS d ON d.idx = c.idx

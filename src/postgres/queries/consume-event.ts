@@ -51,7 +51,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
     ),
     moved AS (
       UPDATE ${t.positions} AS p
-      SET lost = 0,
+      SET lost = 0, wake_at = NULL,
           worker_id = CASE WHEN p.interrupt IS NULL THEN p.worker_id END,
           available_at = CASE
             WHEN p.interrupt IS NULL THEN p.available_at

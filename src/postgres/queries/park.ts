@@ -13,7 +13,8 @@ import {
 } from "./checkpoint-columns.ts";
 
 /**
- * Moves positions on and gives their claims up: ready at once, asleep for a while, or until woken.
+ * Moves positions on and gives their claims up: ready at once, asleep for a while, or until woken. One whose
+ * next outcome is recorded already is ready, so that nobody sleeps beside it.
  *
  * Locks: positions by key, skipping locked ones. Index: positions_pkey, checkpoints_pkey.
  */
@@ -29,6 +30,15 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
+    decided AS MATERIALIZED (
+      SELECT h.idx, h.instance_id, h.path,
+             d.wake_after IS NOT DISTINCT FROM 0 OR (d.to_kind <> 'join' AND EXISTS (
+               SELECT FROM ${t.checkpoints} AS c
+               WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
+             )) AS ready
+      FROM held AS h
+      JOIN done AS d ON d.idx = h.idx
+    ),
     moved AS (
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
@@ -38,13 +48,14 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
           available_at = CASE
             WHEN p.interrupt = 'paused' THEN 'infinity'
             WHEN p.interrupt IS NOT NULL THEN clock.now + interval '1 second'
+            WHEN h.ready THEN clock.now
             WHEN d.wake_after IS NULL THEN 'infinity'
             ELSE clock.now + d.wake_after * interval '1 millisecond'
           END,
           order_key = CASE
-            WHEN p.interrupt IS NULL AND d.wake_after = 0 THEN ${t.orderKey}(d.to_priority, clock.now)
+            WHEN p.interrupt IS NULL AND h.ready THEN ${t.orderKey}(d.to_priority, clock.now)
           END
-      FROM held AS h
+      FROM decided AS h
       JOIN done AS d ON d.idx = h.idx
       CROSS JOIN clock
       WHERE p.instance_id = h.instance_id AND p.path = h.path

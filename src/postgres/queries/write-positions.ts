@@ -83,7 +83,7 @@ export function wakePositions(t: Tables, p: { readonly instanceId: string; reado
     UPDATE ${t.positions} AS q
     SET available_at = clock.now, order_key = ${t.orderKey}(q.priority, clock.now)
     FROM clock
-    WHERE q.instance_id = ${p.instanceId}::text AND q.kind <> 'join'
+    WHERE q.instance_id = ${p.instanceId}::text AND NOT (q.kind = 'join' AND q.pending > 0)
       AND q.worker_id IS NULL AND q.order_key IS NULL AND q.interrupt IS NULL
       AND (
         EXISTS (SELECT FROM ${t.checkpoints} AS c

@@ -157,6 +157,24 @@ export const consumingTests: ConformanceTests = {
     ).toMatchObject({ kept: true });
   },
 
+  "forgets the time limit of the wait": async ({ backend, given }) => {
+    await given.parked({ timeoutMs: 5_000 });
+    given.after(5_000);
+    const claim = await given.claimOf("order-1");
+    await backend.sendEvent("order-1", "paid", bytesOf("7"));
+    const consumes = (await backend.peekEvent("order-1", "paid"))?.sequence ?? 0n;
+    await given.accepted(
+      claim,
+      { kind: "advance", to: given.wait() },
+      [anEntry({ taskId: "payment", kind: "wait" })],
+      consumes,
+    );
+    expect(await given.positionOf("order-1")).toMatchObject({ wakeAt: null });
+    await backend.releaseClaims([claim]);
+
+    expect(await given.claimOf("order-1")).toMatchObject({ armed: false, due: false });
+  },
+
   "writes nothing if the event is gone": async ({ backend, given }) => {
     const claim = await given.held({ at: given.wait() });
     await backend.sendEvent("order-1", "paid", bytesOf("7"));

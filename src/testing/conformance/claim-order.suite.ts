@@ -33,6 +33,15 @@ export const claimOrderTests: ConformanceTests = {
     ]);
   },
 
+  "takes what was made by one call in the order in which it listed it": async ({ backend, given }) => {
+    await backend.createInstances(["c", "a", "b"].map((instanceId) => given.newInstance({ instanceId })));
+    expect((await given.claim()).map((claim) => claim.instanceId)).toEqual(["c", "a", "b"]);
+
+    const claim = await given.held();
+    await given.accepted(claim, given.forkMove("both", ["y", "z", "x"], { claimed: false }));
+    expect((await given.claim()).map((one) => one.path)).toEqual(["both/y", "both/z", "both/x"]);
+  },
+
   "lets nothing starve: five minutes of waiting are worth a step of priority": async ({ given }) => {
     await given.instance({ instanceId: "waits", at: { priority: 3 } });
     given.after(2 * AGING_MS - 1);
