@@ -93,5 +93,5 @@ describe("InMemoryBackend", () => {
     }
 
     expect(await backend.findLastIteration("order-1", "poll")).toBe("poll[99999]");
-  });
+  }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Checkpoint, ClaimRef } from "../../src/snapshot/checkpoint.ts";
+import type { ClaimRef } from "../../src/snapshot/checkpoint.ts";
 import {
   branchAt,
   bytes,

@@ -362,11 +362,10 @@ function endOf(at: Position, positions: readonly Position[]): Move {
   return { kind: "endBranch", joinPath: join.path };
 }
 
-/** Whether two checkpoints can be in one batch without its mattering which one is written first. */
+/** Whether two checkpoints can be in one batch without its being open which one is written first. */
 function goTogether(a: Checkpoint, b: Checkpoint): boolean {
-  if (a.move.kind === "fork" && b.move.kind === "fork") return false;
-  if (a.claim.instanceId !== b.claim.instanceId) return true;
-  return a.claim.path !== b.claim.path && standsAlone(a) && standsAlone(b);
+  if (a.claim.instanceId !== b.claim.instanceId) return a.move.kind !== "fork" || b.move.kind !== "fork";
+  return a.claim.path !== b.claim.path && a.move.kind === b.move.kind && standsAlone(a) && standsAlone(b);
 }
 
 function standsAlone({ move, consumes }: Checkpoint): boolean {

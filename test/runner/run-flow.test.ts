@@ -29,7 +29,9 @@ describe("runFlow", () => {
     const run = runFlow(failing, undefined);
 
     await expect(run).rejects.toMatchObject({ code: "INSTANCE_FAILED" });
-    await expect(run.catch((error: InstanceFailedError) => (error.cause as Error).message)).resolves.toBe("no way");
+    await expect(run.catch((error: unknown) => ((error as InstanceFailedError).cause as Error).message)).resolves.toBe(
+      "no way",
+    );
   });
 
   test("refuses a flow that waits for an event without a time limit, once it gets there", async () => {
