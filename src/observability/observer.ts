@@ -24,8 +24,8 @@ export type EngineEvent =
   /** An instance has ended, or was paused. */
   | { readonly kind: "instance_ended"; readonly instanceId: InstanceId; readonly status: InstanceStatus };
 
-/** Is told what the engine does. Must not throw; what it throws is dropped. */
-export type Observer = (event: EngineEvent) => void;
+/** Is told what the engine does. Isn't waited for; what it throws, or rejects with, is dropped. */
+export type Observer = (event: EngineEvent) => unknown;
 
 /** An observer whose failures can't harm the engine. */
 export function guarded(observer: Observer | undefined): Observer {

@@ -20,15 +20,15 @@ const postgresWorld: World = { backend, leaseTtl: 150, ports: {}, passUntil: asy
 
 function scenarios(modes: readonly CrashMode[]): fc.Arbitrary<Scenario> {
   const crash = fc.tuple(fc.integer({ min: 1, max: LAST_CALL }), fc.constantFrom(...modes));
-  return fc.boolean().chain((sent) =>
+  return fc.constantFrom("before" as const, "during" as const, "never" as const).chain((events) =>
     fc.record({
       description: randomDescription({
         maxDepth: 3,
         maxFailures: 2,
         delaysMs: [0, 1, 20],
-        timeoutsMs: sent ? [null, 3_600_000] : [3],
+        timeoutsMs: events === "never" ? [3] : [null, 3_600_000],
       }),
-      sent: fc.constant(sent),
+      events: fc.constant(events),
       input: fc.nat(1_000),
       plan: fc.array(crash, { minLength: 1, maxLength: 5 }).map((crashes) => new Map(crashes)),
     }),
@@ -111,7 +111,7 @@ describe("an instance whose runners crash between any two calls of the store", (
 });
 
 describe("an instance with every kind of node", () => {
-  const clean: Scenario = { description: everything, sent: true, input: 5, plan: new Map() };
+  const clean: Scenario = { description: everything, events: "during", input: 5, plan: new Map() };
   const callsOf = async (): Promise<readonly number[]> => {
     const { calls } = await runScenario(clean, memoryWorld());
     expect(calls).toBeGreaterThan(15);

@@ -3,7 +3,6 @@ import { Client } from "../../src/client/client.ts";
 import { BackendError } from "../../src/errors/backend-errors.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
-import type { Observer } from "../../src/observability/observer.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
@@ -120,7 +119,7 @@ describe.each(kinds)("an observer on $name", ({ backend }) => {
   ])("that %s at every event harms nothing", async (_, observer) => {
     const id = fresh("broken");
     await client.sendEvent(id, "news", 5);
-    const runner = new Runner(backend, { pollInterval: 10, observer: observer as Observer });
+    const runner = new Runner(backend, { pollInterval: 10, observer });
 
     expect(await runner.run(course, id, 1, { until: "ended" })).toEqual({ status: "completed", output: 5 });
     await new Promise((resolve) => setImmediate(resolve));

@@ -18,8 +18,8 @@ import { VirtualTime } from "./virtual-time.ts";
 /** An instance to be run by processes that crash. */
 export interface Scenario {
   readonly description: FlowDescription;
-  /** Whether the events that it waits for are sent; else its waits run into their time limits. */
-  readonly sent: boolean;
+  /** When the events that it waits for are sent. Where none are, its waits run into their time limits. */
+  readonly events: "before" | "during" | "never";
   readonly input: number;
   readonly plan: CrashPlan;
   /** How many processes have a go at it at the same time; default 1. */
@@ -74,6 +74,7 @@ export class CrashRun {
   readonly #store: CrashingStore;
   readonly #id = fresh("crash");
   readonly #completed = new Set<string>();
+  readonly #unsent: string[];
   /** Tasks that were started after their outcome had been recorded. */
   readonly #lateStarts: string[] = [];
 
@@ -81,6 +82,7 @@ export class CrashRun {
     this.#scenario = scenario;
     this.#world = world;
     this.#client = new Client(world.backend);
+    this.#unsent = scenario.events === "never" ? [] : eventsOf(scenario.description.steps);
     const watched = withChanges(world.backend, {
       commitCheckpoints: async (checkpoints, holder) => {
         const fates = await world.backend.commitCheckpoints(checkpoints, holder);
@@ -91,7 +93,10 @@ export class CrashRun {
         return fates;
       },
     });
-    this.#store = new CrashingStore(watched, scenario.plan, async (call) => await this.#request(call));
+    this.#store = new CrashingStore(watched, scenario.plan, async (call) => {
+      await this.#request(call);
+      if (scenario.events === "during" && call % 3 === 0) await this.#sendNext();
+    });
   }
 
   get crashes(): readonly string[] {
@@ -103,10 +108,8 @@ export class CrashRun {
   }
 
   async toTheEnd(): Promise<void> {
-    const { description, sent, processes = 1 } = this.#scenario;
-    for (const event of sent ? eventsOf(description.steps) : []) {
-      await this.#client.sendEvent(this.#id, event, payloadOf(event));
-    }
+    const { description, events, processes = 1 } = this.#scenario;
+    while (events === "before" && this.#unsent.length > 0) await this.#sendNext();
     const definition = flowFrom(description, (taskId, attempt) => {
       this.starts.push(`${taskId} ${attempt}`);
       if (this.#completed.has(taskId)) this.#lateStarts.push(taskId);
@@ -149,6 +152,15 @@ export class CrashRun {
     });
   }
 
+  async #sendNext(): Promise<void> {
+    const event = this.#unsent.shift();
+    if (event === undefined) return;
+    await this.#client.sendEvent(this.#id, event, payloadOf(event)).catch((error: unknown) => {
+      // For a wait on a branch that is not taken, and by now the instance has ended.
+      expect(error).toMatchObject({ code: "INVALID_TRANSITION" });
+    });
+  }
+
   async #unpause(): Promise<void> {
     await this.#client.unpause(this.#id).catch((error: unknown) => {
       // Another process was faster.
@@ -157,8 +169,8 @@ export class CrashRun {
   }
 
   async check(): Promise<void> {
-    const { description, sent, input, request } = this.#scenario;
-    const expected = expectedRun(description, input, sent ? payloadOf : () => undefined);
+    const { description, events, input, request } = this.#scenario;
+    const expected = expectedRun(description, input, events === "never" ? () => undefined : payloadOf);
     const report = await this.#client.status(this.#id);
     this.status = report.status;
     const history = await this.#client.history(this.#id, { limit: 10_000 });
