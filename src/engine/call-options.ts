@@ -12,7 +12,7 @@ export function checkOptions(options: unknown, known: readonly string[], field: 
   if (typeof options !== "object" || options === null || Array.isArray(options) || options instanceof Promise)
     throw new InvalidArgumentError(field, `must be an object, not ${kindOf(options)}.`);
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new InvalidArgumentError(field, `has an unknown key ${unknownName(key, known)}.`);
+    if (!known.includes(key)) throw new InvalidArgumentError(field, `has an unknown key ${unknownName(key, known)}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Codec, PayloadContext } from "../codec/codec.ts";
-import { PayloadTooLargeError } from "../errors/codec-errors.ts";
+import { CodecEncodeError, PayloadTooLargeError } from "../errors/codec-errors.ts";
 import { failureFrom, type SerializedFailure } from "../errors/failure.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode } from "../flow/definition.ts";
@@ -20,9 +20,17 @@ export async function encodePayload(
   context: PayloadContext,
   limitBytes: number,
 ): Promise<Bytes> {
-  const bytes = await codec.encode(value, context);
+  const bytes = await encodeNamed(codec, value, context);
   if (bytes.byteLength > limitBytes) throw new PayloadTooLargeError(subjectOf(context), bytes.byteLength, limitBytes);
   return bytes;
+}
+
+async function encodeNamed(codec: Codec, value: unknown, context: PayloadContext): Promise<Bytes> {
+  try {
+    return await codec.encode(value, context);
+  } catch (error) {
+    throw error instanceof CodecEncodeError ? error.of(subjectOf(context)) : error;
+  }
 }
 
 /** Encodes what is kept of an error, with the task that it ended. It is plain data, and bounded. */

@@ -3,7 +3,10 @@ import { type ErrorCode, WaymarkError } from "./waymark-error.ts";
 /** The database could not do what was asked. `code` says whether that may pass. */
 export class BackendError extends WaymarkError {
   override readonly name = "BackendError";
-  readonly code: Extract<ErrorCode, "BACKEND_UNAVAILABLE" | "BACKEND_CONFLICT" | "BACKEND_BUG" | "BACKEND_CLOSED">;
+  readonly code: Extract<
+    ErrorCode,
+    "BACKEND_UNAVAILABLE" | "BACKEND_CONFLICT" | "BACKEND_REFUSED" | "BACKEND_BUG" | "BACKEND_CLOSED"
+  >;
   readonly retryable: boolean;
   /** PostgreSQL's SQLSTATE, where there is one. */
   readonly sqlstate: string | null;

@@ -7,10 +7,25 @@ export class CodecEncodeError extends WaymarkError {
   readonly retryable = false;
   /** Where in the value, e.g. `$.items[3].callback`. */
   readonly path: string;
+  readonly #problem: string;
 
-  constructor(path: string, problem: string, options?: ErrorOptions) {
-    super(`The value at ${path} can't be stored: ${problem}`, options);
+  /** @param subject - what the value is, e.g. `output of task "charge"` */
+  constructor(path: string, problem: string, options?: ErrorOptions & { readonly subject?: string }) {
+    const remedy = "Use plain data, or what docs/formats/json.md lists.";
+    const { subject } = options ?? {};
+    super(
+      subject === undefined
+        ? `The value at ${path} can't be stored: ${problem}`
+        : `The ${subject} can't be stored. At ${path}: ${problem}. ${remedy}`,
+      options,
+    );
     this.path = path;
+    this.#problem = problem;
+  }
+
+  /** The same error, saying what the value is. */
+  of(subject: string): CodecEncodeError {
+    return new CodecEncodeError(this.path, this.#problem, { cause: this.cause, subject });
   }
 }
 

@@ -283,4 +283,10 @@ function checkUrl(url: unknown): void {
   if (typeof url !== "string") throw new InvalidArgumentError("url", `${problem}, not ${kindOf(url)}.`);
   // The text itself may hold a password, so it is not repeated.
   if (!/^postgres(ql)?:\/\//.test(url)) throw new InvalidArgumentError("url", `${problem}.`);
+  if (!URL.canParse(url)) {
+    throw new InvalidArgumentError(
+      "url",
+      'can\'t be read. Percent-encode special characters in user and password: "#" is "%23", "@" is "%40", "/" is "%2F".',
+    );
+  }
 }

@@ -6,6 +6,8 @@ export type Effect = "none" | "unknown";
 
 /** Connection lost (08), out of resources (53), shutting down (57P0x), timeouts (57014), read-only standby (25006). */
 const UNAVAILABLE = /^(08|53|57P0[1-5]$|57014$|25006$)/;
+/** Wrong user or password (28), no such database (3D), no right to do this (42501). */
+const REFUSED = /^(28|3D|42501$)/;
 /** Serialization failure, deadlock, lock not available. */
 const CONTENTION: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"]);
 /** Server-side errors after which it is not certain that the transaction was rolled back. */
@@ -42,6 +44,15 @@ export function backendErrorFrom(cause: unknown, queryName: string): BackendErro
   }
   if (CONTENTION.has(sqlstate)) {
     return new BackendError("BACKEND_CONFLICT", { ...facts, problem: "Another transaction was in the way" }, { cause });
+  }
+  if (REFUSED.test(sqlstate)) {
+    const refused = textOf(cause, "message") ?? "no reason given";
+    const remedy = "Check user, password and database in the URL, and the role's rights";
+    return new BackendError(
+      "BACKEND_REFUSED",
+      { ...facts, problem: `The database refuses this user: ${refused}. ${remedy}` },
+      { cause },
+    );
   }
   // Anything else means that our SQL, our code or the schema is wrong. Trying again would hide it.
   const said = textOf(cause, "message") ?? "unknown error";

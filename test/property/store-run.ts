@@ -252,9 +252,9 @@ export class StoreRun {
     });
     switch (step.kind) {
       case "advance":
-        return { move: { kind: "advance", to: standing(await this.#visit(instanceId, step.to)) } };
+        return { move: { kind: "advance", to: standing(await this.#visit(instanceId, at, step.to)) } };
       case "ready":
-        return { move: { kind: "park", to: standing(await this.#visit(instanceId, step.to)), wakeAfterMs: 0 } };
+        return { move: { kind: "park", to: standing(await this.#visit(instanceId, at, step.to)), wakeAfterMs: 0 } };
       case "sleep":
         return {
           move: { kind: "park", to: standing({ taskId: this.#name("s"), kind: "delay" }), wakeAfterMs: step.ms },
@@ -288,8 +288,8 @@ export class StoreRun {
   }
 
   /** A flow never comes to a task again that has an outcome; if one did, it would not be its first attempt. */
-  async #visit(instanceId: string, taskId: string): Promise<Pick<Standing, "taskId" | "attempt">> {
-    const isKnown = (await this.backend.loadResults(instanceId, [taskId])).length > 0;
+  async #visit(instanceId: string, at: Position, taskId: string): Promise<Pick<Standing, "taskId" | "attempt">> {
+    const isKnown = taskId === at.taskId || (await this.backend.loadResults(instanceId, [taskId])).length > 0;
     return { taskId, attempt: isKnown ? 2 : 1 };
   }
 

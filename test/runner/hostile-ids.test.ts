@@ -12,7 +12,7 @@ const ids = [
   "back\\slash\\",
   "100%_sure",
   "$1",
-  "$\u007bid}",
+  ["$", "{id}"].join(""),
   "{a,b}",
   "a/b/c",
   "a[0]",

@@ -68,7 +68,11 @@ describe.each(await bothBackends())("on $name", ({ backend, open, database }) =>
 
       expect(await runner.run(unstorable, id, null)).toMatchObject({
         status: "failed",
-        failure: { code: "CODEC_ENCODE", taskId: "b", message: expect.stringContaining(`at ${path} `) as unknown },
+        failure: {
+          code: "CODEC_ENCODE",
+          taskId: "b",
+          message: expect.stringContaining(`The output of task "b" can't be stored. At ${path}: `) as unknown,
+        },
       });
       expect(attempts).toBe(1);
       expect((await client.history(id)).map((item) => [item.taskId, item.outcome, item.output])).toEqual([
