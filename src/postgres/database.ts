@@ -78,6 +78,13 @@ export class Database {
     return await this.#withRetry(name, repeat, () => this.#onClient(name, (client) => inTransaction(client, work)));
   }
 
+  /** Runs `work` in one transaction in which all statements see the same state. It must only read. */
+  async snapshot<T>(name: string, work: (tx: Session) => Promise<T>): Promise<T> {
+    return await this.#withRetry(name, "harmless", () =>
+      this.#onClient(name, (client) => inTransaction(client, work, "REPEATABLE READ, READ ONLY")),
+    );
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -166,8 +173,12 @@ async function send<Row>(client: PgClient, query: Query<Row>): Promise<Row[]> {
   return rows as Row[];
 }
 
-async function inTransaction<T>(client: PgClient, work: (tx: Session) => Promise<T>): Promise<T> {
-  await client.query({ text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
+async function inTransaction<T>(
+  client: PgClient,
+  work: (tx: Session) => Promise<T>,
+  level: "READ COMMITTED" | "REPEATABLE READ, READ ONLY" = "READ COMMITTED",
+): Promise<T> {
+  await client.query({ text: `BEGIN ISOLATION LEVEL ${level}` });
   let result: T;
   try {
     result = await work({ run: (_name, query) => send(client, query) });

@@ -76,8 +76,7 @@ export class PostgresInstanceStore implements InstanceStore {
   async findInstance(instanceId: string): Promise<InstanceState | null> {
     const id = parseInstanceId(instanceId);
     const { db, tables } = this.#context;
-    return await db.transaction("find-instance", async (tx) => {
-      // Positions first: an instance that ends in between is seen as ended, never as one without positions.
+    return await db.snapshot("find-instance", async (tx) => {
       const positions = await tx.run("find-positions", findPositions(tables, id));
       const signals = await tx.run("find-signals", findSignals(tables, id));
       const [row] = await tx.run("find-instance", findInstance(tables, id));

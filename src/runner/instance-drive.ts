@@ -105,7 +105,7 @@ export class InstanceDrive implements Host {
     const { backend, request } = this.#parts;
     const state = await this.#look();
     const { status } = state.instance;
-    const parked = state.positions.every(isParked) && state.signals.length === 0;
+    const parked = state.positions.length > 0 && state.positions.every(isParked) && state.signals.length === 0;
     if (status !== "in_progress" || (parked && request.until !== "ended" && !isDueSoon(state)))
       return await reportStatus(backend, state);
     const { ports } = this.#parts.options;

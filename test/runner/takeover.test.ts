@@ -222,7 +222,8 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
       const runner = new Runner(failing, { ...short, observer: probe.observer });
 
       expect(await runner.run(told, id, null)).toEqual({ status: "completed", output: "in the second go" });
-      expect(reasons).toEqual([expect.objectContaining({ code: "CLAIM_LOST" })]);
+      // Once at least; again where this process is so busy that a second lease runs out, too.
+      expect(new Set(reasons.map((reason) => (reason as { code: string }).code))).toEqual(new Set(["CLAIM_LOST"]));
     });
 
     test("survives that this process was blocked for longer than it, if nobody has taken the position", async () => {
