@@ -38,9 +38,8 @@ export class PostgresInstanceStore implements InstanceStore {
     if (instances.length === 0) return [];
     await this.#resolveLanes(instances);
     // Of an id that occurs twice, the first one counts; the statement could not tell them apart.
-    const distinct = [
-      ...new Map(instances.toReversed().map((instance) => [instance.instanceId, instance])).values(),
-    ].reverse();
+    const seen = new Set<string>();
+    const distinct = instances.filter(({ instanceId }) => !seen.has(instanceId) && seen.add(instanceId));
     const query = createInstances(this.#context.tables, distinct, this.#positionRows(distinct), this.#facts(holder));
     const rows = await this.#context.db.run("create-instances", query, "ifWithoutEffect");
     const created = new Map(distinct.map((instance, index) => [instance, createdFromRow(instance, rows[index])]));

@@ -9,6 +9,7 @@ import {
   entry,
   holder,
   inSession,
+  lane,
   newInstance,
   standing,
   startAndClaim,
@@ -216,6 +217,14 @@ describe("batches", () => {
 });
 
 describe("creating", () => {
+  test("takes a batch in the order given, also where an id occurs twice (found with seed -2083409525)", async () => {
+    const created = await backend.createInstances(["c", "b", "c"].map((id) => newInstance(id)));
+    const claimed = await backend.claimPositions({ ...holder, limit: 10, lanes: [lane] });
+
+    expect(created.map((result) => result.created)).toEqual([true, true, false]);
+    expect(claimed.map((position) => position.instanceId)).toEqual(["c", "b"]);
+  });
+
   test("a hundred submits of one id over two connections make one instance", async () => {
     const results = await Promise.all(
       Array.from({ length: 100 }, (_, index) =>

@@ -14,9 +14,15 @@ afterAll(() => postgres.close());
 beforeEach(() => database.truncate());
 
 const numRuns = Number(process.env["WAYMARK_RUNS"] ?? 60);
+const seed = process.env["WAYMARK_SEED"];
+const seedFromEnvironment = seed === undefined ? {} : { seed: Number(seed) };
 
 describe("PostgresBackend and InMemoryBackend", () => {
-  test.prop([fc.array(anyStoreOperation(), { maxLength: 60, size: "max" })], { numRuns, endOnFailure: false })(
+  test.prop([fc.array(anyStoreOperation(), { maxLength: 60, size: "max" })], {
+    numRuns,
+    endOnFailure: false,
+    ...seedFromEnvironment,
+  })(
     "answer any sequence of operations alike",
     async (operations) => {
       await database.truncate();
