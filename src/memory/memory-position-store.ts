@@ -86,7 +86,7 @@ export class MemoryPositionStore implements PositionStore {
   #source(request: ClaimRequest, now: number): () => Slot | undefined {
     if (request.instanceId !== undefined) {
       const instance = this.#state.find(request.instanceId);
-      if (instance !== null) this.#state.promoteDue(now, instance);
+      if (instance !== null) this.#state.promoteDueOf(instance, now);
       return () => instance?.ready.peek();
     }
     this.#state.promoteDue(now);

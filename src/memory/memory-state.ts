@@ -108,10 +108,18 @@ export class MemoryState {
     this.table.place(instance, woken, now, turn);
   }
 
-  /** Makes ready what has come due, in one instance or in all: timers, time limits, expired leases. */
-  promoteDue(now: number, instance: StoredInstance | null = null): void {
-    for (let slot = this.table.nextDue(now, instance); slot !== null; slot = this.table.nextDue(now, instance)) {
+  /** Makes ready what has come due: timers, time limits, expired leases. */
+  promoteDue(now: number): void {
+    for (let slot = this.table.nextDue(now); slot !== null; slot = this.table.nextDue(now)) {
       this.place(slot.instance, comeDue(slot.position, now), now);
+    }
+  }
+
+  /** Makes ready what has come due in one instance, as far as it can be taken; leaves the rest as it is. */
+  promoteDueOf(instance: StoredInstance, now: number): void {
+    for (const { position } of this.table.dueOf(instance, now)) {
+      const due = comeDue(position, now);
+      if (due.ready) this.place(instance, due, now);
     }
   }
 

@@ -55,11 +55,21 @@ export class PositionTable {
     for (const path of [...instance.slots.keys()]) this.remove(instance, path);
   }
 
-  /** A position, of one instance or of any, whose time has come, but that is not ready yet. */
-  nextDue(now: number, instance: StoredInstance | null = null): Slot | null {
-    const slot = instance === null ? this.#due.peek() : instance.due.peek();
-    const dueAt = slot?.position.availableAt ?? null;
-    return slot !== undefined && dueAt !== null && dueAt <= now ? slot : null;
+  /** A position whose time has come, but that is not ready yet. */
+  nextDue(now: number): Slot | null {
+    const slot = this.#due.peek();
+    return slot !== undefined && isDue(slot, now) ? slot : null;
+  }
+
+  /** All such positions of one instance. */
+  dueOf(instance: StoredInstance, now: number): Slot[] {
+    const due: Slot[] = [];
+    for (let slot = instance.due.peek(); slot !== undefined && isDue(slot, now); slot = instance.due.peek()) {
+      instance.due.delete(slot);
+      due.push(slot);
+    }
+    for (const slot of due) instance.due.push(slot);
+    return due;
   }
 
   /** The queues of these lanes, as far as anything is ready there. */
@@ -119,6 +129,10 @@ export class PositionTable {
     }
     return lane;
   }
+}
+
+function isDue({ position }: Slot, now: number): boolean {
+  return position.availableAt !== null && position.availableAt <= now;
 }
 
 function newSlot(instance: StoredInstance, position: Position): Slot {
