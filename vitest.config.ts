@@ -32,6 +32,7 @@ export default defineConfig({
     // Most of a test of the database is waiting for it.
     maxWorkers: "100%",
     restoreMocks: true,
+    setupFiles: ["./test/support/seed.ts"],
     allowOnly: process.env["CI"] === undefined,
     reporters: ["default", new ClosingLineReporter()],
     projects: [

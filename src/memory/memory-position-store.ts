@@ -1,7 +1,6 @@
 import { type InstanceId, parseEventName, parseInstanceId, type WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
-import { giveBack } from "../snapshot/position-rules.ts";
 import { parseSpanMs } from "../store/arguments.ts";
 import { checkCheckpoints, checkClaimRefs } from "../store/check-checkpoint.ts";
 import { checkClaimRequest, checkHolder } from "../store/check-instance.ts";
@@ -71,7 +70,7 @@ export class MemoryPositionStore implements PositionStore {
     const now = this.#state.now();
     for (const claim of claims) {
       const held = this.#held(claim);
-      if (held !== null) this.#state.place(held.instance, giveBack(held.position, now), now);
+      if (held !== null) this.#state.giveBack(held.instance, held.position, now);
     }
   }
 

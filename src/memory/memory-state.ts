@@ -2,7 +2,7 @@ import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Position } from "../snapshot/position.ts";
-import { comeDue, isPendingJoin } from "../snapshot/position-rules.ts";
+import { comeDue, giveBack, isPendingJoin } from "../snapshot/position-rules.ts";
 import type { InstanceRecord, NewEntry } from "../snapshot/snapshot.ts";
 import type { Clock } from "../time/clock.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -108,17 +108,22 @@ export class MemoryState {
     this.table.place(instance, woken, now, turn);
   }
 
+  /** The holder gives it back. */
+  giveBack(instance: StoredInstance, position: Position, now: number): void {
+    this.place(instance, giveBack(position, now, instance.history.outcomeOf(position.taskId) !== null), now);
+  }
+
   /** Makes ready what has come due: timers, time limits, expired leases. */
   promoteDue(now: number): void {
     for (let slot = this.table.nextDue(now); slot !== null; slot = this.table.nextDue(now)) {
-      this.place(slot.instance, comeDue(slot.position, now), now);
+      this.place(slot.instance, this.#comeDue(slot.instance, slot.position, now), now);
     }
   }
 
   /** Makes ready what has come due in one instance, as far as it can be taken; leaves the rest as it is. */
   promoteDueOf(instance: StoredInstance, now: number): void {
     for (const { position } of this.table.dueOf(instance, now)) {
-      const due = comeDue(position, now);
+      const due = this.#comeDue(instance, position, now);
       if (due.ready) this.place(instance, due, now);
     }
   }
@@ -128,6 +133,10 @@ export class MemoryState {
     instance.record = { ...instance.record, reason: null, ...end };
     instance.signals.clear();
     this.table.removeAll(instance);
+  }
+
+  #comeDue(instance: StoredInstance, position: Position, now: number): Position {
+    return comeDue(position, now, instance.history.outcomeOf(position.taskId) !== null);
   }
 
   #hasNews(instance: StoredInstance, position: Position): boolean {

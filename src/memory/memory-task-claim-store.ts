@@ -1,7 +1,7 @@
 import { ClaimLostError } from "../errors/claim-errors.ts";
 import { type InstanceId, parseInstanceId, parseTaskId, parseWorkerId, type TaskId, type WorkerId } from "../ids.ts";
 import type { Position, PositionClaim } from "../snapshot/position.ts";
-import { comeDue, giveBack } from "../snapshot/position-rules.ts";
+import { comeDue } from "../snapshot/position-rules.ts";
 import { parseSpanMs, parseWhole } from "../store/arguments.ts";
 import type { AvailableTask, TaskClaim, TaskClaimStore } from "../store/task-claim-store.ts";
 import { copyOrNull } from "./bytes.ts";
@@ -43,7 +43,7 @@ export class MemoryTaskClaimStore implements TaskClaimStore {
     checkIds(instanceId, taskId, workerId);
     const { instance, position } = this.#heldBy(instanceId, taskId, workerId);
     const now = this.#state.now();
-    this.#state.place(instance, giveBack(position, now), now);
+    this.#state.giveBack(instance, position, now);
   }
 
   async extendTaskClaim(instanceId: InstanceId, taskId: TaskId, workerId: WorkerId, durationMs: number): Promise<void> {
@@ -96,7 +96,7 @@ function readyAt(instance: StoredInstance, taskId: TaskId, now: number): Positio
   if (position === null || position.interrupt !== null) return null;
   if (position.ready) return position;
   if (position.availableAt === null || position.availableAt > now) return null;
-  const due = comeDue(position, now);
+  const due = comeDue(position, now, instance.history.outcomeOf(taskId) !== null);
   return due.ready ? due : null;
 }
 

@@ -9,7 +9,7 @@ import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { deletePositions, deleteSignals, setStatus } from "./queries/change-instance.ts";
 import { lockInstance, lockPositions } from "./queries/find-instances.ts";
-import { appendEntry, highestAttempt } from "./queries/history.ts";
+import { appendEntry, findOutcome, highestAttempt } from "./queries/history.ts";
 import { deleteSignal, findSignals, storeSignal } from "./queries/signals.ts";
 import { wakePositions, writeSchedules } from "./queries/write-positions.ts";
 import { type InstanceRow, positionFromRow } from "./rows.ts";
@@ -213,6 +213,10 @@ export async function failInstance(
       const instance = await LockedInstance.find(context, tx, instanceId);
       const own = instance?.positions.find((position) => position.path === path);
       if (own?.claim?.token !== claim.token) return { kind: "fenced" };
+      for (const { taskId } of entries) {
+        const recorded = await tx.run("find-outcome", findOutcome(tables, { instanceId, taskId }));
+        if (recorded.length > 0) return { kind: "recorded" };
+      }
       await tx.run("delete-positions", deletePositions(tables, instanceId));
       await tx.run("delete-signals", deleteSignals(tables, instanceId));
       for (const entry of entries) {

@@ -40,20 +40,22 @@ export function resumePosition(position: Position, now: number): Position {
 /**
  * How a position is left that its holder gives back: ready at once, so that somebody goes on; but not
  * before its time, or before its branches have ended (INV-9, INV-10).
+ *
+ * @param hasOutcome - whether its task's outcome is recorded: then there is nothing left to sleep for
  */
-export function giveBack(position: Position, now: number): Position {
+export function giveBack(position: Position, now: number, hasOutcome: boolean): Position {
   const free: Position = { ...position, claim: null };
   if (free.interrupt === "paused") return { ...free, ready: false, availableAt: null };
   if (free.interrupt !== null)
     return { ...free, ready: false, availableAt: isPendingJoin(free) ? null : now + INTERRUPT_RECHECK_MS };
-  return waitsForItself(free, now) ? resumePosition(free, now) : { ...free, ready: true, availableAt: now };
+  return waitsForItself(free, now, hasOutcome) ? resumePosition(free, now) : { ...free, ready: true, availableAt: now };
 }
 
 /** How a position is left whose time has come: a timer, a time limit, or the end of its holder's lease. */
-export function comeDue(position: Position, now: number): Position {
+export function comeDue(position: Position, now: number, hasOutcome: boolean): Position {
   const free: Position = position.claim === null ? position : { ...position, claim: null, lost: position.lost + 1 };
   if (free.interrupt === "paused") return { ...free, ready: false, availableAt: null };
-  if (free.interrupt === null && waitsForItself(free, now)) return resumePosition(free, now);
+  if (free.interrupt === null && waitsForItself(free, now, hasOutcome)) return resumePosition(free, now);
   if (isPendingJoin(free)) return { ...free, ready: false, availableAt: null };
   // Its place in the order counts from when it came due, however late somebody noticed.
   return { ...free, ready: true };
@@ -85,7 +87,7 @@ export function isPendingJoin(position: Pick<Position, "kind" | "pending">): boo
   return position.kind === "join" && position.pending > 0;
 }
 
-function waitsForItself(position: Position, now: number): boolean {
+function waitsForItself(position: Position, now: number, hasOutcome: boolean): boolean {
   if (position.kind === "join") return position.pending > 0;
-  return position.kind !== "wait" && position.wakeAt !== null && position.wakeAt > now;
+  return !hasOutcome && position.kind !== "wait" && position.wakeAt !== null && position.wakeAt > now;
 }

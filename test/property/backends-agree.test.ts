@@ -1,10 +1,10 @@
-import { fc, test } from "@fast-check/vitest";
+import { test } from "@fast-check/vitest";
 import { afterAll, beforeEach, describe, expect } from "vitest";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { PostgresBackend } from "../../src/postgres/index.ts";
 import { TestClock } from "../../src/testing/index.ts";
 import { createTestDatabase } from "../support/postgres.ts";
-import { anyStoreOperation, run } from "./backends-agree.ts";
+import { anyStoreOperations, run } from "./backends-agree.ts";
 
 const database = await createTestDatabase();
 const clock = new TestClock();
@@ -14,14 +14,11 @@ afterAll(() => postgres.close());
 beforeEach(() => database.truncate());
 
 const numRuns = Number(process.env["WAYMARK_RUNS"] ?? 60);
-const seed = process.env["WAYMARK_SEED"];
-const seedFromEnvironment = seed === undefined ? {} : { seed: Number(seed) };
 
 describe("PostgresBackend and InMemoryBackend", () => {
-  test.prop([fc.array(anyStoreOperation(), { maxLength: 60, size: "max" })], {
+  test.prop([anyStoreOperations(80)], {
     numRuns,
     endOnFailure: false,
-    ...seedFromEnvironment,
   })(
     "answer any sequence of operations alike",
     async (operations) => {
@@ -33,6 +30,6 @@ describe("PostgresBackend and InMemoryBackend", () => {
 
       expect(await run(operations, postgres, clock)).toEqual(expected);
     },
-    120_000,
+    60_000 + 1_000 * numRuns,
   );
 });

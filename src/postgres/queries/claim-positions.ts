@@ -74,7 +74,7 @@ export function claimInstance(t: Tables, p: ClaimParams & { readonly instanceId:
       WHERE q.instance_id = ${p.instanceId}::text
         AND (q.order_key IS NOT NULL OR (q.available_at < 'infinity'
              AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
-             AND ${mayBeTaken(sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)}))
+             AND ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)}))
       ORDER BY 3, q.path
       LIMIT ${p.limit}::int
       FOR NO KEY UPDATE SKIP LOCKED

@@ -12,12 +12,12 @@ export function givenBack(t: Tables): Query<never> {
         available_at = CASE
           WHEN q.interrupt = 'paused' OR (q.kind = 'join' AND q.pending > 0) THEN 'infinity'
           WHEN q.interrupt IS NOT NULL THEN clock.now + interval '1 second'
-          WHEN q.kind NOT IN ('wait', 'join') AND q.wake_at > clock.now THEN q.wake_at
+          WHEN ${sleepsOn(t, sql`clock.now`)} THEN q.wake_at
           ELSE clock.now
         END,
         order_key = CASE
           WHEN q.interrupt IS NOT NULL OR (q.kind = 'join' AND q.pending > 0) THEN NULL
-          WHEN q.kind NOT IN ('wait', 'join') AND q.wake_at > clock.now THEN NULL
+          WHEN ${sleepsOn(t, sql`clock.now`)} THEN NULL
           ELSE ${t.orderKey}(q.priority, clock.now)
         END`;
 }
@@ -26,9 +26,18 @@ export function givenBack(t: Tables): Query<never> {
  * Whether a position `q` that has come due by `now` may be taken: not while its instance is paused, nor
  * before its own time where it only came up because of a request that is gone. As `comeDue`.
  */
-export function mayBeTaken(now: Query<never>): Query<never> {
+export function mayBeTaken(t: Tables, now: Query<never>): Query<never> {
   return sql`(
         q.interrupt IS DISTINCT FROM 'paused'
         AND NOT (q.kind = 'join' AND q.pending > 0)
-        AND NOT (q.interrupt IS NULL AND q.kind NOT IN ('wait', 'join') AND coalesce(q.wake_at > ${now}, false)))`;
+        AND NOT (q.interrupt IS NULL AND ${sleepsOn(t, now)}))`;
+}
+
+/** Whether its own time is still to come, and its outcome too. */
+function sleepsOn(t: Tables, now: Query<never>): Query<never> {
+  return sql`(
+            q.kind NOT IN ('wait', 'join') AND coalesce(q.wake_at > ${now}, false)
+            AND NOT EXISTS (SELECT FROM ${t.checkpoints} AS c
+                            WHERE c.instance_id = q.instance_id AND c.task_id = q.task_id
+                              AND c.outcome IN ('completed', 'timed_out')))`;
 }

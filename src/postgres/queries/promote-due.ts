@@ -16,7 +16,7 @@ export function promoteDue(
 ): Query<{ promoted: number }> {
   return sql`
     WITH due AS MATERIALIZED (
-      SELECT q.instance_id, q.path, ${mayBeTaken(sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)} AS taken
+      SELECT q.instance_id, q.path, ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)} AS taken
       FROM ${t.positions} AS q
       WHERE q.order_key IS NULL AND q.available_at < 'infinity'
         AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))

@@ -28,7 +28,7 @@ export function claimTask(
         AND q.interrupt IS NULL
         AND (q.order_key IS NOT NULL
              OR (q.available_at <= coalesce(${p.now}::timestamptz, clock_timestamp())
-                 AND ${mayBeTaken(sql`coalesce(${p.now}::timestamptz, clock_timestamp())`)}))
+                 AND ${mayBeTaken(t, sql`coalesce(${p.now}::timestamptz, clock_timestamp())`)}))
       ORDER BY q.path
       LIMIT 1
       FOR NO KEY UPDATE

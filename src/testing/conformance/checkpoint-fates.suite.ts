@@ -102,6 +102,23 @@ export const recordedTests: ConformanceTests = {
     expect(await given.seen("order-1")).toEqual(before);
   },
 
+  "fails no instance from a branch whose task has an outcome already, whatever the attempt (INV-3)": async ({
+    given,
+  }) => {
+    const { branches } = await given.forked(["a", "b"]);
+    const a = branches["a"]!;
+    const recorded = anEntry({ taskId: "a" });
+    await given.accepted(a, { kind: "advance", to: given.standing({ taskId: "a", attempt: 2 }) }, [recorded]);
+    const before = await given.seen("order-1");
+    const failed = anEntry({ taskId: "a", attempt: 2, outcome: "failed", output: null, failure: bytesOf("3") });
+
+    expect(
+      await given.commit(aCheckpoint(a, { move: { kind: "fail", failure: bytesOf("3") }, entries: [failed] })),
+    ).toEqual({ kind: "recorded" });
+    expect(await given.seen("order-1")).toEqual(before);
+    expect(await given.statusOf("order-1")).toBe("in_progress");
+  },
+
   "leaves the claim: its holder can go on from what is recorded": async ({ backend, given }) => {
     const claim = await given.held();
     await backend.saveTaskResult("order-1", "first", bytesOf("7"));

@@ -52,6 +52,23 @@ export const saveTaskResultTests: ConformanceTests = {
     });
   },
 
+  "leaves nothing to sleep for: given back before its time, the position is ready (found with seed 155766921)": async ({
+    backend,
+    given,
+  }) => {
+    const to = given.standing({ attempt: 2 });
+    await given.accepted(await given.held(), { kind: "park", to, wakeAfterMs: 500 });
+    await backend.saveTaskResult("order-1", "first", bytesOf("7"));
+
+    const claim = await given.claimOf("order-1");
+    await backend.releaseClaims([claim]);
+    expect(await given.positionOf("order-1")).toMatchObject({ ready: true, claim: null });
+
+    await given.claimOf("order-1", { leaseMs: 100 });
+    given.after(101);
+    expect(await given.claim()).toMatchObject([{ taskId: "first", recorded: { outcome: "completed" } }]);
+  },
+
   "keeps the running body's outcome from being recorded as well": async ({ backend, given }) => {
     const claim = await given.held();
     await backend.saveTaskResult("order-1", "first", bytesOf("7"));
