@@ -1,10 +1,13 @@
 import type { Flow } from "../flow/flow-definition.ts";
 import type { WorkerId } from "../ids.ts";
 import { guarded, type Observer } from "../observability/observer.ts";
+import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
 import { Committer } from "./committer.ts";
+import { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, heldFrom } from "./held-position.ts";
+import type { Host } from "./host.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Ports } from "./ports.ts";
 import { PositionDriver } from "./position-driver.ts";
@@ -17,15 +20,7 @@ export interface EngineOptions {
   readonly observer?: Observer | undefined;
 }
 
-/** Whoever has the engine drive positions: a runner, a worker. */
-export interface Host {
-  /** How many more positions may be held at once. */
-  free(): number;
-  /** Positions that the driver of another one has been granted besides; to be driven, too. */
-  take(held: HeldPosition): void;
-  /** Aborts on shutdown: bodies are told to stop, claims are given back. */
-  readonly stop: AbortSignal;
-}
+const MOST_RELEASED_AT_ONCE = 1_000;
 
 /** Drives positions that this process holds. Runner and worker are both made of it. */
 export class Engine {
@@ -33,6 +28,7 @@ export class Engine {
   readonly leaseMs: number;
   readonly #backend: Backend;
   readonly #committer: Committer;
+  readonly #releases: Gatherer<ClaimRef, void>;
   readonly #leases: LeaseKeeper;
   readonly #ports: Ports;
   readonly #observer: Observer;
@@ -45,7 +41,12 @@ export class Engine {
     this.#backend = backend;
     this.#ports = ports;
     this.#observer = guarded(options.observer);
-    this.#committer = new Committer(backend, ports, { workerId, leaseMs, maxBatch: 512 });
+    this.#committer = new Committer(backend, ports, { workerId, leaseMs });
+    this.#releases = new Gatherer((claims) => this.#releaseAll(claims), {
+      timers: ports.timers,
+      inFlight: 1,
+      maxItems: MOST_RELEASED_AT_ONCE,
+    });
     this.#leases = new LeaseKeeper(backend, ports, leaseMs);
   }
 
@@ -55,6 +56,11 @@ export class Engine {
    */
   get isInDoubt(): boolean {
     return this.#leases.isInDoubt;
+  }
+
+  /** Looks now, instead of at the next renewal, whether a driven instance is to be cancelled. */
+  async renewNow(): Promise<void> {
+    await this.#leases.renewNow();
   }
 
   /** Instances of this definition can be driven from now on. */
@@ -78,25 +84,35 @@ export class Engine {
   }
 
   /**
-   * Moves a position on until this process does not hold it any more: it is parked, ended, or lost.
+   * Moves a position on until this process does not hold it any more: it is parked, ended, lost, or given back.
    *
+   * @param turn - the position's turn to be moved; until then its lease is kept. Default: at once
    * @throws {BackendError} the store failed for longer than it is worth waiting; the lease will run out
    */
-  async drive(held: HeldPosition, host: Host): Promise<void> {
+  async drive(held: HeldPosition, host: Host, turn?: Promise<void>): Promise<void> {
     const lease = this.#leases.keep(held.claim);
+    host.leases.add(lease);
     const driver = new PositionDriver({
       store: this.#backend,
       committer: this.#committer,
+      releases: this.#releases,
       ports: this.#ports,
       observer: this.#observer,
       workerId: this.workerId,
       host,
-      lost: lease.signal,
+      lease,
     });
     try {
+      if (turn !== undefined) await turn;
       await driver.drive(held);
     } finally {
-      lease.forget();
+      host.leases.delete(lease);
+      this.#leases.forget(lease);
     }
+  }
+
+  async #releaseAll(claims: readonly ClaimRef[]): Promise<readonly void[]> {
+    await this.#backend.releaseClaims(claims);
+    return claims.map(() => undefined);
   }
 }

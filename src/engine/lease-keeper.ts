@@ -5,25 +5,58 @@ import type { PositionStore } from "../store/position-store.ts";
 import type { Timer } from "../time/timers.ts";
 import type { Ports } from "./ports.ts";
 
-/** A claim that is being kept, and how its holder is told that it is in danger. */
-interface Kept {
+/** Why the holder of a lease is to stop. */
+export interface LeaseEnd {
+  /** What the running body's `AbortSignal` says. */
+  readonly reason: unknown;
+  /** Whether a request to the instance is behind it, on which is to be acted; not where the process shuts down. */
+  readonly settle: boolean;
+}
+
+/**
+ * The right to move one position, as far as this process knows. It is ended by whoever learns that it is over, or
+ * wants its holder to stop; the first end stands.
+ */
+export class Lease {
   readonly claim: ClaimRef;
-  readonly controller: AbortController;
-  /** On the monotonic clock: until then the lease certainly holds. */
+  /** On the monotonic clock: until then it certainly holds. */
   trustedUntilMs: number;
   /** When the renewal was sent to which the answer is still out; `null` if none is. */
-  askedAtMs: number | null;
+  askedAtMs: number | null = null;
+  #ended: LeaseEnd | null = null;
+  #listener: ((end: LeaseEnd) => void) | null = null;
+
+  constructor(claim: ClaimRef, trustedUntilMs: number) {
+    this.claim = claim;
+    this.trustedUntilMs = trustedUntilMs;
+  }
+
+  /** `null` while nothing stands in the way. */
+  get ended(): LeaseEnd | null {
+    return this.#ended;
+  }
+
+  end(end: LeaseEnd): void {
+    if (this.#ended !== null) return;
+    this.#ended = end;
+    this.#listener?.(end);
+  }
+
+  /** Calls `listener` when it ends; `null` for nobody any more. There is one at a time: the running body. */
+  onEnd(listener: ((end: LeaseEnd) => void) | null): void {
+    this.#listener = listener;
+  }
 }
 
 /** Renewals that are sent while earlier ones are still on their way: one of them may never be answered. */
 const MOST_ON_THEIR_WAY = 3;
 
-/** Renews all leases of this process together, and tells holders of lost ones and of cancellation. */
+/** Renews all leases of this process together, and ends those that are lost or whose instance is to be cancelled. */
 export class LeaseKeeper {
   readonly #store: Pick<PositionStore, "renewClaims">;
   readonly #ports: Ports;
   readonly #leaseMs: number;
-  readonly #kept = new Set<Kept>();
+  readonly #kept = new Set<Lease>();
   #timer: Timer | null = null;
   #onTheirWay = 0;
 
@@ -33,34 +66,33 @@ export class LeaseKeeper {
     this.#leaseMs = leaseMs;
   }
 
-  /**
-   * Keeps a claim alive until `forget` is called.
-   *
-   * @returns `signal` aborts when the claim is lost (`ClaimLostError`) or its instance is to be cancelled
-   *   (`InstanceCancelledError`)
-   */
-  keep(claim: ClaimRef): { readonly signal: AbortSignal; forget(): void } {
-    const trustedUntilMs = this.#now() + this.#leaseMs;
-    const kept: Kept = { claim, controller: new AbortController(), trustedUntilMs, askedAtMs: null };
-    this.#kept.add(kept);
+  /** Keeps a claim that was just granted alive until `forget` is called. */
+  keep(claim: ClaimRef): Lease {
+    const lease = new Lease(claim, this.#now() + this.#leaseMs);
+    this.#kept.add(lease);
     this.#schedule();
-    return { signal: kept.controller.signal, forget: () => this.#forget(kept) };
+    return lease;
+  }
+
+  forget(lease: Lease): void {
+    this.#kept.delete(lease);
+    if (this.#kept.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = null;
   }
 
   /** Whether a lease has run out, as far as is known here, that its holder has not given up yet. */
   get isInDoubt(): boolean {
     const now = this.#now();
-    for (const { controller, trustedUntilMs } of this.#kept) {
-      if (!controller.signal.aborted && trustedUntilMs <= now) return true;
+    for (const { ended, trustedUntilMs } of this.#kept) {
+      if (ended === null && trustedUntilMs <= now) return true;
     }
     return false;
   }
 
-  #forget(kept: Kept): void {
-    this.#kept.delete(kept);
-    if (this.#kept.size > 0) return;
-    this.#timer?.cancel();
-    this.#timer = null;
+  /** Asks the store about all leases now, instead of at the next turn. */
+  async renewNow(): Promise<void> {
+    if (this.#kept.size > 0 && this.#onTheirWay < MOST_ON_THEIR_WAY) await this.#renewAll();
   }
 
   #schedule(): void {
@@ -74,7 +106,7 @@ export class LeaseKeeper {
   /** Doesn't wait for the store: a lease runs out also where no answer ever comes. */
   #tick(): void {
     const startedAtMs = this.#now();
-    if (this.#onTheirWay < MOST_ON_THEIR_WAY) void this.#renewAll();
+    void this.renewNow();
     // Not at once: after something has blocked this thread, the answer may be here, and only unread.
     this.#ports.timers.soon(() => this.#dropOverdue(startedAtMs));
     if (this.#kept.size > 0) this.#schedule();
@@ -85,18 +117,18 @@ export class LeaseKeeper {
     // The trusted time counts from before the renewal was sent. Counting from the reply would add the
     // round trip to the time we trust the lease, while the database counted that same time against it.
     const sentAtMs = this.#now();
-    for (const kept of all) kept.askedAtMs ??= sentAtMs;
+    for (const lease of all) lease.askedAtMs ??= sentAtMs;
     this.#onTheirWay++;
     try {
       const renewals = await this.#store.renewClaims(
-        all.map((kept) => kept.claim),
+        all.map((lease) => lease.claim),
         this.#leaseMs,
       );
-      for (const [index, kept] of all.entries()) {
+      for (const [index, lease] of all.entries()) {
         const renewal = renewals[index];
-        if (renewal === undefined || !renewal.held) abort(kept, lost(kept));
-        else confirm(kept, sentAtMs + this.#leaseMs);
-        if (renewal?.interrupt === "cancel") abort(kept, new InstanceCancelledError(kept.claim.instanceId, null));
+        if (renewal === undefined || !renewal.held) lease.end(lost(lease));
+        else confirm(lease, sentAtMs + this.#leaseMs);
+        if (renewal?.interrupt === "cancel") lease.end(cancelled(lease));
       }
     } catch (error) {
       this.#ports.logger.warn({ error, claims: all.length }, "Leases could not be renewed; trying again.");
@@ -110,9 +142,9 @@ export class LeaseKeeper {
    * somebody else may have them by now. One that was merely not asked about may well hold.
    */
   #dropOverdue(askedBeforeMs: number): void {
-    for (const kept of this.#kept) {
-      const isAnswerOut = kept.askedAtMs !== null && kept.askedAtMs < askedBeforeMs;
-      if (isAnswerOut && kept.trustedUntilMs <= this.#now()) abort(kept, lost(kept));
+    for (const lease of this.#kept) {
+      const isAnswerOut = lease.askedAtMs !== null && lease.askedAtMs < askedBeforeMs;
+      if (isAnswerOut && lease.trustedUntilMs <= this.#now()) lease.end(lost(lease));
     }
   }
 
@@ -121,15 +153,16 @@ export class LeaseKeeper {
   }
 }
 
-function lost({ claim }: Kept): ClaimLostError {
-  return new ClaimLostError(claim.instanceId, claim.path === "" ? "the trunk" : claim.path);
+function lost({ claim }: Lease): LeaseEnd {
+  const position = claim.path === "" ? "the trunk" : claim.path;
+  return { reason: new ClaimLostError(claim.instanceId, position), settle: true };
 }
 
-function confirm(kept: Kept, untilMs: number): void {
-  kept.trustedUntilMs = Math.max(kept.trustedUntilMs, untilMs);
-  kept.askedAtMs = null;
+function cancelled({ claim }: Lease): LeaseEnd {
+  return { reason: new InstanceCancelledError(claim.instanceId, null), settle: true };
 }
 
-function abort(kept: Kept, reason: Error): void {
-  if (!kept.controller.signal.aborted) kept.controller.abort(reason);
+function confirm(lease: Lease, untilMs: number): void {
+  lease.trustedUntilMs = Math.max(lease.trustedUntilMs, untilMs);
+  lease.askedAtMs = null;
 }

@@ -4,17 +4,20 @@ import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode, TaskNode, WaitNode } from "../flow/definition.ts";
 import type { TaskContext } from "../flow/task-context.ts";
 import type { TaskId, WorkerId } from "../ids.ts";
-import { withFields } from "../logger.ts";
 import type { Observer } from "../observability/observer.ts";
-import type { Checkpoint, Move } from "../snapshot/checkpoint.ts";
+import type { Checkpoint, ClaimRef, Move } from "../snapshot/checkpoint.ts";
 import { type Occurrence, type Plan, planNext, standingHere } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { CheckpointFate, GrantedPosition } from "../store/position-store.ts";
+import { BodyContext } from "./body-context.ts";
 import type { Committer } from "./committer.ts";
-import type { Host } from "./engine.ts";
+import type { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
+import type { Host } from "./host.ts";
 import { bodyOf, decisionOfRecorded, interpretOutput } from "./interpret-output.ts";
+import type { LazySignal } from "./lazy-signal.ts";
+import type { Lease } from "./lease-keeper.ts";
 import { decodeOwned, encodeFailure, encodePayload, eventContext } from "./payloads.ts";
 import type { Ports } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
@@ -31,8 +34,8 @@ interface DriverParts {
   readonly observer: Observer;
   readonly workerId: WorkerId;
   readonly host: Host;
-  /** Aborts when the claim is lost, or the instance is to be cancelled. */
-  readonly lost: AbortSignal;
+  readonly lease: Lease;
+  readonly releases: Gatherer<ClaimRef, void>;
 }
 
 /** What came of looking at a position: something happened, it is to be given up, or to sleep where it is. */
@@ -44,7 +47,6 @@ type Happening =
 /** Moves one held position on, checkpoint by checkpoint. Decides nothing: `planNext` does. */
 export class PositionDriver {
   readonly #parts: DriverParts;
-  readonly #stop: AbortSignal;
   /** What the last failed attempt threw: recorded as bytes, told to observers as it was. */
   #error: unknown = null;
   /** What reading an earlier output has failed with for no fault of the body that asked. */
@@ -52,7 +54,6 @@ export class PositionDriver {
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
-    this.#stop = AbortSignal.any([parts.lost, parts.host.stop]);
   }
 
   async drive(first: HeldPosition): Promise<void> {
@@ -62,8 +63,9 @@ export class PositionDriver {
   /** @returns the position as it is held now; `null` if it isn't any more */
   async #step(held: HeldPosition): Promise<HeldPosition | null> {
     if (held.interrupted) return await this.#giveUp(held, true);
-    // No body starts once the claim is lost or the instance is to be cancelled.
-    if (this.#stop.aborted) return await this.#giveUp(held, this.#parts.lost.aborted);
+    // No body starts once the claim is lost, the instance is to be cancelled, or the process is about to end.
+    const { lease, host } = this.#parts;
+    if (lease.ended !== null || host.isLeaving) return await this.#giveUp(held, lease.ended?.settle === true);
     try {
       return await this.#goOn(held);
     } catch (error) {
@@ -143,7 +145,7 @@ export class PositionDriver {
   }
 
   async #runBody(held: HeldPosition, node: FlowNode): Promise<Happening> {
-    const { store, ports, observer, workerId } = this.#parts;
+    const { store, ports, observer, workerId, lease } = this.#parts;
     const { claim, stand, codec } = held;
     const body = bodyOf(node);
     const input = await readInput(store, held);
@@ -154,9 +156,9 @@ export class PositionDriver {
       taskId: stand.taskId,
       attempt: stand.attempt,
     });
-    const makeContext = (signal: AbortSignal): TaskContext => this.#contextFor(held, signal);
-    const result = await runBody(body, stand.taskId, input, makeContext, this.#stop, ports);
-    if (result.kind === "stopped") return { kind: "giveUp", settle: this.#parts.lost.aborted };
+    const makeContext = (signal: LazySignal): TaskContext => this.#contextFor(held, signal);
+    const result = await runBody(body, stand.taskId, input, makeContext, lease, ports);
+    if (result.kind === "stopped") return { kind: "giveUp", settle: result.settle };
     if (result.kind === "threw") {
       if (this.#isPassing(result.error)) throw result.error;
       return await this.#failed(held, body, result.error, result.durationMs);
@@ -271,7 +273,7 @@ export class PositionDriver {
   }
 
   async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {
-    await this.#parts.store.releaseClaims([held.claim]);
+    await this.#parts.releases.add(held.claim);
     if (settle) await this.#settle(held);
     return null;
   }
@@ -291,22 +293,8 @@ export class PositionDriver {
     return null;
   }
 
-  #contextFor(held: HeldPosition, signal: AbortSignal): TaskContext {
-    const { ports } = this.#parts;
-    const { claim, stand, flow } = held;
-    const { instanceId } = claim;
-    const { taskId, attempt } = stand;
-    return {
-      instanceId,
-      flow: flow.name,
-      taskId,
-      attempt,
-      // No task id has a "#", so the last one in the key is where the instance id ends.
-      idempotencyKey: `${instanceId}#${taskId}`,
-      signal,
-      logger: withFields(ports.logger, { instanceId, taskId, attempt }),
-      output: (earlier: TaskId) => this.#readEarlier(held, earlier),
-    };
+  #contextFor(held: HeldPosition, signal: LazySignal): TaskContext {
+    return new BodyContext(held, signal, this.#parts.ports.logger, (taskId) => this.#readEarlier(held, taskId));
   }
 
   async #readEarlier(held: HeldPosition, taskId: TaskId): Promise<unknown> {

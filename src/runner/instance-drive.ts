@@ -1,6 +1,8 @@
-import type { Engine, Host } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { HeldPosition } from "../engine/held-position.ts";
+import type { Host } from "../engine/host.ts";
 import { codecOf, isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import type { Lease } from "../engine/lease-keeper.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
@@ -22,7 +24,10 @@ interface DriveParts {
 
 /** Drives one instance: claims its positions, drives them side by side, waits for what is left to others and to time. */
 export class InstanceDrive implements Host {
-  readonly stop: AbortSignal;
+  readonly leases = new Set<Lease>();
+  // Who resumes an instance that has ended its process several times wants exactly that.
+  readonly mostLost = Number.POSITIVE_INFINITY;
+  readonly #stop: AbortSignal;
   readonly #parts: DriveParts;
   readonly #active = new Set<Promise<void>>();
   readonly #stopper = new AbortController();
@@ -31,7 +36,11 @@ export class InstanceDrive implements Host {
   constructor(parts: DriveParts) {
     this.#parts = parts;
     const { signal } = parts.request;
-    this.stop = signal === undefined ? this.#stopper.signal : AbortSignal.any([signal, this.#stopper.signal]);
+    this.#stop = signal === undefined ? this.#stopper.signal : AbortSignal.any([signal, this.#stopper.signal]);
+  }
+
+  get isLeaving(): boolean {
+    return this.#stop.aborted;
   }
 
   free(): number {
@@ -47,8 +56,12 @@ export class InstanceDrive implements Host {
 
   /** @throws {DefinitionMismatchError} the instance was replaced by one of another definition meanwhile */
   async run(): Promise<StatusReport> {
+    const stopAll = (): void => {
+      for (const lease of this.leases) lease.end({ reason: this.#stop.reason, settle: false });
+    };
+    this.#stop.addEventListener("abort", stopAll, { once: true });
     try {
-      while (!this.stop.aborted) {
+      while (!this.#stop.aborted) {
         const taken = await this.#claim();
         if (this.#active.size > 0) await this.#waitForOne();
         else if (taken === 0) {
@@ -60,7 +73,11 @@ export class InstanceDrive implements Host {
       // Not while bodies are still running: whoever called would take them for ended.
       this.#fail(error);
     }
-    return await this.#finish();
+    try {
+      return await this.#finish();
+    } finally {
+      this.#stop.removeEventListener("abort", stopAll);
+    }
   }
 
   #fail(error: unknown): void {
@@ -109,7 +126,7 @@ export class InstanceDrive implements Host {
     if (status !== "in_progress" || (parked && request.until !== "ended" && !isDueSoon(state)))
       return await reportStatus(backend, state);
     const { ports } = this.#parts.options;
-    await pause(ports.timers, this.#restMs(state), this.stop);
+    await pause(ports.timers, this.#restMs(state), this.#stop);
     return null;
   }
 

@@ -5,7 +5,7 @@ import { StoreInvariants } from "./store-invariants.ts";
 import { EVENT_NAMES, INSTANCE_IDS, type StoreOperation } from "./store-operation.ts";
 import { StoreRun } from "./store-run.ts";
 
-export { anyStoreOperation, anyStoreOperations, type StoreOperation } from "./store-operation.ts";
+export { anyStoreOperations, type StoreOperation } from "./store-operation.ts";
 
 /** What an operation gave, in a form that can be compared between backends. */
 export interface Outcome {

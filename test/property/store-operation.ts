@@ -128,7 +128,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** Any call of any store, weighted so that instances get somewhere. */
-export function anyStoreOperation(): fc.Arbitrary<StoreOperation> {
+function anyStoreOperation(): fc.Arbitrary<StoreOperation> {
   const passing = fc.record({
     kind: fc.constant("pass" as const),
     ms: fc.constantFrom(1, 500, 1_000, 3_000, 30_000, 600_000),

@@ -1,0 +1,45 @@
+import type { TaskContext } from "../flow/task-context.ts";
+import type { InstanceId, TaskId } from "../ids.ts";
+import { type Logger, withFields } from "../logger.ts";
+import type { HeldPosition } from "./held-position.ts";
+import type { LazySignal } from "./lazy-signal.ts";
+
+/** What a body is given. Made for every body that runs, so whatever takes time is made when it is asked for. */
+export class BodyContext implements TaskContext {
+  readonly instanceId: InstanceId;
+  readonly flow: string;
+  readonly taskId: TaskId;
+  readonly attempt: number;
+  readonly #signal: LazySignal;
+  readonly #log: Logger;
+  readonly #read: (taskId: TaskId) => Promise<unknown>;
+  #logger: Logger | null = null;
+
+  constructor(held: HeldPosition, signal: LazySignal, log: Logger, read: (taskId: TaskId) => Promise<unknown>) {
+    this.instanceId = held.claim.instanceId;
+    this.flow = held.flow.name;
+    this.taskId = held.stand.taskId;
+    this.attempt = held.stand.attempt;
+    this.#signal = signal;
+    this.#log = log;
+    this.#read = read;
+  }
+
+  get idempotencyKey(): string {
+    // No task id has a "#", so the last one in the key is where the instance id ends.
+    return `${this.instanceId}#${this.taskId}`;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal.signal;
+  }
+
+  get logger(): Logger {
+    const { instanceId, taskId, attempt } = this;
+    this.#logger ??= withFields(this.#log, { instanceId, taskId, attempt });
+    return this.#logger;
+  }
+
+  // A property, so that it may be taken out of the context and called on its own.
+  readonly output = (taskId: TaskId): Promise<never> => this.#read(taskId) as Promise<never>;
+}

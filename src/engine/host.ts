@@ -1,0 +1,18 @@
+import type { HeldPosition } from "./held-position.ts";
+import type { Lease } from "./lease-keeper.ts";
+
+/** Whoever has the engine drive positions: a runner, a worker. */
+export interface Host {
+  /** How many more positions may be held at once. */
+  free(): number;
+  /** Positions that the driver of another one has been granted besides; to be driven, too. */
+  take(held: HeldPosition): void;
+  /** Of all positions that are driven for it. On shutdown it ends them: bodies are told to stop. */
+  readonly leases: Set<Lease>;
+  /** Whether no further task is to be started: each position is given back at its next boundary. */
+  readonly isLeaving: boolean;
+  /**
+   * Leases that may be lost in a row at one task. Whoever takes more processes with it than this fails its instance.
+   */
+  readonly mostLost: number;
+}

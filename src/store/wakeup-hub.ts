@@ -1,0 +1,38 @@
+import type { InstanceId } from "../ids.ts";
+import type { WakeupListener } from "./wakeup.ts";
+
+/** The listeners of this process. For backends to implement `WakeupStore` with. */
+export class WakeupHub {
+  readonly #listeners = new Set<WakeupListener>();
+
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0;
+  }
+
+  /** @returns ends it; idempotent */
+  add(listener: WakeupListener): () => void {
+    // One of its own for each subscription, so that a listener may subscribe twice.
+    const own: WakeupListener = {
+      ready: () => listener.ready?.() ?? 0,
+      ended: (instanceIds) => listener.ended?.(instanceIds),
+      interrupted: () => listener.interrupted?.(),
+    };
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  /** @returns how many positions are taken at once by those who listen here */
+  ready(): number {
+    let taken = 0;
+    for (const listener of this.#listeners) taken += listener.ready?.() ?? 0;
+    return taken;
+  }
+
+  ended(instanceIds: readonly InstanceId[] | null): void {
+    for (const listener of this.#listeners) listener.ended?.(instanceIds);
+  }
+
+  interrupted(): void {
+    for (const listener of this.#listeners) listener.interrupted?.();
+  }
+}

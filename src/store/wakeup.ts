@@ -1,0 +1,31 @@
+import type { InstanceId } from "../ids.ts";
+
+/**
+ * Is told that something may have happened. Hints get lost, come twice and come late: whoever relies on one has to
+ * look all the same, only less often.
+ */
+export interface WakeupListener {
+  /**
+   * Positions may have become ready.
+   *
+   * @returns how many of them the listener takes at once; if that is all of them, nobody else is told
+   */
+  ready?(): number;
+  /** Instances have ended; `null` if it isn't known which. */
+  ended?(instanceIds: readonly InstanceId[] | null): void;
+  /** A cancel or pause is pending on an instance that somebody runs. */
+  interrupted?(): void;
+}
+
+export interface WakeupSubscription {
+  /** Whether hints from other processes are arriving. Where they aren't, poll more often. */
+  readonly isLive: boolean;
+  /** Ends it. Idempotent. */
+  close(): void;
+}
+
+/** Passes hints on, in this process and between processes (DESIGN §6). */
+export interface WakeupStore {
+  /** `listener` is told from now on, until the subscription is closed. Its methods must not throw. */
+  subscribe(listener: WakeupListener): WakeupSubscription;
+}
