@@ -20,15 +20,21 @@ export { getTaskContext } from "./engine/current-task.ts";
 
 // What runs and controls them.
 export { Client } from "./client/client.ts";
-export type { ClientOptions, ResultOptions } from "./client/client.ts";
+export type { ClientOptions, InstancePage, InstanceSummary, ListFilter } from "./client/client.ts";
+export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";
+export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./client/submitter.ts";
 export type { HistoryItem } from "./client/history-item.ts";
 export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";
-export type { StartOptions } from "./engine/start-instance.ts";
+export type { ConflictPolicy, StartOptions } from "./engine/start-instance.ts";
 export type { EngineEvent, Observer } from "./observability/observer.ts";
 export { type RunFlowOptions, runFlow } from "./run-flow.ts";
+export type { WorkerHandle } from "./worker/worker.ts";
+export { Worker } from "./worker/worker.ts";
+export type { WorkerOptions } from "./worker/worker-options.ts";
+export type { WorkerStats } from "./worker/running-worker.ts";
 export { Runner } from "./runner/runner.ts";
-export type { ConflictPolicy, DriveOptions, RunnerOptions, RunOptions } from "./runner/runner-options.ts";
+export type { DriveOptions, RunnerOptions, RunOptions } from "./runner/runner-options.ts";
 
 // What stores them.
 export type { Codec, PayloadContext, PayloadKind } from "./codec/codec.ts";

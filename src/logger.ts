@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from "./errors/argument-errors.ts";
+
 /** Structured log sink; pino's argument order, so that a pino logger fits as it is. */
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -29,6 +31,18 @@ function addingFields(logger: Logger, fields: object): Logger {
     warn: (more, message) => logger.warn({ ...fields, ...more }, message),
     error: (more, message) => logger.error({ ...fields, ...more }, message),
   };
+}
+
+/**
+ * @returns the logger, unable to harm whoever logs
+ * @throws {InvalidArgumentError} it isn't one
+ */
+export function parseLogger(logger: Logger, field: string): Logger {
+  if (typeof logger !== "object" || logger === null) throw new InvalidArgumentError(field, "must be a logger.");
+  for (const level of ["debug", "info", "warn", "error"] as const) {
+    if (typeof logger[level] !== "function") throw new InvalidArgumentError(`${field}.${level}`, "must be a function.");
+  }
+  return guardedLogger(logger);
 }
 
 /** A logger whose failures can't harm whoever logs. */

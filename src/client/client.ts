@@ -10,34 +10,57 @@ import {
   InstanceNotFoundError,
   ResultTimeoutError,
 } from "../errors/instance-errors.ts";
+import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId } from "../ids.ts";
-import { isTerminal } from "../snapshot/snapshot.ts";
+import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
-import type { ControlOutcome, InstanceState } from "../store/instance-store.ts";
+import type { ControlOutcome, InstanceFilter, InstanceState } from "../store/instance-store.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
-import { type Duration, parseDuration } from "../time/duration.ts";
+import { parseDuration } from "../time/duration.ts";
 import { pause } from "../time/timers.ts";
+import { EndWatch } from "./end-watch.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
+import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
+import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
 
 export interface ClientOptions {
   /** Clock, timers and chance, for simulations. */
   readonly ports?: Partial<Ports>;
 }
 
-export interface ResultOptions {
-  /** How long to wait; default: as long as it takes. */
-  readonly timeout?: Duration;
-  /** Gives up waiting when it aborts. */
-  readonly signal?: AbortSignal;
+/** Which instances to list. All parts must fit. */
+export type ListFilter = InstanceFilter;
+
+/** What a list tells of an instance. */
+export interface InstanceSummary {
+  readonly instanceId: InstanceId;
+  readonly flow: string;
+  readonly status: InstanceStatus;
+  /** Why it is paused or was cancelled; `null` where nobody has said. */
+  readonly reason: string | null;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: Date;
+  readonly endedAt: Date | null;
 }
 
-const FIRST_LOOK_MS = 10;
-const LONGEST_LOOK_MS = 500;
+export interface InstancePage {
+  /** In code-point order of ids. */
+  readonly instances: readonly InstanceSummary[];
+  /** Pass it as `after` for the next page; `null` if this was the last one. */
+  readonly next: InstanceId | null;
+}
 
-/** Looks at instances and controls them, from any process. Holds no connection and no state. */
+const DEFAULT_PAGE = 100;
+const LONGEST_WAIT_MS = 24 * 60 * 60 * 1_000;
+
+/** Starts instances, looks at them and controls them, from any process. */
 export class Client {
   readonly #backend: Backend;
   readonly #ports: Ports;
+  readonly #submitter: Submitter;
+  readonly #ends: EndWatch;
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -46,6 +69,68 @@ export class Client {
     checkOptions(options, ["ports"]);
     this.#backend = backend;
     this.#ports = { ...systemPorts, ...options.ports };
+    this.#submitter = new Submitter(backend, this.#ports);
+    this.#ends = new EndWatch(backend, this.#ports);
+  }
+
+  /**
+   * Starts an instance. It is run by whichever worker knows its flow; a worker of this process that has room gets it at
+   * once. When this resolves, the instance is stored and will not be lost (INV-1).
+   *
+   * @param instanceId - 1 to 255 characters, unique in the backend; from your domain ("order-42"), so that
+   *   a repeated request doesn't start the work twice
+   * @throws {InstanceConflictError} the id is taken, and `onConflict` is "fail"
+   * @throws {DefinitionMismatchError} the id is taken by an instance of another definition, and `onConflict`
+   *   is "useExisting"
+   * @throws {InvalidArgumentError} an argument is not acceptable; nothing was written
+   * @throws {ValidationError} the input doesn't fit the flow's schema; nothing was written
+   * @throws {CodecEncodeError} the input can't be stored; nothing was written
+   * @throws {PayloadTooLargeError} the input is too large; nothing was written
+   * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE the instance may exist: submit it again with
+   *   `onConflict: "useExisting"`
+   */
+  async submit<Input, Output>(
+    flow: Flow<Input, Output>,
+    instanceId: string,
+    input: Input,
+    options: SubmitOptions = {},
+  ): Promise<InstanceHandle<Output>> {
+    await this.#submitter.submit(flow as Flow, instanceId, input, options);
+    return new InstanceHandle<Output>(this, instanceId);
+  }
+
+  /**
+   * Starts many instances, a thousand in one statement. Ids that are taken are left as they are, so that it can be called
+   * again after a failure in the middle.
+   *
+   * @returns one result each, in order
+   * @throws as `submit`; if it is because of one of them, nothing of any was written
+   */
+  async submitMany<Input>(
+    flow: Flow<Input>,
+    submissions: readonly NewSubmission<Input>[],
+    options: ManyOptions = {},
+  ): Promise<readonly Submitted[]> {
+    return await this.#submitter.submitMany(flow, submissions, options);
+  }
+
+  /**
+   * An instance by its id, whether it exists or not.
+   *
+   * @param flow - only tells the type of the output
+   */
+  handle<Output = unknown>(instanceId: string, flow?: Flow<never, Output>): InstanceHandle<Output> {
+    if (flow !== undefined && !(flow instanceof Flow))
+      throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+    return new InstanceHandle<Output>(this, parseInstanceId(instanceId));
+  }
+
+  /** Instances that fit a filter, page by page. */
+  async list(filter: ListFilter = {}): Promise<InstancePage> {
+    checkOptions(filter, ["flow", "status", "idPrefix", "tags", "labels", "after", "limit"], "filter");
+    const records = await this.#backend.listInstances(filter);
+    const isFull = records.length === (filter.limit ?? DEFAULT_PAGE);
+    return { instances: records.map(summaryOf), next: isFull ? (records.at(-1)?.instanceId ?? null) : null };
   }
 
   /**
@@ -71,15 +156,21 @@ export class Client {
     checkAbortSignal(options.signal, "options.signal");
     const timeoutMs =
       options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.timeout, "options.timeout");
-    const { clock, timers } = this.#ports;
+    const { clock } = this.#ports;
     const startedAt = clock.monotonicMs();
-    for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 1.5, LONGEST_LOOK_MS)) {
-      const state = await this.#state(id);
-      if (isTerminal(state.instance.status)) return outputOf(id, await reportStatus(this.#backend, state));
-      options.signal?.throwIfAborted();
-      const leftMs = timeoutMs - (clock.monotonicMs() - startedAt);
-      if (leftMs <= 0) throw new ResultTimeoutError(id, timeoutMs);
-      await pause(timers, Math.min(waitMs, leftMs), options.signal);
+    for (;;) {
+      // Watched before it is looked at, so that its end can't fall in between.
+      const watched = this.#watch(id);
+      try {
+        const state = await this.#state(id);
+        if (isTerminal(state.instance.status)) return outputOf(id, await reportStatus(this.#backend, state));
+        options.signal?.throwIfAborted();
+        const leftMs = timeoutMs - (clock.monotonicMs() - startedAt);
+        if (leftMs <= 0) throw new ResultTimeoutError(id, timeoutMs);
+        await watched.ends(leftMs, options.signal);
+      } finally {
+        watched.stop();
+      }
     }
   }
 
@@ -163,6 +254,18 @@ export class Client {
     await this.#backend.deleteSnapshot(parseInstanceId(instanceId));
   }
 
+  #watch(id: InstanceId): { ends(withinMs: number, signal?: AbortSignal): Promise<void>; stop(): void } {
+    const ended = new AbortController();
+    const stop = this.#ends.watch(id, () => ended.abort());
+    const { timers } = this.#ports;
+    const ends = async (withinMs: number, signal?: AbortSignal): Promise<void> => {
+      const either = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+      // Far beyond what a timer can count; looked at again then.
+      await pause(timers, Math.min(withinMs, LONGEST_WAIT_MS), either);
+    };
+    return { ends, stop };
+  }
+
   async #request(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
     const id = parseInstanceId(instanceId);
     checkOptions(request, ["reason", "requestedBy"], "request");
@@ -174,6 +277,12 @@ export class Client {
     if (state === null) throw new InstanceNotFoundError(instanceId);
     return state;
   }
+}
+
+function summaryOf(record: InstanceRecord): InstanceSummary {
+  const { instanceId, flow, status, reason, priority, tags, labels, createdAt, endedAt } = record;
+  const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
+  return { instanceId, flow, status, reason, priority, tags, labels, ...times };
 }
 
 function outputOf(instanceId: InstanceId, report: StatusReport): unknown {

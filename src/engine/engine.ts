@@ -20,6 +20,11 @@ export interface EngineOptions {
   readonly observer?: Observer | undefined;
 }
 
+export interface Turn {
+  readonly begins: Promise<void>;
+  readonly onProgress: () => void;
+}
+
 const MOST_RELEASED_AT_ONCE = 1_000;
 
 /** Drives positions that this process holds. Runner and worker are both made of it. */
@@ -86,10 +91,11 @@ export class Engine {
   /**
    * Moves a position on until this process does not hold it any more: it is parked, ended, lost, or given back.
    *
-   * @param turn - the position's turn to be moved; until then its lease is kept. Default: at once
+   * @param turn - `begins`: the position's turn to be moved, until when its lease is kept; `onProgress` is called each
+   *   time that it has been moved
    * @throws {BackendError} the store failed for longer than it is worth waiting; the lease will run out
    */
-  async drive(held: HeldPosition, host: Host, turn?: Promise<void>): Promise<void> {
+  async drive(held: HeldPosition, host: Host, turn?: Turn): Promise<void> {
     const lease = this.#leases.keep(held.claim);
     host.leases.add(lease);
     const driver = new PositionDriver({
@@ -101,14 +107,22 @@ export class Engine {
       workerId: this.workerId,
       host,
       lease,
+      onProgress: turn?.onProgress,
     });
     try {
-      if (turn !== undefined) await turn;
+      if (turn !== undefined) await turn.begins;
       await driver.drive(held);
     } finally {
       host.leases.delete(lease);
       this.#leases.forget(lease);
     }
+  }
+
+  /** Gives back a claim that is not driven. */
+  release(claim: ClaimRef): void {
+    this.#releases.add(claim).catch((error: unknown) => {
+      this.#ports.logger.warn({ error, claim }, "A claim could not be given back; its lease will run out.");
+    });
   }
 
   async #releaseAll(claims: readonly ClaimRef[]): Promise<readonly void[]> {

@@ -19,6 +19,8 @@ export interface HeldPosition {
   readonly armed: boolean;
   readonly due: boolean;
   readonly interrupted: boolean;
+  /** How many leases were lost here in a row. */
+  readonly lost: number;
 }
 
 export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): HeldPosition {
@@ -33,6 +35,7 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): He
     armed: claimed.armed,
     due: claimed.due,
     interrupted: claimed.interrupt !== null,
+    lost: claimed.lost,
   };
 }
 
@@ -47,5 +50,6 @@ export function movedTo(held: HeldPosition, to: Standing, input: Bytes | null): 
     armed: false,
     due: false,
     interrupted: false,
+    lost: 0,
   };
 }

@@ -10,7 +10,7 @@ export interface Host {
   /** Of all positions that are driven for it. On shutdown it ends them: bodies are told to stop. */
   readonly leases: Set<Lease>;
   /** Whether no further task is to be started: each position is given back at its next boundary. */
-  readonly isLeaving: boolean;
+  readonly givesBack: boolean;
   /**
    * Leases that may be lost in a row at one task. Whoever takes more processes with it than this fails its instance.
    */

@@ -1,4 +1,4 @@
-import { EventTimeoutError } from "../errors/task-errors.ts";
+import { EventTimeoutError, TaskLostError } from "../errors/task-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode, TaskNode, WaitNode } from "../flow/definition.ts";
@@ -36,6 +36,8 @@ interface DriverParts {
   readonly host: Host;
   readonly lease: Lease;
   readonly releases: Gatherer<ClaimRef, void>;
+  /** Called when a checkpoint has been accepted. */
+  readonly onProgress: (() => void) | undefined;
 }
 
 /** What came of looking at a position: something happened, it is to be given up, or to sleep where it is. */
@@ -65,7 +67,7 @@ export class PositionDriver {
     if (held.interrupted) return await this.#giveUp(held, true);
     // No body starts once the claim is lost, the instance is to be cancelled, or the process is about to end.
     const { lease, host } = this.#parts;
-    if (lease.ended !== null || host.isLeaving) return await this.#giveUp(held, lease.ended?.settle === true);
+    if (lease.ended !== null || host.givesBack) return await this.#giveUp(held, lease.ended?.settle === true);
     try {
       return await this.#goOn(held);
     } catch (error) {
@@ -145,9 +147,10 @@ export class PositionDriver {
   }
 
   async #runBody(held: HeldPosition, node: FlowNode): Promise<Happening> {
-    const { store, ports, observer, workerId, lease } = this.#parts;
+    const { store, ports, observer, workerId, lease, host } = this.#parts;
     const { claim, stand, codec } = held;
     const body = bodyOf(node);
+    if (held.lost >= host.mostLost) return await this.#hopeless(held, new TaskLostError(stand.taskId, held.lost));
     const input = await readInput(store, held);
     observer({
       kind: "task_started",
@@ -220,6 +223,7 @@ export class PositionDriver {
     move: Move,
     fate: Extract<CheckpointFate, { kind: "accepted" }>,
   ): Promise<HeldPosition | null> {
+    this.#parts.onProgress?.();
     this.#tell(held, happening, move, fate.kept);
     for (const granted of fate.granted) this.#take(held, happening, move, granted);
     if (fate.interrupt !== null) {
@@ -253,6 +257,7 @@ export class PositionDriver {
       armed: false,
       due: false,
       interrupted: false,
+      lost: 0,
     });
   }
 

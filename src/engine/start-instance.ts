@@ -6,6 +6,7 @@ import type { NewPosition } from "../snapshot/checkpoint.ts";
 import { planStart } from "../snapshot/plan.ts";
 import { parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { NewInstance } from "../store/instance-store.ts";
+import type { ClaimedPosition } from "../store/position-store.ts";
 import { encodePayload } from "./payloads.ts";
 import { validate } from "./validation.ts";
 
@@ -19,12 +20,29 @@ export interface StartOptions {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** What to do if the instance id is taken. */
+export type ConflictPolicy = "fail" | "useExisting" | "terminateExisting";
+
+/** How an instance begins, besides its options. */
+export interface Beginning {
+  /** Whether whoever makes it holds its first positions. Not where it starts later. */
+  readonly claimed: boolean;
+  /** After which time it starts; 0 for at once. */
+  readonly afterMs: number;
+}
+
 const DEFAULT_PRIORITY = 3;
+
+/** @throws {InvalidArgumentError} it isn't one */
+export function checkConflictPolicy(policy: unknown): void {
+  if (policy !== undefined && policy !== "fail" && policy !== "useExisting" && policy !== "terminateExisting") {
+    throw new InvalidArgumentError("options.onConflict", 'must be "fail", "useExisting" or "terminateExisting".');
+  }
+}
 
 /**
  * The rows with which an instance begins: its input validated and encoded once and for all.
  *
- * @param claimed - whether whoever makes it holds its first positions
  * @throws {InvalidArgumentError} an option is not acceptable
  * @throws {ValidationError} the input doesn't fit the flow's schema
  * @throws {CodecEncodeError} the input can't be stored
@@ -36,7 +54,7 @@ export async function newInstance(
   input: unknown,
   options: StartOptions,
   store: { readonly codec: Codec; readonly maxPayloadBytes: number },
-  claimed: boolean,
+  beginning: Beginning = { claimed: false, afterMs: 0 },
 ): Promise<NewInstance> {
   if (!(flow instanceof Flow))
     throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
@@ -57,12 +75,46 @@ export async function newInstance(
     priority,
     tags,
     labels,
-    positions: firstPositions(flow, codec.id, priority, claimed),
+    positions: firstPositions(flow, codec.id, priority, beginning),
     awaitsEvents: [...flow.nodes()].some(({ node }) => node.kind === "wait"),
   };
 }
 
-function firstPositions(flow: Flow, codecId: string, priority: number, claimed: boolean): readonly NewPosition[] {
+/**
+ * The positions of a new instance that its maker holds, as a claim would have given them.
+ *
+ * @param granted - of these positions
+ */
+export function claimedFromNew(
+  instance: NewInstance,
+  granted: readonly { readonly path: string; readonly token: bigint }[],
+): readonly ClaimedPosition[] {
+  const { instanceId, flow, definitionHash, codec, priority, input, positions } = instance;
+  return granted.flatMap(({ path, token }) => {
+    const standing = positions.find((position) => position.path === path)?.standing;
+    if (standing === undefined) return [];
+    const { taskId, kind, attempt, inputRef, event } = standing;
+    return [
+      {
+        ...{ instanceId, path, token, taskId, kind, attempt, inputRef, event },
+        ...{ flow, definitionHash, codec, instancePriority: priority, input },
+        ...{ lost: 0, recorded: null, armed: false, due: false, interrupt: null },
+      },
+    ];
+  });
+}
+
+function firstPositions(flow: Flow, codecId: string, priority: number, beginning: Beginning): readonly NewPosition[] {
+  const { claimed, afterMs } = beginning;
+  const all = startingPositions(flow, codecId, priority, claimed && afterMs === 0);
+  if (afterMs === 0) return all;
+  return all.map((position) => {
+    const { wakeAfterMs } = position;
+    return { ...position, wakeAfterMs: wakeAfterMs === null ? null : wakeAfterMs + afterMs };
+  });
+}
+
+function startingPositions(flow: Flow, codecId: string, priority: number, claimed: boolean): readonly NewPosition[] {
   const start = planStart(flow, codecId, priority);
   const path = "";
   switch (start.kind) {

@@ -1,5 +1,16 @@
 import { WaymarkError } from "./waymark-error.ts";
 
+/** The process that runs the task is about to end, and its grace period is over. The task will run again elsewhere. */
+export class WorkerStoppedError extends WaymarkError {
+  override readonly name = "WorkerStoppedError";
+  readonly code = "WORKER_STOPPED";
+  readonly retryable = true;
+
+  constructor(workerId: string) {
+    super(`Worker "${workerId}" is shutting down. The task was told to stop, and will be run again by another worker.`);
+  }
+}
+
 /** Somebody else holds, or has held, the position since. Nothing was written. */
 export class ClaimLostError extends WaymarkError {
   override readonly name = "ClaimLostError";

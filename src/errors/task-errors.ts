@@ -56,6 +56,25 @@ export class RouteKeyError extends WaymarkError {
   }
 }
 
+/** Each time that the task ran, its process ended. It is not run again, so that it takes no others with it. */
+export class TaskLostError extends WaymarkError {
+  override readonly name = "TaskLostError";
+  readonly code = "TASK_LOST";
+  readonly retryable = false;
+  readonly taskId: string;
+  /** How many leases were lost in a row. */
+  readonly lost: number;
+
+  constructor(taskId: string, lost: number) {
+    super(
+      `Task "${taskId}" was running ${lost} times when its process ended or lost touch with the database, the last time ` +
+        "on its own. It is not tried again. Look for process.exit(), an exhausted heap, a native crash, or a blocked event loop.",
+    );
+    this.taskId = taskId;
+    this.lost = lost;
+  }
+}
+
 /** Thrown by user code: trying again is of no use. The task fails at once, whatever its retry policy. */
 export class NonRetryableError extends WaymarkError {
   override readonly name: string = "NonRetryableError";

@@ -16,6 +16,8 @@ export type ErrorCode =
   | "KEY_UNAVAILABLE"
   | "PAYLOAD_TOO_LARGE"
   | "CLAIM_LOST"
+  | "WORKER_STOPPED"
+  | "TASK_LOST"
   | "TASK_TIMEOUT"
   | "EVENT_TIMEOUT"
   | "RESULT_TIMEOUT"

@@ -3,17 +3,19 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { BackendError } from "../errors/backend-errors.ts";
 import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
-import type {
-  Bytes,
-  HistoryEntry,
-  InstanceRecord,
-  InstanceStatus,
-  Snapshot,
-  TaskResult,
+import {
+  type Bytes,
+  type HistoryEntry,
+  type InstanceRecord,
+  type InstanceStatus,
+  isTerminal,
+  type Snapshot,
+  type TaskResult,
 } from "../snapshot/snapshot.ts";
 import { requireName, requireObject } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
+import { hintCommitted, hintControlled, hintCreated } from "../store/hints.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -22,9 +24,18 @@ import type {
   InstanceState,
   NewInstance,
 } from "../store/instance-store.ts";
-import type { BufferedEvent, CheckpointFate, ClaimedPosition, ClaimRequest, Renewal } from "../store/position-store.ts";
+import type {
+  BufferedEvent,
+  CheckpointFate,
+  ClaimedPosition,
+  ClaimRequest,
+  Promotion,
+  Renewal,
+} from "../store/position-store.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
+import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
+import { WakeupHub } from "../store/wakeup-hub.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceStore } from "./memory-instance-store.ts";
@@ -63,6 +74,7 @@ export class InMemoryBackend implements Backend {
   readonly #positions: MemoryPositionStore;
   readonly #history: MemoryHistoryStore;
   readonly #workers: MemoryWorkerStore;
+  readonly #hub = new WakeupHub();
   #closed = false;
 
   /** @throws {InvalidArgumentError} an option is not acceptable */
@@ -92,6 +104,15 @@ export class InMemoryBackend implements Backend {
     this.#workers = new MemoryWorkerStore(state);
   }
 
+  get codecIds(): readonly string[] {
+    return [...this.#codecs.keys()];
+  }
+
+  /** Hints reach who listens in this process; there are no others. */
+  subscribe(listener: WakeupListener): WakeupSubscription {
+    return { isLive: true, close: this.#hub.add(listener) };
+  }
+
   findCodec(codecId: string): Codec | null {
     return this.#codecs.get(codecId) ?? null;
   }
@@ -101,11 +122,14 @@ export class InMemoryBackend implements Backend {
   }
 
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    return await this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot);
+    await this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot);
+    this.#hub.ready();
+    if (isTerminal(snapshot.status)) this.#hub.ended([snapshot.instanceId]);
   }
 
   async saveTaskResult(instanceId: InstanceId, taskId: TaskId, output: Bytes): Promise<void> {
-    return await this.#open("saveTaskResult", this.#snapshots).saveTaskResult(instanceId, taskId, output);
+    await this.#open("saveTaskResult", this.#snapshots).saveTaskResult(instanceId, taskId, output);
+    this.#hub.ready();
   }
 
   async loadSnapshot(instanceId: InstanceId): Promise<Snapshot> {
@@ -113,7 +137,8 @@ export class InMemoryBackend implements Backend {
   }
 
   async deleteSnapshot(instanceId: InstanceId): Promise<void> {
-    return await this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId);
+    await this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId);
+    this.#hub.ended([instanceId]);
   }
 
   async listSnapshots(page?: { readonly after?: InstanceId; readonly limit?: number }): Promise<InstanceId[]> {
@@ -121,7 +146,8 @@ export class InMemoryBackend implements Backend {
   }
 
   async storeSignal(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<void> {
-    return await this.#open("storeSignal", this.#signals).storeSignal(instanceId, kind, request);
+    await this.#open("storeSignal", this.#signals).storeSignal(instanceId, kind, request);
+    this.#hub.interrupted();
   }
 
   async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<SignalRequest | null> {
@@ -129,11 +155,14 @@ export class InMemoryBackend implements Backend {
   }
 
   async clearSignal(instanceId: InstanceId, kind: SignalKind): Promise<void> {
-    return await this.#open("clearSignal", this.#signals).clearSignal(instanceId, kind);
+    await this.#open("clearSignal", this.#signals).clearSignal(instanceId, kind);
+    this.#hub.ready();
   }
 
   async sendEvent(instanceId: InstanceId, name: string, payload: Bytes, options?: SendOptions): Promise<SendOutcome> {
-    return await this.#open("sendEvent", this.#signals).sendEvent(instanceId, name, payload, options);
+    const outcome = await this.#open("sendEvent", this.#signals).sendEvent(instanceId, name, payload, options);
+    if (outcome === "delivered") this.#hub.ready();
+    return outcome;
   }
 
   async consumeEvent(instanceId: InstanceId, name: string): Promise<Bytes | null> {
@@ -141,7 +170,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async checkAndCancel(instanceId: InstanceId, interruptedAtTask?: TaskId): Promise<boolean> {
-    return await this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask);
+    const applied = await this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask);
+    if (applied) this.#hub.ended([instanceId]);
+    return applied;
   }
 
   async checkAndPause(instanceId: InstanceId): Promise<boolean> {
@@ -149,7 +180,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async unpause(instanceId: InstanceId): Promise<Snapshot> {
-    return await this.#open("unpause", this.#signals).unpause(instanceId);
+    const snapshot = await this.#open("unpause", this.#signals).unpause(instanceId);
+    this.#hub.ready();
+    return snapshot;
   }
 
   async claimTask(
@@ -174,15 +207,23 @@ export class InMemoryBackend implements Backend {
   }
 
   async createInstances(instances: readonly NewInstance[], holder?: Holder): Promise<readonly CreatedInstance[]> {
-    return await this.#open("createInstances", this.#instances).createInstances(instances, holder);
+    const created = await this.#open("createInstances", this.#instances).createInstances(instances, holder);
+    hintCreated(this.#hub, instances, created);
+    return created;
   }
 
   async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
-    return await this.#open("replaceInstance", this.#instances).replaceInstance(instance, holder);
+    const created = await this.#open("replaceInstance", this.#instances).replaceInstance(instance, holder);
+    hintCreated(this.#hub, [instance], [created]);
+    return created;
   }
 
   async findInstance(instanceId: InstanceId): Promise<InstanceState | null> {
     return await this.#open("findInstance", this.#instances).findInstance(instanceId);
+  }
+
+  async findEnded(instanceIds: readonly InstanceId[]): Promise<readonly InstanceId[]> {
+    return await this.#open("findEnded", this.#instances).findEnded(instanceIds);
   }
 
   async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
@@ -190,22 +231,34 @@ export class InMemoryBackend implements Backend {
   }
 
   async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
-    return await this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request);
+    const outcome = await this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request);
+    hintControlled(this.#hub, instanceId, kind, outcome);
+    return outcome;
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
-    return await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
+    const status = await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
+    if (status === "cancelled") this.#hub.ended([instanceId]);
+    return status;
   }
 
   async claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
     return await this.#open("claimPositions", this.#positions).claimPositions(request);
   }
 
+  async promoteDue(): Promise<Promotion> {
+    const promotion = await this.#open("promoteDue", this.#positions).promoteDue();
+    if (promotion.promoted > 0) this.#hub.ready();
+    return promotion;
+  }
+
   async commitCheckpoints(
     checkpoints: readonly Checkpoint[],
     holder: { readonly workerId: WorkerId; readonly leaseMs: number },
   ): Promise<readonly CheckpointFate[]> {
-    return await this.#open("commitCheckpoints", this.#positions).commitCheckpoints(checkpoints, holder);
+    const fates = await this.#open("commitCheckpoints", this.#positions).commitCheckpoints(checkpoints, holder);
+    hintCommitted(this.#hub, checkpoints, fates);
+    return fates;
   }
 
   async renewClaims(claims: readonly ClaimRef[], leaseMs: number): Promise<readonly Renewal[]> {
@@ -213,7 +266,8 @@ export class InMemoryBackend implements Backend {
   }
 
   async releaseClaims(claims: readonly ClaimRef[]): Promise<void> {
-    return await this.#open("releaseClaims", this.#positions).releaseClaims(claims);
+    await this.#open("releaseClaims", this.#positions).releaseClaims(claims);
+    if (claims.length > 0) this.#hub.ready();
   }
 
   async peekEvent(instanceId: InstanceId, name: string): Promise<BufferedEvent | null> {
@@ -237,6 +291,10 @@ export class InMemoryBackend implements Backend {
 
   async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {
     return await this.#open("registerWorker", this.#workers).registerWorker(workerId, tags);
+  }
+
+  async keepWorker(workerId: WorkerId, tags: readonly string[], ttlMs: number): Promise<number> {
+    return await this.#open("keepWorker", this.#workers).keepWorker(workerId, tags, ttlMs);
   }
 
   async unregisterWorker(workerId: WorkerId): Promise<void> {

@@ -2,7 +2,7 @@ import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
-import { checkFilter, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
+import { checkFilter, checkInstanceIds, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -63,6 +63,14 @@ export class MemoryInstanceStore implements InstanceStore {
       }),
       now: this.#state.now(),
     };
+  }
+
+  async findEnded(instanceIds: readonly InstanceId[]): Promise<readonly InstanceId[]> {
+    checkInstanceIds(instanceIds);
+    return instanceIds.filter((id) => {
+      const instance = this.#state.find(id);
+      return instance === null || isTerminal(instance.record.status);
+    });
   }
 
   async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
@@ -137,6 +145,10 @@ function fits(record: InstanceRecord, filter: InstanceFilter): boolean {
   return (
     (filter.flow === undefined || record.flow === filter.flow) &&
     (filter.status === undefined || filter.status.includes(record.status)) &&
-    (filter.idPrefix === undefined || record.instanceId.startsWith(filter.idPrefix))
+    (filter.idPrefix === undefined || record.instanceId.startsWith(filter.idPrefix)) &&
+    (filter.tags ?? []).every((tag) => record.tags.includes(tag)) &&
+    Object.entries(filter.labels ?? {}).every(
+      ([label, value]) => Object.hasOwn(record.labels, label) && record.labels[label] === value,
+    )
   );
 }

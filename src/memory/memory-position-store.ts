@@ -10,6 +10,7 @@ import type {
   ClaimedPosition,
   ClaimRequest,
   PositionStore,
+  Promotion,
   Renewal,
 } from "../store/position-store.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
@@ -36,6 +37,13 @@ export class MemoryPositionStore implements PositionStore {
       claimed.push(this.#claim(slot, request, now));
     }
     return claimed;
+  }
+
+  async promoteDue(): Promise<Promotion> {
+    const now = this.#state.now();
+    const promoted = this.#state.promoteDue(now);
+    const { nextDueAt } = this.#state.table;
+    return { promoted, nextDueMs: nextDueAt === null ? null : Math.max(0, nextDueAt - now) };
   }
 
   async commitCheckpoints(
@@ -88,7 +96,7 @@ export class MemoryPositionStore implements PositionStore {
       if (instance !== null) this.#state.promoteDueOf(instance, now);
       return () => instance?.ready.peek();
     }
-    this.#state.promoteDue(now);
+    if (request.readyOnly !== true) this.#state.promoteDue(now);
     const queues = this.#state.table.queuesOf(request.lanes);
     return () => firstOf(queues)?.ready.peek();
   }

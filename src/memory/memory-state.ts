@@ -20,7 +20,7 @@ export class MemoryState {
   /** Id of the codec that writes what is sent. */
   readonly codecId: string;
   readonly ids: OrderedIds = new OrderedIds();
-  readonly workers: Map<WorkerId, readonly string[]> = new Map();
+  readonly workers: Map<WorkerId, { readonly tags: readonly string[]; readonly seenAt: number }> = new Map();
   readonly table: PositionTable = new PositionTable();
   readonly #clock: Clock;
   readonly #instances = new Map<InstanceId, StoredInstance>();
@@ -114,10 +114,13 @@ export class MemoryState {
   }
 
   /** Makes ready what has come due: timers, time limits, expired leases. */
-  promoteDue(now: number): void {
+  promoteDue(now: number): number {
+    let promoted = 0;
     for (let slot = this.table.nextDue(now); slot !== null; slot = this.table.nextDue(now)) {
+      promoted++;
       this.place(slot.instance, this.#comeDue(slot.instance, slot.position, now), now);
     }
+    return promoted;
   }
 
   /** Makes ready what has come due in one instance, as far as it can be taken; leaves the rest as it is. */

@@ -59,7 +59,7 @@ export class MemoryTaskClaimStore implements TaskClaimStore {
     parseWorkerId(workerId);
     parseWhole(limit, "limit", 1, 10_000);
     this.#state.promoteDue(this.#state.now());
-    const registered = this.#state.workers.get(workerId);
+    const registered = this.#state.workers.get(workerId)?.tags;
     const takesAll = registered?.length === 0;
     const tags = new Set(registered);
     const queues = [...this.#state.table.queues()].filter(

@@ -61,6 +61,11 @@ export class PositionTable {
     return slot !== undefined && isDue(slot, now) ? slot : null;
   }
 
+  /** When the next position comes due, milliseconds since the epoch; `null` for none. */
+  get nextDueAt(): number | null {
+    return this.#due.peek()?.position.availableAt ?? null;
+  }
+
   /** All such positions of one instance. */
   dueOf(instance: StoredInstance, now: number): Slot[] {
     const due: Slot[] = [];

@@ -7,20 +7,44 @@ import type { Query } from "./sql.ts";
 import { backendErrorFrom, effectOf } from "./sqlstate.ts";
 import { type WireTypes, wireTypes } from "./wire-types.ts";
 
-/** The part of a `pg` client that is used here. */
-export interface PgClient {
+type OnError = (error: Error) => void;
+type OnNotification = (message: Notification) => void;
+
+/** A connection on which statements run. */
+export interface Connection {
   query(config: { text: string; values?: unknown[]; types?: WireTypes }): Promise<{ rows: unknown[] }>;
   release(error?: Error | boolean): void;
-  on(event: "error", listener: (error: Error) => void): unknown;
-  off(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "error", listener: OnError): unknown;
+  off(event: "error", listener: OnError): unknown;
+}
+
+/** Where connections come from. */
+export interface ConnectionPool {
+  connect(): Promise<Connection>;
+  end(): Promise<void>;
+  on(event: "error", listener: OnError): unknown;
+  off(event: "error", listener: OnError): unknown;
+}
+
+/** The part of a `pg` client that is used here. */
+export interface PgClient extends Connection {
+  on(event: "error", listener: OnError): unknown;
+  on(event: "end", listener: () => void): unknown;
+  on(event: "notification", listener: OnNotification): unknown;
+  off(event: "error", listener: OnError): unknown;
+  off(event: "end", listener: () => void): unknown;
+  off(event: "notification", listener: OnNotification): unknown;
+}
+
+/** A message of NOTIFY, as `pg` gives it. */
+export interface Notification {
+  readonly channel: string;
+  readonly payload?: string | undefined;
 }
 
 /** The part of a `pg` pool that is used here. A caller's own pool only has to look like this. */
-export interface PgPool {
+export interface PgPool extends ConnectionPool {
   connect(): Promise<PgClient>;
-  end(): Promise<void>;
-  on(event: "error", listener: (error: Error) => void): unknown;
-  off(event: "error", listener: (error: Error) => void): unknown;
 }
 
 /** Runs statements one after the other: a pool, or a transaction. */
@@ -29,7 +53,7 @@ export interface Session {
 }
 
 export interface DatabaseOptions {
-  readonly pool: PgPool;
+  readonly pool: ConnectionPool;
   /** Whether `close` ends the pool. */
   readonly ownsPool: boolean;
   /** Longest time for one statement, connection included, in ms. Its connection is destroyed after that. */
@@ -109,12 +133,12 @@ export class Database {
     }
   }
 
-  async #onClient<T>(name: string, work: (client: PgClient) => Promise<T>): Promise<T> {
+  async #onClient<T>(name: string, work: (client: Connection) => Promise<T>): Promise<T> {
     if (this.#closed) {
       throw new BackendError("BACKEND_CLOSED", { queryName: name, problem: "The backend has been closed" });
     }
     const deadline = this.#deadline(name);
-    let client: PgClient | null = null;
+    let client: Connection | null = null;
     let failure: Error | undefined;
     try {
       client = await deadline.race(this.#options.pool.connect(), (late) => late.release(true));
@@ -168,13 +192,13 @@ class Deadline {
   }
 }
 
-async function send<Row>(client: PgClient, query: Query<Row>): Promise<Row[]> {
+async function send<Row>(client: Connection, query: Query<Row>): Promise<Row[]> {
   const { rows } = await client.query({ text: query.text, values: query.values as unknown[], types: wireTypes });
   return rows as Row[];
 }
 
 async function inTransaction<T>(
-  client: PgClient,
+  client: Connection,
   work: (tx: Session) => Promise<T>,
   level: "READ COMMITTED" | "REPEATABLE READ, READ ONLY" = "READ COMMITTED",
 ): Promise<T> {

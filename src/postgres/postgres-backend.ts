@@ -20,13 +20,22 @@ import type {
   InstanceState,
   NewInstance,
 } from "../store/instance-store.ts";
-import type { BufferedEvent, CheckpointFate, ClaimedPosition, ClaimRequest, Renewal } from "../store/position-store.ts";
+import type {
+  BufferedEvent,
+  CheckpointFate,
+  ClaimedPosition,
+  ClaimRequest,
+  Promotion,
+  Renewal,
+} from "../store/position-store.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
+import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { systemClock } from "../time/clock.ts";
 import { systemRandom } from "../time/random.ts";
 import { systemTimers } from "../time/timers.ts";
-import { Database, type PgPool } from "./database.ts";
+import { Connections, type Pools } from "./connections.ts";
+import type { PgPool } from "./database.ts";
 import { LaneRegistry } from "./lane-registry.ts";
 import { checkSchema, checkServer, migrateSchema } from "./migrate.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
@@ -40,8 +49,11 @@ import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
 import { PostgresSnapshotStore } from "./postgres-snapshot-store.ts";
 import { PostgresTaskClaimStore } from "./postgres-task-claim-store.ts";
+import { PostgresWakeups } from "./postgres-wakeups.ts";
 import type { StoreContext } from "./store-context.ts";
 import { tablesIn } from "./tables.ts";
+
+const PORTS = { clock: systemClock, timers: systemTimers, random: systemRandom };
 
 /**
  * Stores everything in PostgreSQL 13 or newer. Needs no superuser and no extension, and works behind a
@@ -61,7 +73,8 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   /** The schema that its tables live in. */
   readonly schema: string;
   readonly #codecs: ReadonlyMap<string, Codec>;
-  readonly #db: Database;
+  readonly #connections: Connections;
+  readonly #wakeups: PostgresWakeups;
   readonly #snapshots: PostgresSnapshotStore;
   readonly #signals: PostgresSignalStore;
   readonly #taskClaims: PostgresTaskClaimStore;
@@ -69,12 +82,16 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   readonly #positions: PostgresPositionStore;
   readonly #history: PostgresHistoryStore;
 
-  private constructor(db: Database, options: ResolvedPostgresOptions) {
+  private constructor(connections: Connections, options: ResolvedPostgresOptions) {
     const codec = options.codec ?? new JsonCodec();
     const tables = tablesIn(options.schema);
-    const { testClock } = options;
+    const { testClock, schema, notify, logger } = options;
+    const { db, reserved } = connections;
+    this.#wakeups = new PostgresWakeups({ db, pool: connections.sidePool, schema, notify, logger, ...PORTS });
     const context: StoreContext = {
       db,
+      reserved,
+      hints: this.#wakeups,
       tables,
       lanes: new LaneRegistry(db, tables),
       codecId: codec.id,
@@ -85,7 +102,7 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     this.maxPayloadBytes = options.maxPayloadBytes;
     this.schema = options.schema;
     this.#codecs = new Map([...options.codecs, codec].map((known) => [known.id, known]));
-    this.#db = db;
+    this.#connections = connections;
     this.#snapshots = new PostgresSnapshotStore(context);
     this.#signals = new PostgresSignalStore(context);
     this.#taskClaims = new PostgresTaskClaimStore(context);
@@ -110,19 +127,22 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     checkUrl(url);
     // Loaded only here: whoever brings a pool of their own brings the driver, too.
     const { default: pg } = await import("pg");
-    const pool = new pg.Pool({
-      connectionString: url,
-      max: resolved.poolSize,
-      application_name: resolved.applicationName,
-      // An idle pool must not keep a process alive that has nothing else to do.
-      allowExitOnIdle: true,
-    });
-    return await open<C>(pool, true, resolved, (db) => new PostgresBackend<C>(db, resolved));
+    const newPool = (max: number): PgPool =>
+      new pg.Pool({
+        connectionString: url,
+        max,
+        application_name: resolved.applicationName,
+        // An idle pool must not keep a process alive that has nothing else to do.
+        allowExitOnIdle: true,
+      });
+    const pools = { pool: newPool(resolved.poolSize), sidePool: newPool(2), ownsPools: true };
+    return await open<C>(pools, resolved, (connections) => new PostgresBackend<C>(connections, resolved));
   }
 
   /**
    * Uses a pool that the caller owns: `close` leaves it open. Anything that looks like a `pg` pool will
-   * do.
+   * do. While a worker runs, two of its connections are kept, for leases and for LISTEN: close the backend before you
+   * end the pool.
    *
    * @throws as `connect`
    */
@@ -134,15 +154,25 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     if (typeof pool?.connect !== "function" || typeof pool.on !== "function") {
       throw new InvalidArgumentError("pool", `must be a pg pool, not ${kindOf(pool)}.`);
     }
-    return await open<C>(pool, false, resolved, (db) => new PostgresBackend<C>(db, resolved));
+    const pools = { pool, sidePool: pool, ownsPools: false };
+    return await open<C>(pools, resolved, (connections) => new PostgresBackend<C>(connections, resolved));
   }
 
   findCodec(codecId: string): Codec | null {
     return this.#codecs.get(codecId) ?? null;
   }
 
-  close(): Promise<void> {
-    return this.#db.close();
+  get codecIds(): readonly string[] {
+    return [...this.#codecs.keys()];
+  }
+
+  subscribe(listener: WakeupListener): WakeupSubscription {
+    return this.#wakeups.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    await this.#wakeups.close();
+    await this.#connections.close();
   }
 
   saveSnapshot(snapshot: Snapshot): Promise<void> {
@@ -201,6 +231,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   registerWorker(workerId: string, tags: readonly string[]): Promise<void> {
     return this.#taskClaims.registerWorker(workerId, tags);
   }
+  keepWorker(workerId: string, tags: readonly string[], ttlMs: number): Promise<number> {
+    return this.#taskClaims.keepWorker(workerId, tags, ttlMs);
+  }
   unregisterWorker(workerId: string): Promise<void> {
     return this.#taskClaims.unregisterWorker(workerId);
   }
@@ -214,6 +247,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   findInstance(instanceId: string): Promise<InstanceState | null> {
     return this.#instances.findInstance(instanceId);
   }
+  findEnded(instanceIds: readonly string[]): Promise<readonly string[]> {
+    return this.#instances.findEnded(instanceIds);
+  }
   listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
     return this.#instances.listInstances(filter);
   }
@@ -226,6 +262,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
 
   claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
     return this.#positions.claimPositions(request);
+  }
+  promoteDue(): Promise<Promotion> {
+    return this.#positions.promoteDue();
   }
   commitCheckpoints(
     checkpoints: readonly Checkpoint[],
@@ -258,22 +297,21 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
 }
 
 async function open<C extends Codec>(
-  pool: PgPool,
-  ownsPool: boolean,
+  pools: Pools,
   options: ResolvedPostgresOptions,
-  make: (db: Database) => PostgresBackend<C>,
+  make: (connections: Connections) => PostgresBackend<C>,
 ): Promise<PostgresBackend<C>> {
   const { statementTimeoutMs, retryForMs } = options;
-  const ports = { clock: systemClock, timers: systemTimers, random: systemRandom };
   const tables = tablesIn(options.schema);
-  const db = new Database({ pool, ownsPool, statementTimeoutMs, retryForMs, ...ports });
+  const connections = new Connections(pools, { statementTimeoutMs, retryForMs, ...PORTS });
+  const { db } = connections;
   try {
     await checkServer(db);
     if (options.migrate) await migrateSchema(db, tables);
     else await checkSchema(db, tables);
-    return make(db);
+    return make(connections);
   } catch (error) {
-    await db.close();
+    await connections.close();
     throw error;
   }
 }

@@ -2,7 +2,8 @@ import { BackendError } from "../errors/backend-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
-import { checkFilter, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
+import { checkFilter, checkInstanceIds, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
+import { hintControlled, hintCreated } from "../store/hints.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -17,7 +18,7 @@ import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts } from "./queries/checkpoint-columns.ts";
 import { type CreatedRow, createInstances } from "./queries/create-instances.ts";
-import { findInstance, findPositions, listInstances } from "./queries/find-instances.ts";
+import { findEnded, findInstance, findPositions, listInstances } from "./queries/find-instances.ts";
 import type { BranchRow } from "./queries/fork.ts";
 import { findSignals } from "./queries/signals.ts";
 import { instanceFromRow, positionFromRow } from "./rows.ts";
@@ -43,9 +44,11 @@ export class PostgresInstanceStore implements InstanceStore {
     const query = createInstances(this.#context.tables, distinct, this.#positionRows(distinct), this.#facts(holder));
     const rows = await this.#context.db.run("create-instances", query, "ifWithoutEffect");
     const created = new Map(distinct.map((instance, index) => [instance, createdFromRow(instance, rows[index])]));
-    return instances.map(
+    const results = instances.map(
       (instance) => created.get(instance) ?? { instanceId: instance.instanceId, created: false, granted: [] },
     );
+    hintCreated(this.#context.hints, instances, results);
+    return results;
   }
 
   async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
@@ -53,7 +56,7 @@ export class PostgresInstanceStore implements InstanceStore {
     await this.#resolveLanes([instance]);
     const { db, tables } = this.#context;
     const { instanceId } = instance;
-    return await db.transaction("replace-instance", async (tx) => {
+    const created = await db.transaction("replace-instance", async (tx) => {
       await tx.run("lock-instance-id", lockInstanceId(tables, instanceId));
       if ((await LockedInstance.find(this.#context, tx, instanceId)) !== null) {
         await tx.run("delete-positions", deletePositions(tables, instanceId));
@@ -70,11 +73,20 @@ export class PostgresInstanceStore implements InstanceStore {
       }
       return createdFromRow(instance, row);
     });
+    hintCreated(this.#context.hints, [instance], [created]);
+    return created;
   }
 
   async findInstance(instanceId: string): Promise<InstanceState | null> {
     const id = parseInstanceId(instanceId);
     const { db, tables } = this.#context;
+    // What has ended stays as it is (INV-7), and stands nowhere: one look is enough.
+    const [ended] = await db.run("find-instance", findInstance(tables, id));
+    if (ended === undefined) return null;
+    if (isTerminal(ended.status)) {
+      const now = this.#context.now()?.getTime() ?? ended.now_ms;
+      return { instance: instanceFromRow(ended), positions: [], signals: [], now };
+    }
     return await db.snapshot("find-instance", async (tx) => {
       const positions = await tx.run("find-positions", findPositions(tables, id));
       const signals = await tx.run("find-signals", findSignals(tables, id));
@@ -89,12 +101,21 @@ export class PostgresInstanceStore implements InstanceStore {
     });
   }
 
+  async findEnded(instanceIds: readonly string[]): Promise<readonly string[]> {
+    checkInstanceIds(instanceIds);
+    if (instanceIds.length === 0) return [];
+    const rows = await this.#context.db.run("find-ended", findEnded(this.#context.tables, instanceIds));
+    return rows.map((row) => row.instance_id);
+  }
+
   async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
     checkFilter(filter);
     const query = listInstances(this.#context.tables, {
       flow: filter.flow ?? null,
       statuses: filter.status ?? null,
       idPrefix: filter.idPrefix ?? null,
+      tags: filter.tags ?? [],
+      labels: JSON.stringify(filter.labels ?? {}),
       after: filter.after ?? null,
       limit: filter.limit ?? DEFAULT_PAGE,
     });
@@ -105,7 +126,7 @@ export class PostgresInstanceStore implements InstanceStore {
     const id = parseInstanceId(instanceId);
     parseSignalKind(kind);
     const parsed = parseSignalRequest(request);
-    return await this.#context.db.transaction("request-control", async (tx) => {
+    const outcome = await this.#context.db.transaction<ControlOutcome>("request-control", async (tx) => {
       const instance = await LockedInstance.get(this.#context, tx, id);
       if (instance.isAlready(kind)) return "unchanged";
       if (kind === "pause") {
@@ -119,12 +140,14 @@ export class PostgresInstanceStore implements InstanceStore {
       await instance.request(kind, parsed);
       return "requested";
     });
+    hintControlled(this.#context.hints, id, kind, outcome);
+    return outcome;
   }
 
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     const id = parseInstanceId(instanceId);
     const task = parseTaskId(interruptedAtTask, "interruptedAtTask");
-    return await this.#context.db.transaction("settle-interrupt", async (tx) => {
+    const status = await this.#context.db.transaction<InstanceStatus | null>("settle-interrupt", async (tx) => {
       const instance = await LockedInstance.find(this.#context, tx, id);
       if (instance === null || isTerminal(instance.status)) return instance?.status ?? null;
       const cancel = instance.pending("cancel");
@@ -141,6 +164,8 @@ export class PostgresInstanceStore implements InstanceStore {
       await instance.refresh();
       return instance.status;
     });
+    if (status === "cancelled") this.#context.hints.ended([id]);
+    return status;
   }
 
   async #resolveLanes(instances: readonly NewInstance[]): Promise<void> {

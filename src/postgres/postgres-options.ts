@@ -1,6 +1,7 @@
 import type { Codec } from "../codec/codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
+import { type Logger, parseLogger, silentLogger } from "../logger.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 
@@ -14,7 +15,10 @@ export interface PostgresBackendOptions<C extends Codec = Codec> {
   readonly codecs?: readonly Codec[];
   /** Whether to bring the schema up to date. Default `true`; `false` only checks that it is. */
   readonly migrate?: boolean;
-  /** Most connections of a pool that the backend opens itself. 2 to 1,000, default 10. */
+  /**
+   * Most connections of a pool that the backend opens itself. 2 to 1,000, default 10. Two more are kept apart, for
+   * leases and for LISTEN, and are opened when a worker needs them.
+   */
   readonly poolSize?: number;
   /** Longest time for one statement; its connection is destroyed after that. Default 30 s. */
   readonly statementTimeout?: Duration;
@@ -22,6 +26,13 @@ export interface PostgresBackendOptions<C extends Codec = Codec> {
   readonly retryFor?: Duration;
   /** Largest encoded input, output or event, in bytes. Default 2 MiB; at most 512 MiB. */
   readonly maxPayloadBytes?: number;
+  /**
+   * Whether processes wake each other by LISTEN and NOTIFY. Costs a connection while a worker runs or a result is
+   * waited for. Default `true`; where a pooler keeps messages from arriving, that is noticed, and polling does.
+   */
+  readonly notify?: boolean;
+  /** Is told of lost connections. Default: nobody. */
+  readonly logger?: Logger;
   /** Shown in `pg_stat_activity`. Default `waymark`. */
   readonly applicationName?: string;
   /**
@@ -37,6 +48,8 @@ export interface ResolvedPostgresOptions {
   readonly codec: Codec | null;
   readonly codecs: readonly Codec[];
   readonly migrate: boolean;
+  readonly notify: boolean;
+  readonly logger: Logger;
   readonly poolSize: number;
   readonly statementTimeoutMs: number;
   readonly retryForMs: number;
@@ -50,6 +63,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   "codec",
   "codecs",
   "migrate",
+  "notify",
+  "logger",
   "poolSize",
   "statementTimeout",
   "retryFor",
@@ -67,9 +82,11 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     if (!KNOWN.has(key))
       throw new InvalidArgumentError(`options.${key}`, `is unknown. Known are ${[...KNOWN].join(", ")}.`);
   }
-  const { schema = "waymark", migrate = true, applicationName = "waymark", codecs = [] } = options;
+  const { schema = "waymark", migrate = true, notify = true, applicationName = "waymark", codecs = [] } = options;
   if (typeof migrate !== "boolean")
     throw new InvalidArgumentError("options.migrate", `must be true or false, not ${kindOf(migrate)}.`);
+  if (typeof notify !== "boolean")
+    throw new InvalidArgumentError("options.notify", `must be true or false, not ${kindOf(notify)}.`);
   if (typeof applicationName !== "string")
     throw new InvalidArgumentError("options.applicationName", "must be a string.");
   return {
@@ -77,6 +94,8 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     codec: options.codec === undefined ? null : parseCodec(options.codec, "options.codec"),
     codecs: codecs.map((codec, index) => parseCodec(codec, `options.codecs[${index}]`)),
     migrate,
+    notify,
+    logger: options.logger === undefined ? silentLogger : parseLogger(options.logger, "options.logger"),
     poolSize: parseWhole(options.poolSize ?? 10, "options.poolSize", 2, 1_000),
     statementTimeoutMs: Math.max(1, parseDuration(options.statementTimeout ?? "30s", "options.statementTimeout")),
     retryForMs: parseDuration(options.retryFor ?? "15s", "options.retryFor"),

@@ -3,12 +3,14 @@ import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import { parseSpanMs } from "../store/arguments.ts";
 import { checkClaimRefs } from "../store/check-checkpoint.ts";
 import { checkClaimRequest } from "../store/check-instance.ts";
+import { hintCommitted } from "../store/hints.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
   ClaimedPosition,
   ClaimRequest,
   PositionStore,
+  Promotion,
   Renewal,
 } from "../store/position-store.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
@@ -44,9 +46,9 @@ export class PostgresPositionStore implements PositionStore {
     let rows: ClaimedRow[];
     if (request.instanceId === undefined) {
       const numbers = await lanes.find(request.lanes);
-      await db.run("promote-due", promoteDue(tables, { limit: PROMOTE_LIMIT, now: params.now }));
-      rows =
-        numbers.length === 0 ? [] : await db.run("claim-positions", claimReady(tables, { ...params, lanes: numbers }));
+      if (request.readyOnly !== true) await this.promoteDue();
+      const query = claimReady(tables, { ...params, lanes: numbers, sparesFailed: request.sparesFailed === true });
+      rows = numbers.length === 0 ? [] : await db.run("claim-positions", query);
     } else {
       const instanceId = parseInstanceId(request.instanceId);
       rows = await db.run("claim-positions", claimInstance(tables, { ...params, instanceId }));
@@ -54,19 +56,30 @@ export class PostgresPositionStore implements PositionStore {
     return rows.sort(inOrder).map(claimedFromRow);
   }
 
+  async promoteDue(): Promise<Promotion> {
+    const { db, tables } = this.#context;
+    const query = promoteDue(tables, { limit: PROMOTE_LIMIT, now: this.#context.now() });
+    const [row] = await db.run("promote-due", query);
+    const promoted = row?.promoted ?? 0;
+    if (promoted > 0) this.#context.hints.ready(promoted);
+    return { promoted, nextDueMs: row?.next_due_ms ?? null };
+  }
+
   async commitCheckpoints(
     checkpoints: readonly Checkpoint[],
     holder: { readonly workerId: string; readonly leaseMs: number },
   ): Promise<readonly CheckpointFate[]> {
-    return await this.#writer.write(checkpoints, holder);
+    const fates = await this.#writer.write(checkpoints, holder);
+    hintCommitted(this.#context.hints, checkpoints, fates);
+    return fates;
   }
 
   async renewClaims(claims: readonly ClaimRef[], leaseMs: number): Promise<readonly Renewal[]> {
     checkClaimRefs(claims);
     parseSpanMs(leaseMs, "leaseMs");
     if (claims.length === 0) return [];
-    const { db, tables } = this.#context;
-    const rows = await db.run("renew-claims", renewClaims(tables, { claims, leaseMs, now: this.#context.now() }));
+    const { reserved, tables } = this.#context;
+    const rows = await reserved.run("renew-claims", renewClaims(tables, { claims, leaseMs, now: this.#context.now() }));
     return rows.map((row) => ({ held: row.held, interrupt: row.interrupt }));
   }
 
@@ -75,6 +88,7 @@ export class PostgresPositionStore implements PositionStore {
     if (claims.length === 0) return;
     const { db, tables } = this.#context;
     await db.run("release-claims", releaseClaims(tables, { claims, now: this.#context.now() }));
+    this.#context.hints.ready(claims.length);
   }
 
   async peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {

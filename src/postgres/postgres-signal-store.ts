@@ -28,6 +28,7 @@ export class PostgresSignalStore implements SignalStore {
       const instance = await LockedInstance.get(this.#context, tx, id);
       if (!instance.isAlready(kind)) await instance.request(kind, parsed);
     });
+    this.#context.hints.interrupted();
   }
 
   async getSignal(instanceId: string, kind: SignalKind): Promise<SignalRequest | null> {
@@ -44,6 +45,7 @@ export class PostgresSignalStore implements SignalStore {
     await this.#context.db.transaction("clear-signal", async (tx) => {
       await (await LockedInstance.find(this.#context, tx, id))?.withdraw(kind);
     });
+    this.#context.hints.ready(1);
   }
 
   async sendEvent(instanceId: string, name: string, payload: Bytes, options: SendOptions = {}): Promise<SendOutcome> {
@@ -63,7 +65,9 @@ export class PostgresSignalStore implements SignalStore {
       query,
       options.dedupKey === undefined ? "ifWithoutEffect" : "harmless",
     );
-    return sendOutcomeFrom(id, row?.outcome, this.#context.codecId);
+    const outcome = sendOutcomeFrom(id, row?.outcome, this.#context.codecId);
+    if (outcome === "delivered") this.#context.hints.ready(1);
+    return outcome;
   }
 
   async consumeEvent(instanceId: string, name: string): Promise<Bytes | null> {
@@ -94,12 +98,14 @@ export class PostgresSignalStore implements SignalStore {
 
   async unpause(instanceId: string): Promise<Snapshot> {
     const id = parseInstanceId(instanceId);
-    return await this.#context.db.transaction("unpause", async (tx) => {
+    const snapshot = await this.#context.db.transaction("unpause", async (tx) => {
       const instance = await LockedInstance.get(this.#context, tx, id);
       if (instance.status !== "paused") throw new InvalidTransitionError(id, instance.status, "unpause");
       await instance.unpause();
       return await readSnapshot(this.#context, tx, id);
     });
+    this.#context.hints.ready(snapshot.positions.length);
+    return snapshot;
   }
 
   async #applyPending(
@@ -107,13 +113,15 @@ export class PostgresSignalStore implements SignalStore {
     kind: SignalKind,
     apply: (instance: LockedInstance, request: SignalRequest) => Promise<void>,
   ): Promise<boolean> {
-    return await this.#context.db.transaction(`check-and-${kind}`, async (tx) => {
+    const applied = await this.#context.db.transaction(`check-and-${kind}`, async (tx) => {
       const instance = await LockedInstance.find(this.#context, tx, instanceId);
       const request = instance?.pending(kind) ?? null;
       if (instance?.status !== "in_progress" || request === null) return false;
       await apply(instance, request);
       return true;
     });
+    if (applied && kind === "cancel") this.#context.hints.ended([instanceId]);
+    return applied;
   }
 }
 

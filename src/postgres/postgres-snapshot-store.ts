@@ -51,6 +51,8 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await appendNote(this.#context, tx, instanceId, NOTES.save, null);
       await this.#overwritePositions(tx, snapshot, stored);
     });
+    if (isTerminal(snapshot.status)) this.#context.hints.ended([instanceId]);
+    else this.#context.hints.ready(snapshot.positions.length);
   }
 
   async saveTaskResult(instanceId: string, taskId: string, output: Bytes): Promise<void> {
@@ -83,6 +85,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await tx.run("touch-mailbox", touchMailbox(tables, id));
       await tx.run("wake-positions", wakePositions(tables, { instanceId: id, now }));
     });
+    this.#context.hints.ready(1);
   }
 
   async loadSnapshot(instanceId: string): Promise<Snapshot> {
@@ -103,6 +106,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await tx.run("delete-positions", deletePositions(tables, id));
       await tx.run("delete-instance", deleteInstance(tables, id));
     });
+    this.#context.hints.ended([id]);
   }
 
   async listSnapshots(page: { readonly after?: string; readonly limit?: number } = {}): Promise<string[]> {

@@ -5,7 +5,7 @@ import { parseSpanMs, parseTags, parseWhole } from "../store/arguments.ts";
 import type { AvailableTask, TaskClaim, TaskClaimStore } from "../store/task-claim-store.ts";
 import type { WorkerStore } from "../store/worker-store.ts";
 import { findInstance } from "./queries/find-instances.ts";
-import { deleteWorker, upsertWorker } from "./queries/lanes-and-workers.ts";
+import { countOthers, deleteWorker, upsertWorker } from "./queries/lanes-and-workers.ts";
 import { promoteDue } from "./queries/promote-due.ts";
 import { claimTask, extendTask, findAvailable, releaseTask } from "./queries/task-claims.ts";
 import { wholeMs } from "./rows.ts";
@@ -77,8 +77,18 @@ export class PostgresTaskClaimStore implements TaskClaimStore, WorkerStore {
   }
 
   async registerWorker(workerId: string, tags: readonly string[]): Promise<void> {
-    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags) };
+    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags), now: this.#context.now() };
     await this.#context.db.run("upsert-worker", upsertWorker(this.#context.tables, params));
+  }
+
+  async keepWorker(workerId: string, tags: readonly string[], ttlMs: number): Promise<number> {
+    const { reserved, tables } = this.#context;
+    const now = this.#context.now();
+    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags), now };
+    await reserved.run("upsert-worker", upsertWorker(tables, params));
+    const query = countOthers(tables, { workerId: params.workerId, ttlMs: parseSpanMs(ttlMs, "ttlMs"), now });
+    const [row] = await reserved.run("count-others", query);
+    return row?.others ?? 0;
   }
 
   async unregisterWorker(workerId: string): Promise<void> {

@@ -1,3 +1,4 @@
+import type { HintSink } from "../store/hints.ts";
 import type { Database } from "./database.ts";
 import type { LaneRegistry } from "./lane-registry.ts";
 import type { Tables } from "./tables.ts";
@@ -5,6 +6,9 @@ import type { Tables } from "./tables.ts";
 /** What every part of the backend works with. */
 export interface StoreContext {
   readonly db: Database;
+  /** On a connection of its own, which nothing else can hold up: for leases. */
+  readonly reserved: Database;
+  readonly hints: HintSink;
   readonly tables: Tables;
   readonly lanes: LaneRegistry;
   /** Id of the codec that new payloads are written with. */

@@ -3,6 +3,7 @@ import type { HeldPosition } from "../engine/held-position.ts";
 import type { Host } from "../engine/host.ts";
 import { codecOf, isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import type { Lease } from "../engine/lease-keeper.ts";
+import { requireDefinition } from "../engine/require-definition.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
@@ -10,7 +11,6 @@ import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
 import { pause } from "../time/timers.ts";
-import { requireDefinition } from "./require-definition.ts";
 import type { DriveOptions, ResolvedRunnerOptions } from "./runner-options.ts";
 
 interface DriveParts {
@@ -39,7 +39,7 @@ export class InstanceDrive implements Host {
     this.#stop = signal === undefined ? this.#stopper.signal : AbortSignal.any([signal, this.#stopper.signal]);
   }
 
-  get isLeaving(): boolean {
+  get givesBack(): boolean {
     return this.#stop.aborted;
   }
 

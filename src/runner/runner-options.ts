@@ -1,15 +1,12 @@
 import { checkAbortSignal, checkFunction, checkOptions } from "../engine/call-options.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
-import type { StartOptions } from "../engine/start-instance.ts";
+import { type ConflictPolicy, checkConflictPolicy, type StartOptions } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf, parseWorkerId } from "../ids.ts";
-import { guardedLogger, type Logger } from "../logger.ts";
+import { type Logger, parseLogger } from "../logger.ts";
 import type { Observer } from "../observability/observer.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
-
-/** What to do if the instance id is taken. */
-export type ConflictPolicy = "fail" | "useExisting" | "terminateExisting";
 
 export interface RunnerOptions {
   /** Under which claims are held. Default: a fresh name for each runner. */
@@ -90,10 +87,7 @@ export function resolveRunnerOptions(options: RunnerOptions): ResolvedRunnerOpti
 /** @throws {InvalidArgumentError} naming the option */
 export function checkRunOptions(options: RunOptions): void {
   checkOptions(options, RUN_KEYS);
-  const { onConflict } = options;
-  if (onConflict !== undefined && !["fail", "useExisting", "terminateExisting"].includes(onConflict)) {
-    throw new InvalidArgumentError("options.onConflict", 'must be "fail", "useExisting" or "terminateExisting".');
-  }
+  checkConflictPolicy(options.onConflict);
   checkHowToDrive(options);
 }
 
@@ -112,10 +106,5 @@ function checkHowToDrive({ until, signal }: DriveOptions): void {
 
 function loggerOf({ logger, ports }: RunnerOptions): { readonly logger?: Logger } {
   const given = logger ?? ports?.logger;
-  if (given === undefined) return {};
-  if (typeof given !== "object" || given === null)
-    throw new InvalidArgumentError("options.logger", `must be a logger, not ${kindOf(given)}.`);
-  for (const level of ["debug", "info", "warn", "error"] as const)
-    checkFunction(given[level], `options.logger.${level}`);
-  return { logger: guardedLogger(given) };
+  return given === undefined ? {} : { logger: parseLogger(given, "options.logger") };
 }

@@ -1,5 +1,6 @@
 import { Engine } from "../engine/engine.ts";
 import { codecOf, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import { requireDefinition } from "../engine/require-definition.ts";
 import { newInstance } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceConflictError, InstanceNotFoundError } from "../errors/instance-errors.ts";
@@ -9,7 +10,6 @@ import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Holder } from "../store/instance-store.ts";
 import { InstanceDrive } from "./instance-drive.ts";
-import { requireDefinition } from "./require-definition.ts";
 import {
   checkDriveOptions,
   checkRunOptions,
@@ -80,7 +80,7 @@ export class Runner {
     const id = parseInstanceId(instanceId);
     const { onConflict = "fail", until = "parked", signal } = options;
     const holder: Holder = { workerId: this.#engine.workerId, leaseMs: this.#engine.leaseMs };
-    const instance = await newInstance(flow, id, input, options, this.#backend, false);
+    const instance = await newInstance(flow, id, input, options, this.#backend);
     if (onConflict === "terminateExisting") {
       await this.#backend.replaceInstance(instance, holder);
     } else {

@@ -35,8 +35,11 @@ export function checkSnapshot(snapshot: Snapshot): void {
       position.kind === "join" &&
       position.pending > 0
     ), `${field}.ready`, "can't be while branches are pending.");
-    require((status === "paused") ===
-      (position.interrupt === "paused"), `${field}.interrupt`, 'must be "paused" if and only if the instance is.');
+    // A cancel that waits for a running body outlasts a pause.
+    const interrupts = status === "paused" ? ["paused", "cancel"] : [null, "pause", "cancel"];
+    require(interrupts.includes(
+      position.interrupt,
+    ), `${field}.interrupt`, `can't be "${position.interrupt}" while the instance is ${status}.`);
     require(!(status === "paused" && position.ready), `${field}.ready`, "can't be while the instance is paused.");
   }
 }

@@ -4,6 +4,7 @@ import type { InstanceStore } from "./instance-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { TaskClaimStore } from "./task-claim-store.ts";
+import type { WakeupStore } from "./wakeup.ts";
 import type { WorkerStore } from "./worker-store.ts";
 
 /** Everything that runner, worker and client need of a store. */
@@ -13,11 +14,14 @@ export interface Backend
     InstanceStore,
     PositionStore,
     HistoryStore,
-    WorkerStore {
+    WorkerStore,
+    WakeupStore {
   /** Encodes what is new; instances keep the codec that they were started with. */
   readonly codec: Codec;
   /** The codec with this id, as far as the backend was given it; `null` otherwise. */
   findCodec(codecId: string): Codec | null;
+  /** Ids of all codecs that it was given: instances with other ones can't be run here. */
+  readonly codecIds: readonly string[];
   /** Largest encoded input, output or event, in bytes. Checked by the engine before a write. */
   readonly maxPayloadBytes: number;
   /** Ends connections that the backend opened itself. Idempotent. Calls after it fail with BACKEND_CLOSED. */

@@ -24,6 +24,7 @@ import type { SendOptions } from "./signal-store.ts";
 
 const STATUSES = ["in_progress", "paused", "completed", "failed", "cancelled"];
 const MAX_PREFIX_LENGTH = 255;
+const MOST_IDS = 10_000;
 
 /** @throws {InvalidArgumentError} naming what is wrong */
 export function checkNewInstances(instances: readonly NewInstance[], holder: Holder | undefined): void {
@@ -79,8 +80,16 @@ export function checkFilter(filter: InstanceFilter): void {
     for (const [index, status] of filter.status.entries()) requireOneOf(status, `filter.status[${index}]`, STATUSES);
   }
   if (filter.idPrefix !== undefined) checkPrefix(filter.idPrefix, "filter.idPrefix");
+  if (filter.tags !== undefined) parseTags(filter.tags, "filter.tags");
+  if (filter.labels !== undefined) parseLabels(filter.labels, "filter.labels");
   if (filter.after !== undefined) parseInstanceId(filter.after, "filter.after");
   if (filter.limit !== undefined) parseWhole(filter.limit, "filter.limit", 1, 1_000);
+}
+
+export function checkInstanceIds(instanceIds: readonly string[]): void {
+  requireArray(instanceIds, "instanceIds");
+  if (instanceIds.length > MOST_IDS) refuse("instanceIds", `has ${instanceIds.length} ids; the most is ${MOST_IDS}`);
+  for (const [index, id] of instanceIds.entries()) parseInstanceId(id, `instanceIds[${index}]`);
 }
 
 export function checkClaimRequest(request: ClaimRequest): void {
@@ -91,6 +100,8 @@ export function checkClaimRequest(request: ClaimRequest): void {
   requireArray(request.lanes, "lanes");
   for (const [index, lane] of request.lanes.entries()) checkLane(lane, `lanes[${index}]`);
   if (request.instanceId !== undefined) parseInstanceId(request.instanceId);
+  if (request.readyOnly !== undefined) requireBoolean(request.readyOnly, "readyOnly");
+  if (request.sparesFailed !== undefined) requireBoolean(request.sparesFailed, "sparesFailed");
 }
 
 export function checkSendOptions(options: SendOptions): void {

@@ -13,4 +13,6 @@ export type * from "./position-store.ts";
 export type * from "./signal-store.ts";
 export type * from "./snapshot-store.ts";
 export type * from "./task-claim-store.ts";
+export type * from "./wakeup.ts";
+export { WakeupHub } from "./wakeup-hub.ts";
 export type * from "./worker-store.ts";

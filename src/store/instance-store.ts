@@ -49,6 +49,10 @@ export interface InstanceFilter {
   readonly status?: readonly InstanceStatus[];
   /** Only ids that start with this. */
   readonly idPrefix?: string;
+  /** Only instances that have all of these tags. */
+  readonly tags?: readonly string[];
+  /** Only instances that have all of these labels, with these values. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly after?: InstanceId;
   /** 1 to 1,000; default 100. */
   readonly limit?: number;
@@ -82,6 +86,13 @@ export interface InstanceStore {
 
   /** `null` if there is none. */
   findInstance(instanceId: InstanceId): Promise<InstanceState | null>;
+
+  /**
+   * Those of the instances that have ended, or don't exist (any more).
+   *
+   * @param instanceIds - at most 10,000
+   */
+  findEnded(instanceIds: readonly InstanceId[]): Promise<readonly InstanceId[]>;
 
   /** In code-point order of ids, by keyset: pass the last id as `after` for the next page. */
   listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]>;

@@ -43,6 +43,21 @@ export interface ClaimRequest {
   readonly lanes: readonly Lane[];
   /** Only positions of this instance, whatever their lane. */
   readonly instanceId?: InstanceId;
+  /** Takes only what is ready already, without looking for what has come due: one round trip less. */
+  readonly readyOnly?: boolean;
+  /**
+   * Leaves to others for two seconds what failed in the hands of this worker. Set it only where there are others.
+   * A hint: a store whose workers all live in one process may ignore it.
+   */
+  readonly sparesFailed?: boolean;
+}
+
+/** What making ready what has come due has found. */
+export interface Promotion {
+  /** How many positions have become ready. */
+  readonly promoted: number;
+  /** After how many milliseconds the next one comes due, as far as is known now; `null` for none. */
+  readonly nextDueMs: number | null;
 }
 
 /** What became of a checkpoint. */
@@ -95,6 +110,9 @@ export interface PositionStore {
    * result means "nothing to take now". Two concurrent callers never get the same position (INV-6).
    */
   claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]>;
+
+  /** Makes ready what has come due: timers, time limits, lost leases. A bounded number at a time. */
+  promoteDue(): Promise<Promotion>;
 
   /**
    * Writes each checkpoint atomically: fence, history, move (DESIGN §5). One bad row never takes

@@ -25,7 +25,8 @@ CREATE TABLE :schema.lanes (
 CREATE TABLE :schema.workers (
   worker_id     text        COLLATE "C" PRIMARY KEY,
   tags          text[]      NOT NULL DEFAULT '{}',
-  registered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  seen_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- One row an instance. Written at the start, at the end, and when the status changes.
@@ -78,6 +79,7 @@ CREATE TABLE :schema.positions (
   interrupt    text        COLLATE "C"
                CONSTRAINT positions_interrupt_known CHECK (interrupt IN ('pause', 'cancel', 'paused')),
   worker_id    text        COLLATE "C",
+  failed_by    text        COLLATE "C",
   token        bigint      NOT NULL DEFAULT 0,
   since        timestamptz NOT NULL,
   available_at timestamptz NOT NULL,

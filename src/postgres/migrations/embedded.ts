@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "ce6a91141f019b0fbf7063846945c81cb8613657813519829245c48ac26e9318",
+    sha256: "4de5bd317b0d73e6744a67bca266d244dd89790878ba32ea9718674406926063",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -47,7 +47,8 @@ CREATE TABLE :schema.lanes (
 CREATE TABLE :schema.workers (
   worker_id     text        COLLATE "C" PRIMARY KEY,
   tags          text[]      NOT NULL DEFAULT '{}',
-  registered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  seen_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- One row an instance. Written at the start, at the end, and when the status changes.
@@ -100,6 +101,7 @@ CREATE TABLE :schema.positions (
   interrupt    text        COLLATE "C"
                CONSTRAINT positions_interrupt_known CHECK (interrupt IN ('pause', 'cancel', 'paused')),
   worker_id    text        COLLATE "C",
+  failed_by    text        COLLATE "C",
   token        bigint      NOT NULL DEFAULT 0,
   since        timestamptz NOT NULL,
   available_at timestamptz NOT NULL,

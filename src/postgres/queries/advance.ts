@@ -31,7 +31,7 @@ export function advance(t: Tables, rows: readonly StandingRow[], facts: BatchFac
     moved AS (
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
-          pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, wake_at = NULL,
+          pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, failed_by = NULL, wake_at = NULL,
           worker_id = CASE WHEN p.interrupt IS NULL THEN p.worker_id END,
           available_at = CASE
             WHEN p.interrupt IS NULL THEN p.available_at

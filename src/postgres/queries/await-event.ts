@@ -64,7 +64,7 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
     moved AS (
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
-          pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, since = clock.now,
+          pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, failed_by = NULL, since = clock.now,
           worker_id = CASE WHEN c.stays AND p.interrupt IS NULL THEN p.worker_id END,
           wake_at = CASE WHEN d.keeps_timeout THEN p.wake_at ELSE clock.now + d.timeout * interval '1 millisecond' END,
           available_at = CASE

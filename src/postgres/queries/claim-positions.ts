@@ -39,7 +39,10 @@ export interface ClaimParams {
  * Of each lane it reads just the rows that it might take, whatever stands parked, claimed or in other
  * lanes beside them. Locks: positions, skipping locked ones. Index: positions_ready.
  */
-export function claimReady(t: Tables, p: ClaimParams & { readonly lanes: readonly number[] }): Query<ClaimedRow> {
+export function claimReady(
+  t: Tables,
+  p: ClaimParams & { readonly lanes: readonly number[]; readonly sparesFailed: boolean },
+): Query<ClaimedRow> {
   // MATERIALIZED: without a fence the planner may run the limited subquery once per joined row and
   // update more rows than LIMIT allows.
   return sql`
@@ -50,6 +53,8 @@ export function claimReady(t: Tables, p: ClaimParams & { readonly lanes: readonl
         SELECT q.instance_id, q.path, q.order_key
         FROM ${t.positions} AS q
         WHERE q.lane = l.lane AND q.order_key IS NOT NULL
+          AND NOT (${p.sparesFailed}::boolean AND coalesce(q.failed_by = ${p.workerId}::text, false)
+                   AND q.available_at > (SELECT coalesce(${p.now}::timestamptz, clock_timestamp())) - interval '2 seconds')
         ORDER BY q.order_key
         LIMIT ${p.limit}::int
         FOR NO KEY UPDATE SKIP LOCKED

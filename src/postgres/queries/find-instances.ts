@@ -39,6 +39,9 @@ export function listInstances(
     readonly flow: string | null;
     readonly statuses: readonly string[] | null;
     readonly idPrefix: string | null;
+    readonly tags: readonly string[];
+    /** As JSON. */
+    readonly labels: string;
     readonly after: string | null;
     readonly limit: number;
   },
@@ -50,6 +53,7 @@ export function listInstances(
       AND (${p.flow}::text IS NULL OR i.flow = ${p.flow}::text)
       AND (${p.statuses}::text[] IS NULL OR i.status = ANY (${p.statuses}::text[]))
       AND (${p.idPrefix}::text IS NULL OR starts_with(i.instance_id, ${p.idPrefix}::text))
+      AND i.tags @> ${p.tags}::text[] AND i.labels @> ${p.labels}::jsonb
     ORDER BY i.instance_id
     LIMIT ${p.limit}::int
   `;
@@ -99,5 +103,15 @@ export function lockPositions(t: Tables, instanceId: string): Query<PositionRow>
     WHERE p.instance_id = ${instanceId}::text
     ORDER BY p.kind = 'join' AND p.pending > 0, p.path
     FOR UPDATE OF p
+  `;
+}
+
+/** Which of some instances are not live: ended, or unknown. Index: instances_pkey. */
+export function findEnded(t: Tables, instanceIds: readonly string[]): Query<{ instance_id: string }> {
+  return sql`
+    SELECT d.instance_id
+    FROM unnest(${instanceIds}::text[]) AS d (instance_id)
+    LEFT JOIN ${t.instances} AS i ON i.instance_id = d.instance_id
+    WHERE i.status IS NULL OR i.status NOT IN ('in_progress', 'paused')
   `;
 }

@@ -66,7 +66,7 @@ export function fork(
     moved AS (
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
-          pending = d.to_pending, input_ref = d.to_input_ref, event = NULL, lost = 0, worker_id = NULL, wake_at = NULL,
+          pending = d.to_pending, input_ref = d.to_input_ref, event = NULL, lost = 0, failed_by = NULL, worker_id = NULL, wake_at = NULL,
           since = clock.now, available_at = 'infinity'
       FROM held AS h
       JOIN live ON live.instance_id = h.instance_id

@@ -32,11 +32,34 @@ export function findLanes(
 
 export function upsertWorker(
   t: Tables,
-  p: { readonly workerId: string; readonly tags: readonly string[] },
+  p: { readonly workerId: string; readonly tags: readonly string[]; readonly now: Date | null },
 ): Query<never> {
   return sql`
-    INSERT INTO ${t.workers} (worker_id, tags) VALUES (${p.workerId}::text, ${p.tags}::text[])
-    ON CONFLICT (worker_id) DO UPDATE SET tags = excluded.tags
+    INSERT INTO ${t.workers} (worker_id, tags, seen_at)
+    VALUES (${p.workerId}::text, ${p.tags}::text[], coalesce(${p.now}::timestamptz, clock_timestamp()))
+    ON CONFLICT (worker_id) DO UPDATE SET tags = excluded.tags, seen_at = excluded.seen_at
+  `;
+}
+
+/** Counts the other workers that have been seen lately; forgets those that have not been seen for a day. */
+export function countOthers(
+  t: Tables,
+  p: { readonly workerId: string; readonly ttlMs: number; readonly now: Date | null },
+): Query<{ others: number }> {
+  return sql`
+    WITH clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now),
+    gone AS MATERIALIZED (
+      SELECT w.worker_id FROM ${t.workers} AS w CROSS JOIN clock
+      WHERE w.seen_at < clock.now - interval '1 day' AND w.worker_id <> ${p.workerId}::text
+      ORDER BY w.worker_id
+      FOR UPDATE OF w SKIP LOCKED
+    ),
+    forgotten AS (DELETE FROM ${t.workers} AS w USING gone AS g WHERE w.worker_id = g.worker_id)
+    SELECT count(*)::int AS others
+    FROM ${t.workers} AS w
+    CROSS JOIN clock
+    WHERE w.worker_id <> ${p.workerId}::text
+      AND w.seen_at > clock.now - ${p.ttlMs}::bigint * interval '1 millisecond'
   `;
 }
 

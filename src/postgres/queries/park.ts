@@ -24,9 +24,10 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
     WITH done AS MATERIALIZED (
       SELECT * FROM unnest(
         ${claimColumns(checkpoints)}, ${standingColumns(rows)},
-        ${checkpoints.map((checkpoint) => wakeAfterOf(checkpoint.move))}::bigint[]
+        ${checkpoints.map((checkpoint) => wakeAfterOf(checkpoint.move))}::bigint[],
+        ${checkpoints.map(({ entries }) => entries.some(({ outcome }) => outcome === "failed"))}::boolean[]
       ) WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
-                              to_input_ref, to_event, wake_after, idx)
+                              to_input_ref, to_event, wake_after, failed, idx)
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
@@ -43,6 +44,7 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
           pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, worker_id = NULL,
+          failed_by = CASE WHEN d.failed THEN ${facts.workerId}::text END,
           since = clock.now,
           wake_at = CASE WHEN d.wake_after > 0 THEN clock.now + d.wake_after * interval '1 millisecond' END,
           available_at = CASE

@@ -13,7 +13,7 @@ import { mayBeTaken } from "./free-position.ts";
 export function promoteDue(
   t: Tables,
   p: { readonly limit: number; readonly now: Date | null },
-): Query<{ promoted: number }> {
+): Query<{ promoted: number; next_due_ms: number | null }> {
   return sql`
     WITH due AS MATERIALIZED (
       SELECT q.instance_id, q.path, ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)} AS taken
@@ -38,6 +38,12 @@ export function promoteDue(
       WHERE p.instance_id = d.instance_id AND p.path = d.path
       RETURNING 1
     )
-    SELECT count(*)::int AS promoted FROM promoted
+    SELECT (SELECT count(*) FROM promoted)::int AS promoted,
+           (SELECT greatest(extract(epoch FROM q.available_at - coalesce(${p.now}::timestamptz, clock_timestamp()))::float8 * 1000, 0)
+            FROM ${t.positions} AS q
+            WHERE q.order_key IS NULL AND q.available_at < 'infinity'
+              AND q.available_at > (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
+            ORDER BY q.available_at
+            LIMIT 1) AS next_due_ms
   `;
 }

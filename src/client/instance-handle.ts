@@ -1,0 +1,70 @@
+import type { StatusReport } from "../engine/instance-status.ts";
+import type { InstanceId } from "../ids.ts";
+import type { ControlOutcome } from "../store/instance-store.ts";
+import type { SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import type { Duration } from "../time/duration.ts";
+import type { Client } from "./client.ts";
+import type { HistoryItem } from "./history-item.ts";
+
+export interface ResultOptions {
+  /** How long to wait; default: as long as it takes. */
+  readonly timeout?: Duration;
+  /** Gives up waiting when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One instance, whose calls are the client's, with its id. Holds no state: two handles of one instance are the same.
+ *
+ * @typeParam Output - what the instance ends with
+ */
+export class InstanceHandle<Output = unknown> {
+  readonly instanceId: InstanceId;
+  readonly #client: Client;
+
+  /** Use `client.submit` or `client.handle`. */
+  constructor(client: Client, instanceId: InstanceId) {
+    this.#client = client;
+    this.instanceId = instanceId;
+  }
+
+  /** As `client.result`. */
+  async result(options?: ResultOptions): Promise<Output> {
+    return (await this.#client.result(this.instanceId, options)) as Output;
+  }
+
+  /** As `client.status`. */
+  async status(): Promise<StatusReport<Output>> {
+    return (await this.#client.status(this.instanceId)) as StatusReport<Output>;
+  }
+
+  /** As `client.history`. */
+  history(page?: { readonly after?: bigint; readonly limit?: number }): Promise<readonly HistoryItem[]> {
+    return this.#client.history(this.instanceId, page);
+  }
+
+  /** As `client.cancel`. */
+  cancel(request?: SignalRequest): Promise<ControlOutcome> {
+    return this.#client.cancel(this.instanceId, request);
+  }
+
+  /** As `client.pause`. */
+  pause(request?: SignalRequest): Promise<ControlOutcome> {
+    return this.#client.pause(this.instanceId, request);
+  }
+
+  /** As `client.unpause`. */
+  unpause(): Promise<void> {
+    return this.#client.unpause(this.instanceId);
+  }
+
+  /** As `client.sendEvent`. */
+  sendEvent(name: string, payload?: unknown, options?: SendOptions): Promise<SendOutcome> {
+    return this.#client.sendEvent(this.instanceId, name, payload, options);
+  }
+
+  /** As `client.delete`. */
+  delete(): Promise<void> {
+    return this.#client.delete(this.instanceId);
+  }
+}

@@ -1,0 +1,174 @@
+import { checkOptions } from "../engine/call-options.ts";
+import { Gatherer } from "../engine/gatherer.ts";
+import { type LocalWorker, localWorkers } from "../engine/local-workers.ts";
+import type { Ports } from "../engine/ports.ts";
+import { requireDefinition } from "../engine/require-definition.ts";
+import {
+  type ConflictPolicy,
+  checkConflictPolicy,
+  claimedFromNew,
+  newInstance,
+  type StartOptions,
+} from "../engine/start-instance.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { InstanceConflictError } from "../errors/instance-errors.ts";
+import type { Flow } from "../flow/flow-definition.ts";
+import { type InstanceId, kindOf, parseInstanceId } from "../ids.ts";
+import type { Backend } from "../store/backend.ts";
+import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
+import { type Duration, parseDuration } from "../time/duration.ts";
+
+export interface SubmitOptions extends StartOptions {
+  /** Default `"fail"`. */
+  readonly onConflict?: ConflictPolicy;
+  /** Starts the instance after this time, by the database's clock. Default: at once. */
+  readonly startAfter?: Duration;
+}
+
+/** One of many instances to be submitted. */
+export interface NewSubmission<Input> extends StartOptions {
+  readonly instanceId: string;
+  readonly input: Input;
+}
+
+export interface ManyOptions {
+  /** As in `SubmitOptions`, for all of them. */
+  readonly startAfter?: Duration;
+}
+
+/** What became of one of many. */
+export interface Submitted {
+  readonly instanceId: InstanceId;
+  /** `false`: the id was taken, and the existing instance was left as it is. */
+  readonly created: boolean;
+}
+
+const SUBMIT_KEYS = ["onConflict", "startAfter", "priority", "tags", "labels"];
+const SUBMISSION_KEYS = ["instanceId", "input", "priority", "tags", "labels"];
+const MOST_AT_ONCE = 1_000;
+const MOST_BYTES = 8 * 1024 * 1024;
+
+/** Makes instances: those that come in together, in one statement. */
+export class Submitter {
+  readonly #backend: Backend;
+  readonly #ports: Ports;
+  readonly #unclaimed: Gatherer<NewInstance, CreatedInstance>;
+  readonly #claimed = new WeakMap<LocalWorker, Gatherer<NewInstance, CreatedInstance>>();
+
+  constructor(backend: Backend, ports: Ports) {
+    this.#backend = backend;
+    this.#ports = ports;
+    this.#unclaimed = this.#gatherer(undefined);
+  }
+
+  /** @returns whether it is new */
+  async submit(flow: Flow, instanceId: string, input: unknown, options: SubmitOptions): Promise<boolean> {
+    checkOptions(options, SUBMIT_KEYS);
+    checkConflictPolicy(options.onConflict);
+    const id = parseInstanceId(instanceId);
+    const afterMs = parseStartAfter(options.startAfter);
+    const { onConflict = "fail" } = options;
+    const instance = await newInstance(flow, id, input, options, this.#backend, { claimed: true, afterMs });
+    if (onConflict === "terminateExisting") {
+      await this.#backend.replaceInstance(unclaimed(instance));
+      return true;
+    }
+    const isNew = await this.#create(instance);
+    if (!isNew && onConflict === "fail") throw new InstanceConflictError(id);
+    if (!isNew) await this.#requireSameDefinition(flow, id);
+    return isNew;
+  }
+
+  async submitMany<Input>(
+    flow: Flow<Input>,
+    submissions: readonly NewSubmission<Input>[],
+    options: ManyOptions,
+  ): Promise<readonly Submitted[]> {
+    checkOptions(options, ["startAfter"]);
+    if (!Array.isArray(submissions))
+      throw new InvalidArgumentError("submissions", `must be an array, not ${kindOf(submissions)}.`);
+    const afterMs = parseStartAfter(options.startAfter);
+    // All are encoded before any is written: one that can't be stored keeps none of the others half done.
+    const instances: NewInstance[] = [];
+    for (const [index, submission] of submissions.entries()) {
+      checkOptions(submission, SUBMISSION_KEYS, `submissions[${index}]`);
+      const id = parseInstanceId(submission.instanceId, `submissions[${index}].instanceId`);
+      const { input } = submission;
+      instances.push(
+        await newInstance(flow as Flow, id, input, submission, this.#backend, { claimed: false, afterMs }),
+      );
+    }
+    const results: Submitted[] = [];
+    for (const chunk of chunksOf(instances)) {
+      for (const { instanceId, created } of await this.#backend.createInstances(chunk)) {
+        results.push({ instanceId, created });
+      }
+    }
+    return results;
+  }
+
+  /** Hands it to a worker of this process at once, if there is one with room. */
+  async #create(instance: NewInstance): Promise<boolean> {
+    const lanes = instance.positions.filter(({ claimed }) => claimed).map(({ standing }) => standing.lane);
+    for (const worker of lanes.length === 0 ? [] : localWorkers(this.#backend)) {
+      const hand = worker.reserve(lanes);
+      if (hand === null) continue;
+      let created: CreatedInstance | null = null;
+      try {
+        created = await this.#gathererOf(worker).add(instance);
+        return created.created;
+      } finally {
+        hand(created === null ? [] : claimedFromNew(instance, created.granted));
+      }
+    }
+    return (await this.#unclaimed.add(unclaimed(instance))).created;
+  }
+
+  #gathererOf(worker: LocalWorker): Gatherer<NewInstance, CreatedInstance> {
+    const known = this.#claimed.get(worker);
+    if (known !== undefined) return known;
+    const made = this.#gatherer(worker);
+    this.#claimed.set(worker, made);
+    return made;
+  }
+
+  #gatherer(holder: LocalWorker | undefined): Gatherer<NewInstance, CreatedInstance> {
+    const send = (instances: readonly NewInstance[]): Promise<readonly CreatedInstance[]> =>
+      this.#backend.createInstances(
+        instances,
+        holder === undefined ? undefined : { workerId: holder.workerId, leaseMs: holder.leaseMs },
+      );
+    const bytesOf = (instance: NewInstance): number => instance.input.byteLength;
+    const { timers } = this.#ports;
+    return new Gatherer(send, { timers, inFlight: 2, maxItems: MOST_AT_ONCE, maxBytes: MOST_BYTES, bytesOf });
+  }
+
+  /** @throws {DefinitionMismatchError} the existing instance is of another definition */
+  async #requireSameDefinition(flow: Flow, instanceId: InstanceId): Promise<void> {
+    const state = await this.#backend.findInstance(instanceId);
+    if (state !== null) requireDefinition(flow, state.instance);
+  }
+}
+
+function unclaimed(instance: NewInstance): NewInstance {
+  return { ...instance, positions: instance.positions.map((position) => ({ ...position, claimed: false })) };
+}
+
+function* chunksOf(instances: readonly NewInstance[]): Iterable<readonly NewInstance[]> {
+  let chunk: NewInstance[] = [];
+  let bytes = 0;
+  for (const instance of instances) {
+    bytes += instance.input.byteLength;
+    if (chunk.length > 0 && (chunk.length === MOST_AT_ONCE || bytes > MOST_BYTES)) {
+      yield chunk;
+      chunk = [];
+      bytes = instance.input.byteLength;
+    }
+    chunk.push(instance);
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+function parseStartAfter(startAfter: Duration | undefined): number {
+  return startAfter === undefined ? 0 : parseDuration(startAfter, "options.startAfter");
+}

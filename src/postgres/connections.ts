@@ -1,0 +1,38 @@
+import { Database, type DatabaseOptions, type PgPool } from "./database.ts";
+import { HeldConnection } from "./held-connection.ts";
+
+export interface Pools {
+  readonly pool: PgPool;
+  /** For LISTEN and leases: room that other work can't take. The same as `pool` where there is only one. */
+  readonly sidePool: PgPool;
+  /** Whether `close` ends them. */
+  readonly ownsPools: boolean;
+}
+
+/** The connections of a backend: for its work, and apart from it for what must not wait. */
+export class Connections {
+  readonly db: Database;
+  /** Runs on one connection of its own. */
+  readonly reserved: Database;
+  readonly sidePool: PgPool;
+  readonly #ownsPools: boolean;
+  #closing: Promise<void> | null = null;
+
+  constructor({ pool, sidePool, ownsPools }: Pools, options: Omit<DatabaseOptions, "pool" | "ownsPool">) {
+    this.sidePool = sidePool;
+    this.#ownsPools = ownsPools;
+    this.db = new Database({ ...options, pool, ownsPool: ownsPools });
+    this.reserved = new Database({ ...options, pool: new HeldConnection(sidePool), ownsPool: true });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.reserved.close();
+    await this.db.close();
+    if (this.#ownsPools) await this.sidePool.end();
+  }
+}

@@ -1,0 +1,56 @@
+import type { InstanceId } from "../ids.ts";
+import type { Checkpoint } from "../snapshot/checkpoint.ts";
+import type { ControlOutcome, CreatedInstance, NewInstance } from "./instance-store.ts";
+import type { CheckpointFate } from "./position-store.ts";
+
+/** Takes hints of what a store's calls have brought about, and passes them on to who listens. */
+export interface HintSink {
+  ready(count: number): void;
+  ended(instanceIds: readonly InstanceId[]): void;
+  interrupted(): void;
+}
+
+/** What new instances are a reason for. */
+export function hintCreated(
+  sink: HintSink,
+  instances: readonly NewInstance[],
+  created: readonly CreatedInstance[],
+): void {
+  let ready = 0;
+  for (const [index, instance] of instances.entries()) {
+    if (created[index]?.created !== true) continue;
+    for (const { claimed, wakeAfterMs } of instance.positions) if (!claimed && wakeAfterMs === 0) ready++;
+  }
+  if (ready > 0) sink.ready(ready);
+}
+
+/** What a batch of checkpoints is a reason for. */
+export function hintCommitted(
+  sink: HintSink,
+  checkpoints: readonly Checkpoint[],
+  fates: readonly CheckpointFate[],
+): void {
+  let ready = 0;
+  const ended: InstanceId[] = [];
+  for (const [index, { move, claim }] of checkpoints.entries()) {
+    if (fates[index]?.kind !== "accepted") continue;
+    if (move.kind === "complete" || move.kind === "fail") ended.push(claim.instanceId);
+    else if (move.kind === "park" && move.wakeAfterMs === 0) ready++;
+    else if (move.kind === "fork") {
+      for (const { claimed, wakeAfterMs } of move.branches) if (!claimed && wakeAfterMs === 0) ready++;
+    }
+  }
+  if (ready > 0) sink.ready(ready);
+  if (ended.length > 0) sink.ended(ended);
+}
+
+/** What a request to an instance is a reason for. */
+export function hintControlled(
+  sink: HintSink,
+  instanceId: InstanceId,
+  kind: "cancel" | "pause",
+  outcome: ControlOutcome,
+): void {
+  if (outcome === "requested") sink.interrupted();
+  else if (outcome === "applied" && kind === "cancel") sink.ended([instanceId]);
+}

@@ -1,0 +1,158 @@
+import type { Ports } from "../engine/ports.ts";
+import type { ClaimedPosition, PositionStore, Promotion } from "../store/position-store.ts";
+import { pause } from "../time/timers.ts";
+
+/** What polling needs of its worker. */
+export interface PollTarget {
+  readonly isLeaving: boolean;
+  readonly isLive: boolean;
+  /** How many positions it could take now; 0 also where it should not take any. */
+  room(): number;
+  claim(limit: number): Promise<readonly ClaimedPosition[]>;
+  take(claimed: readonly ClaimedPosition[]): void;
+}
+
+export interface PollerOptions {
+  readonly store: Pick<PositionStore, "promoteDue">;
+  readonly ports: Ports;
+  /** As many as it could take when it is idle. */
+  readonly concurrency: number;
+  /** `null`: two seconds, or one where hints don't arrive. */
+  readonly pollIntervalMs: number | null;
+}
+
+const MOST_AT_ONCE = 1_000;
+const LIVE_INTERVAL_MS = 2_000;
+const DEAF_INTERVAL_MS = 1_000;
+const FIRST_INTERVAL_MS = 25;
+/** Where more is known to be ready, claims are this far apart, unless a quarter of the slots is free. */
+const HUNGRY_GAP_MS = 5;
+const FIRST_FAILURE_MS = 100;
+
+/** Looks for work: at once when told, often while there is some, seldom while there is none. */
+export class Poller {
+  readonly #target: PollTarget;
+  readonly #options: PollerOptions;
+  /** More was ready than could be taken. */
+  #isHungry = false;
+  #isHinted = true;
+  #intervalMs = FIRST_INTERVAL_MS;
+  #promoteAtMs = 0;
+  #claimedAtMs = 0;
+  #failures = 0;
+  #polls = 0;
+  #sleeper: AbortController | null = null;
+
+  constructor(target: PollTarget, options: PollerOptions) {
+    this.#target = target;
+    this.#options = options;
+  }
+
+  /** How often it has asked the database. */
+  get polls(): number {
+    return this.#polls;
+  }
+
+  /** Something may have become ready. */
+  hint(): void {
+    this.#isHinted = true;
+    this.#wake();
+  }
+
+  /** A slot has become free, or the worker's state has changed. */
+  touch(): void {
+    if (this.#isHungry || this.#isHinted || this.#target.isLeaving) this.#wake();
+  }
+
+  /** In at most `ms`, something comes due. */
+  expect(ms: number): void {
+    const at = this.#now() + ms;
+    if (at >= this.#promoteAtMs) return;
+    this.#promoteAtMs = at;
+    this.#wake();
+  }
+
+  /** Until the worker leaves. */
+  async run(): Promise<void> {
+    while (!this.#target.isLeaving) {
+      try {
+        await this.#poll();
+        this.#failures = 0;
+      } catch (error) {
+        this.#failures++;
+        this.#options.ports.logger.warn({ error, failures: this.#failures }, "Looking for work failed; trying again.");
+      }
+      if (!this.#target.isLeaving) await this.#rest();
+    }
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#target.room() === 0) return;
+    if (this.#now() >= this.#promoteAtMs) await this.#promote();
+    if (this.#isHinted || this.#isHungry || this.#claimDue()) await this.#claim();
+  }
+
+  async #promote(): Promise<void> {
+    this.#polls++;
+    const intervalMs = this.#limitMs();
+    const { promoted, nextDueMs }: Promotion = await this.#options.store.promoteDue();
+    if (promoted > 0) this.#isHinted = true;
+    // A little late rather than early: what is not due yet would have to be asked for again.
+    this.#promoteAtMs = this.#now() + Math.min(intervalMs, nextDueMs === null ? intervalMs : Math.ceil(nextDueMs) + 1);
+  }
+
+  async #claim(): Promise<void> {
+    const limit = Math.min(this.#target.room(), MOST_AT_ONCE);
+    if (limit === 0) return;
+    this.#polls++;
+    // Hints that come while the statement runs count for the next one.
+    this.#isHinted = false;
+    this.#claimedAtMs = this.#now();
+    const claimed = await this.#target.claim(limit);
+    this.#isHungry = claimed.length === limit;
+    this.#intervalMs = claimed.length > 0 ? FIRST_INTERVAL_MS : Math.min(this.#intervalMs * 2, this.#limitMs());
+    this.#target.take(claimed);
+  }
+
+  /** A look without a reason: hints get lost. */
+  #claimDue(): boolean {
+    return this.#now() - this.#claimedAtMs >= this.#intervalMs;
+  }
+
+  async #rest(): Promise<void> {
+    const waitMs = this.#waitMs();
+    if (waitMs <= 0) return;
+    const sleeper = new AbortController();
+    this.#sleeper = sleeper;
+    await pause(this.#options.ports.timers, waitMs, sleeper.signal);
+    this.#sleeper = null;
+  }
+
+  #waitMs(): number {
+    const now = this.#now();
+    if (this.#failures > 0) {
+      const mostMs = Math.min(FIRST_FAILURE_MS * 2 ** Math.min(this.#failures, 6), LIVE_INTERVAL_MS);
+      return mostMs * (0.5 + this.#options.ports.random.next() / 2);
+    }
+    const room = this.#target.room();
+    const tillClaim = this.#claimedAtMs + this.#intervalMs - now;
+    const tillPromote = this.#promoteAtMs - now;
+    if (room === 0) return this.#limitMs();
+    if (this.#isHinted) return 0;
+    if (this.#isHungry && room >= this.#options.concurrency / 4) return 0;
+    const tillHungry = this.#isHungry ? this.#claimedAtMs + HUNGRY_GAP_MS - now : Number.POSITIVE_INFINITY;
+    return Math.min(tillClaim, tillPromote, tillHungry);
+  }
+
+  #limitMs(): number {
+    return this.#options.pollIntervalMs ?? (this.#target.isLive ? LIVE_INTERVAL_MS : DEAF_INTERVAL_MS);
+  }
+
+  #wake(): void {
+    this.#sleeper?.abort();
+  }
+
+  #now(): number {
+    return this.#options.ports.clock.monotonicMs();
+  }
+}

@@ -1,0 +1,306 @@
+import { Engine } from "../engine/engine.ts";
+import type { HeldPosition } from "../engine/held-position.ts";
+import type { Host } from "../engine/host.ts";
+import type { Lease } from "../engine/lease-keeper.ts";
+import { addLocalWorker, type LocalWorker } from "../engine/local-workers.ts";
+import { ABORT_GRACE_MS } from "../engine/run-body.ts";
+import { WorkerStoppedError } from "../errors/claim-errors.ts";
+import type { WorkerId } from "../ids.ts";
+import type { EngineEvent } from "../observability/observer.ts";
+import type { Lane } from "../snapshot/position.ts";
+import type { Backend } from "../store/backend.ts";
+import type { ClaimedPosition } from "../store/position-store.ts";
+import type { WakeupSubscription } from "../store/wakeup.ts";
+import { pause } from "../time/timers.ts";
+import { Poller, type PollTarget } from "./polling.ts";
+import { SUSPECT_FROM_LOST, Suspects } from "./suspects.ts";
+import { keyOf, lanesFor } from "./worker-lanes.ts";
+import type { ResolvedWorkerOptions } from "./worker-options.ts";
+
+/** What a worker is doing, and has done since it was started. */
+export interface WorkerStats {
+  readonly workerId: WorkerId;
+  readonly state: "running" | "draining" | "stopped";
+  readonly concurrency: number;
+  /** Positions that are being moved right now. */
+  readonly active: number;
+  readonly claimed: number;
+  readonly completedTasks: number;
+  readonly failedAttempts: number;
+  /** Checkpoints that were refused, because the claim did not hold any more. */
+  readonly fenced: number;
+  /** Statements that looked for work. */
+  readonly polls: number;
+  /** Whether hints of other processes arrive. */
+  readonly isListening: boolean;
+  /** Other workers that were alive at the last heartbeat. */
+  readonly otherWorkers: number;
+}
+
+/** Bodies get this much longer than their grace to be given back, before nobody waits for them any more. */
+const LAST_WAIT_MS = 1_000;
+
+/** A worker from its start to its end. */
+export class RunningWorker implements Host, PollTarget, LocalWorker {
+  readonly leases = new Set<Lease>();
+  readonly mostLost: number;
+  /** Resolves when it has stopped. */
+  readonly closed: Promise<void>;
+  readonly #backend: Backend;
+  readonly #options: ResolvedWorkerOptions;
+  readonly #engine: Engine;
+  readonly #poller: Poller;
+  readonly #suspects: Suspects;
+  readonly #lanes: readonly Lane[];
+  readonly #laneKeys: ReadonlySet<string>;
+  readonly #subscription: WakeupSubscription;
+  readonly #removeLocal: () => void;
+  readonly #counts = { claimed: 0, completedTasks: 0, failedAttempts: 0, fenced: 0 };
+  readonly #end = new AbortController();
+  #close: () => void = () => undefined;
+  #active = 0;
+  #reserved = 0;
+  #otherWorkers = 0;
+  #state: WorkerStats["state"] = "running";
+  #leaving: Promise<void> | null = null;
+  #onIdle: (() => void) | null = null;
+
+  constructor(backend: Backend, options: ResolvedWorkerOptions) {
+    const { workerId, leaseMs, ports, flows, tags, concurrency, pollIntervalMs } = options;
+    this.#backend = backend;
+    this.#options = options;
+    this.mostLost = options.mostLost;
+    this.closed = new Promise((resolve) => (this.#close = resolve));
+    this.#engine = new Engine({ backend, workerId, leaseMs, ports, observer: (event) => this.#observe(event) });
+    for (const flow of flows) this.#engine.register(flow);
+    this.#lanes = lanesFor(flows, backend.codecIds, tags);
+    this.#laneKeys = new Set(this.#lanes.map(keyOf));
+    this.#suspects = new Suspects(
+      ports,
+      leaseMs,
+      () => this.#active - this.#suspects.count,
+      () => this.#poller.hint(),
+    );
+    this.#poller = new Poller(this, { store: backend, ports, concurrency, pollIntervalMs });
+    this.#subscription = backend.subscribe({
+      ready: () => this.#hinted(),
+      interrupted: () => void this.#engine.renewNow(),
+    });
+    this.#removeLocal = addLocalWorker(backend, this);
+  }
+
+  get workerId(): WorkerId {
+    return this.#options.workerId;
+  }
+
+  get leaseMs(): number {
+    return this.#options.leaseMs;
+  }
+
+  get isLive(): boolean {
+    return this.#subscription.isLive;
+  }
+
+  get isLeaving(): boolean {
+    return this.#state !== "running";
+  }
+
+  /** Also while a suspect waits for the others to make room for it. */
+  get givesBack(): boolean {
+    return this.isLeaving || this.#suspects.count > 0;
+  }
+
+  run(): void {
+    void this.#poller.run();
+    void this.#beat();
+  }
+
+  stats(): WorkerStats {
+    return {
+      workerId: this.workerId,
+      state: this.#state,
+      concurrency: this.#options.concurrency,
+      active: this.#active,
+      ...this.#counts,
+      polls: this.#poller.polls,
+      isListening: this.isLive,
+      otherWorkers: this.#otherWorkers,
+    };
+  }
+
+  /** Takes nothing new; what runs may finish its task within the grace period, and is given back then. */
+  drain(): Promise<void> {
+    this.#leaving ??= this.#leave(this.#options.graceMs);
+    return this.#leaving;
+  }
+
+  /** As `drain`, but tells the running tasks to stop at once. */
+  async stop(): Promise<void> {
+    if (this.#leaving === null) this.#leaving = this.#leave(0);
+    else this.#endLeases();
+    await this.#leaving;
+  }
+
+  free(): number {
+    return this.#options.concurrency - this.#active - this.#reserved;
+  }
+
+  room(): number {
+    // Who claims while a lease is in doubt may take a position from under its own driver.
+    if (this.isLeaving || this.#suspects.count > 0 || this.#engine.isInDoubt) return 0;
+    return Math.max(0, this.free());
+  }
+
+  async claim(limit: number): Promise<readonly ClaimedPosition[]> {
+    const { workerId, leaseMs } = this;
+    const sparesFailed = this.#otherWorkers > 0;
+    const request = { workerId, leaseMs, limit, lanes: this.#lanes, readyOnly: true, sparesFailed };
+    return await this.#backend.claimPositions(request);
+  }
+
+  take(positions: HeldPosition | readonly ClaimedPosition[]): void {
+    if (!isClaimed(positions)) return void this.#drive(positions);
+    this.#counts.claimed += positions.length;
+    for (const claimed of positions) {
+      const held = this.#engine.hold(claimed);
+      if (held === null) this.#engine.release(claimed);
+      else if (claimed.lost >= SUSPECT_FROM_LOST) void this.#driveAlone(held);
+      else void this.#drive(held);
+    }
+  }
+
+  reserve(lanes: readonly Lane[]): ((claimed: readonly ClaimedPosition[]) => void) | null {
+    const isAble = lanes.every((lane) => this.#laneKeys.has(keyOf(lane)));
+    if (!isAble || this.room() < lanes.length) return null;
+    this.#reserved += lanes.length;
+    return (claimed) => {
+      this.#reserved -= lanes.length;
+      this.take(claimed);
+    };
+  }
+
+  async #drive(held: HeldPosition): Promise<void> {
+    this.#active++;
+    try {
+      await this.#engine.drive(held, this);
+    } catch (error) {
+      this.#warnLost(held, error);
+    } finally {
+      this.#freed();
+    }
+  }
+
+  async #driveAlone(held: HeldPosition): Promise<void> {
+    this.#active++;
+    const { turn, done } = this.#suspects.add();
+    const { instanceId } = held.claim;
+    const fields = { instanceId, taskId: held.stand.taskId, lost: held.lost };
+    this.#options.ports.logger.warn(fields, "Leases were lost at this task before; it runs alone.");
+    try {
+      await this.#engine.drive(held, this.#asSuspect(), turn);
+    } catch (error) {
+      this.#warnLost(held, error);
+    } finally {
+      done();
+      this.#freed();
+    }
+  }
+
+  /** The same host, but for what keeps the others from going on. */
+  #asSuspect(): Host {
+    const { leases, mostLost } = this;
+    const isLeaving = (): boolean => this.isLeaving;
+    return {
+      leases,
+      mostLost,
+      free: () => this.free(),
+      take: (held) => this.take(held),
+      get givesBack() {
+        return isLeaving();
+      },
+    };
+  }
+
+  #freed(): void {
+    this.#active--;
+    if (this.#suspects.count > 0) this.#suspects.advance();
+    if (this.#active === 0) this.#onIdle?.();
+    this.#poller.touch();
+  }
+
+  #warnLost({ claim, stand }: HeldPosition, error: unknown): void {
+    const fields = { error, instanceId: claim.instanceId, taskId: stand.taskId };
+    this.#options.ports.logger.warn(fields, "A position was given up; it goes on when its lease has run out.");
+  }
+
+  #hinted(): number {
+    if (this.isLeaving) return 0;
+    this.#poller.hint();
+    return this.room();
+  }
+
+  #observe(event: EngineEvent): void {
+    if (event.kind === "task_completed") this.#counts.completedTasks++;
+    else if (event.kind === "task_failed") this.#counts.failedAttempts++;
+    else if (event.kind === "fenced") this.#counts.fenced++;
+    else if (event.kind === "parked" && event.wakeAfterMs !== null) this.#poller.expect(event.wakeAfterMs);
+    this.#options.observer?.(event);
+  }
+
+  /** Says that it is alive, and learns who else is. */
+  async #beat(): Promise<void> {
+    const { ports, leaseMs, tags } = this.#options;
+    while (!this.#end.signal.aborted) {
+      try {
+        this.#otherWorkers = await this.#backend.keepWorker(this.workerId, tags, leaseMs);
+      } catch (error) {
+        ports.logger.warn({ error }, "The worker's heartbeat could not be written; trying again.");
+      }
+      await pause(ports.timers, leaseMs / 3, this.#end.signal);
+    }
+  }
+
+  async #leave(graceMs: number): Promise<void> {
+    const { ports } = this.#options;
+    this.#state = "draining";
+    this.#removeLocal();
+    this.#suspects.dismiss();
+    this.#poller.touch();
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#active === 0) resolve();
+    });
+    const isOver = new AbortController();
+    const inTime = pause(ports.timers, graceMs, isOver.signal);
+    const atLast = pause(ports.timers, graceMs + ABORT_GRACE_MS + LAST_WAIT_MS, isOver.signal);
+    await Promise.race([idle, inTime]);
+    this.#endLeases();
+    await Promise.race([idle, atLast]);
+    isOver.abort();
+    if (this.#active > 0) {
+      const message = "Some tasks did not stop when they were told to; their leases will run out.";
+      ports.logger.warn({ active: this.#active }, message);
+    }
+    this.#end.abort();
+    this.#subscription.close();
+    await this.#unregister();
+    this.#state = "stopped";
+    this.#close();
+  }
+
+  #endLeases(): void {
+    for (const lease of this.leases) lease.end({ reason: new WorkerStoppedError(this.workerId), settle: false });
+  }
+
+  /** Not worth waiting for where the database is away. */
+  async #unregister(): Promise<void> {
+    const isOver = new AbortController();
+    const gone = this.#backend.unregisterWorker(this.workerId).catch(() => undefined);
+    await Promise.race([gone, pause(this.#options.ports.timers, LAST_WAIT_MS, isOver.signal)]);
+    isOver.abort();
+  }
+}
+
+function isClaimed(positions: HeldPosition | readonly ClaimedPosition[]): positions is readonly ClaimedPosition[] {
+  return Array.isArray(positions);
+}

@@ -1,0 +1,26 @@
+import type { Flow } from "../flow/flow-definition.ts";
+import { laneOf } from "../snapshot/plan.ts";
+import type { Lane } from "../snapshot/position.ts";
+
+/**
+ * The lanes that a worker can serve: of its flows, in the codecs of its backend, with no tag that it lacks.
+ *
+ * @param tags - empty: it takes all
+ */
+export function lanesFor(flows: readonly Flow[], codecIds: readonly string[], tags: readonly string[]): Lane[] {
+  const lanes = new Map<string, Lane>();
+  for (const flow of flows) {
+    for (const located of flow.nodes()) {
+      for (const codecId of codecIds) {
+        const lane = laneOf(flow, located, codecId);
+        if (tags.length === 0 || lane.tags.every((tag) => tags.includes(tag))) lanes.set(keyOf(lane), lane);
+      }
+    }
+  }
+  return [...lanes.values()];
+}
+
+/** Equal for equal lanes. */
+export function keyOf({ definitionHash, codec, tags }: Lane): string {
+  return JSON.stringify([definitionHash, codec, ...[...tags].sort()]);
+}
