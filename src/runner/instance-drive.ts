@@ -24,9 +24,9 @@ interface DriveParts {
 
 /** Drives one instance: claims its positions, drives them side by side, waits for what is left to others and to time. */
 export class InstanceDrive implements Host {
-  readonly leases = new Set<Lease>();
+  readonly leases: Set<Lease> = new Set();
   // Who resumes an instance that has ended its process several times wants exactly that.
-  readonly mostLost = Number.POSITIVE_INFINITY;
+  readonly mostLost: number = Number.POSITIVE_INFINITY;
   readonly #stop: AbortSignal;
   readonly #parts: DriveParts;
   readonly #active = new Set<Promise<void>>();

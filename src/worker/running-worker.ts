@@ -42,7 +42,7 @@ const LAST_WAIT_MS = 1_000;
 
 /** A worker from its start to its end. */
 export class RunningWorker implements Host, PollTarget, LocalWorker {
-  readonly leases = new Set<Lease>();
+  readonly leases: Set<Lease> = new Set();
   readonly mostLost: number;
   /** Resolves when it has stopped. */
   readonly closed: Promise<void>;
