@@ -10,3 +10,8 @@ export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => U | Pr
 export function isPromiseLike<T>(value: MaybePromise<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
+
+/** As `andThen`, for a `next` that may itself give a promise of anybody's making. */
+export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return isPromiseLike(value) ? value.then(next) : next(value);
+}

@@ -55,11 +55,20 @@ export class Committer {
   }
 
   /**
+   * Writes a checkpoint, once.
+   *
+   * @throws {BackendError} it could not be written, or it is unknown whether it was
+   */
+  commit(checkpoint: Checkpoint): Promise<CheckpointFate> {
+    return this.#gatherers[checkpoint.move.kind].add(checkpoint);
+  }
+
+  /**
    * Writes a checkpoint. A busy one is tried again until it isn't.
    *
    * @throws {BackendError} it could not be written, or it is unknown whether it was
    */
-  async commit(checkpoint: Checkpoint): Promise<Exclude<CheckpointFate, { kind: "busy" }>> {
+  async insist(checkpoint: Checkpoint): Promise<Exclude<CheckpointFate, { kind: "busy" }>> {
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, LONGEST_BUSY_WAIT_MS)) {
       const fate = await this.#gatherers[checkpoint.move.kind].add(checkpoint);
       if (fate.kind !== "busy") return fate;

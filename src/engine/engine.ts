@@ -36,7 +36,7 @@ export class Engine {
   readonly #releases: Gatherer<ClaimRef, void>;
   readonly #leases: LeaseKeeper;
   readonly #ports: Ports;
-  readonly #observer: Observer;
+  readonly #observer: Observer | null;
   readonly #flows = new Map<string, Flow>();
 
   constructor(options: EngineOptions) {
@@ -45,7 +45,7 @@ export class Engine {
     this.leaseMs = leaseMs;
     this.#backend = backend;
     this.#ports = ports;
-    this.#observer = guarded(options.observer);
+    this.#observer = options.observer === undefined ? null : guarded(options.observer);
     this.#committer = new Committer(backend, ports, { workerId, leaseMs });
     this.#releases = new Gatherer((claims) => this.#releaseAll(claims), {
       timers: ports.timers,

@@ -1,6 +1,14 @@
 import type { HeldPosition } from "./held-position.ts";
 import type { Lease } from "./lease-keeper.ts";
 
+/** What a host's positions have come to. */
+export interface Tally {
+  completedTasks: number;
+  failedAttempts: number;
+  /** Checkpoints that were refused, because the claim did not hold any more. */
+  fenced: number;
+}
+
 /** Whoever has the engine drive positions: a runner, a worker. */
 export interface Host {
   /** How many more positions may be held at once. */
@@ -9,6 +17,10 @@ export interface Host {
   take(held: HeldPosition): void;
   /** Of all positions that are driven for it. On shutdown it ends them: bodies are told to stop. */
   readonly leases: Set<Lease>;
+  /** Counts what becomes of them. */
+  readonly tally: Tally;
+  /** A position was parked that comes due after `ms`. */
+  expect(ms: number): void;
   /** Whether no further task is to be started: each position is given back at its next boundary. */
   readonly givesBack: boolean;
   /**

@@ -1,36 +1,48 @@
 import type { Codec, PayloadContext } from "../codec/codec.ts";
+import { isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { CodecEncodeError, PayloadTooLargeError } from "../errors/codec-errors.ts";
 import { failureFrom, type SerializedFailure } from "../errors/failure.ts";
 import { standpoint } from "../flow/continuation.ts";
-import type { FlowNode } from "../flow/definition.ts";
+import type { FlowNode, WaitNode } from "../flow/definition.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { validate } from "./validation.ts";
 
 /**
- * Encodes a value, within the size limit.
+ * Encodes a value, within the size limit. At once if the codec does; what it throws then is thrown, not rejected with.
  *
  * @throws {CodecEncodeError} it can't be stored
  * @throws {PayloadTooLargeError} it is too large
  */
-export async function encodePayload(
+export function encodePayload(
   codec: Codec,
   value: unknown,
   context: PayloadContext,
   limitBytes: number,
-): Promise<Bytes> {
-  const bytes = await encodeNamed(codec, value, context);
+): Bytes | Promise<Bytes> {
+  let bytes: Bytes | Promise<Bytes>;
+  try {
+    bytes = codec.encode(value, context);
+  } catch (error) {
+    throw named(error, context);
+  }
+  if (!isPromiseLike(bytes)) return withinLimit(bytes, context, limitBytes);
+  return Promise.resolve(bytes).then(
+    (encoded) => withinLimit(encoded, context, limitBytes),
+    (error: unknown) => {
+      throw named(error, context);
+    },
+  );
+}
+
+function withinLimit(bytes: Bytes, context: PayloadContext, limitBytes: number): Bytes {
   if (bytes.byteLength > limitBytes) throw new PayloadTooLargeError(subjectOf(context), bytes.byteLength, limitBytes);
   return bytes;
 }
 
-async function encodeNamed(codec: Codec, value: unknown, context: PayloadContext): Promise<Bytes> {
-  try {
-    return await codec.encode(value, context);
-  } catch (error) {
-    throw error instanceof CodecEncodeError ? error.of(subjectOf(context)) : error;
-  }
+function named(error: unknown, context: PayloadContext): unknown {
+  return error instanceof CodecEncodeError ? error.of(subjectOf(context)) : error;
 }
 
 /** Encodes what is kept of an error, with the task that it ended. It is plain data, and bounded. */
@@ -67,24 +79,31 @@ export interface OwnedPayload {
 
 /**
  * Decodes an input or a recorded outcome. What a wait recorded is its event's payload; what flows on is
- * the wait's output.
+ * the wait's output. At once if the codec does; what it throws then is thrown, not rejected with.
  *
  * @throws {CodecDecodeError} the bytes are damaged
  * @throws {ValidationError} an event's payload doesn't fit the wait's schema
  */
-export async function decodeOwned(
+export function decodeOwned(
   flow: Flow,
   codec: Codec,
   instanceId: InstanceId,
   payload: OwnedPayload,
-): Promise<unknown> {
+): MaybePromise<unknown> {
   const { owner, bytes } = payload;
   if (owner === null)
-    return bytes === null ? undefined : await codec.decode(bytes, { instanceId, taskId: "", kind: "input" });
+    return bytes === null ? undefined : codec.decode(bytes, { instanceId, taskId: "", kind: "input" });
   const { node } = standpoint(flow, owner).located;
-  if (node.kind !== "wait") {
-    return bytes === null ? undefined : await codec.decode(bytes, { instanceId, taskId: owner, kind: "output" });
-  }
+  if (node.kind === "wait") return decodeEvent(node, codec, instanceId, bytes);
+  return bytes === null ? undefined : codec.decode(bytes, { instanceId, taskId: owner, kind: "output" });
+}
+
+async function decodeEvent(
+  node: WaitNode,
+  codec: Codec,
+  instanceId: InstanceId,
+  bytes: Bytes | null,
+): Promise<unknown> {
   if (bytes === null) return { timedOut: true };
   const raw = await codec.decode(bytes, eventContext(instanceId));
   const value = node.schema === null ? raw : await validate(node.schema, raw, `payload of event "${node.event}"`);

@@ -1,8 +1,8 @@
+import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { EventTimeoutError, TaskLostError } from "../errors/task-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode, TaskNode, WaitNode } from "../flow/definition.ts";
-import type { TaskContext } from "../flow/task-context.ts";
 import type { TaskId, WorkerId } from "../ids.ts";
 import type { Observer } from "../observability/observer.ts";
 import type { Checkpoint, ClaimRef, Move } from "../snapshot/checkpoint.ts";
@@ -16,12 +16,11 @@ import type { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import type { Host } from "./host.ts";
 import { bodyOf, decisionOfRecorded, interpretOutput } from "./interpret-output.ts";
-import type { LazySignal } from "./lazy-signal.ts";
 import type { Lease } from "./lease-keeper.ts";
 import { decodeOwned, encodeFailure, encodePayload, eventContext } from "./payloads.ts";
 import type { Ports } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
-import { runBody } from "./run-body.ts";
+import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
@@ -31,7 +30,7 @@ interface DriverParts {
   readonly store: Backend;
   readonly committer: Committer;
   readonly ports: Ports;
-  readonly observer: Observer;
+  readonly observer: Observer | null;
   readonly workerId: WorkerId;
   readonly host: Host;
   readonly lease: Lease;
@@ -62,26 +61,36 @@ export class PositionDriver {
     for (let held: HeldPosition | null = first; held !== null; ) held = await this.#step(held);
   }
 
+  // Written without `async` as far as a step of a plain task goes: each promise less is time that all steps save.
+
   /** @returns the position as it is held now; `null` if it isn't any more */
-  async #step(held: HeldPosition): Promise<HeldPosition | null> {
-    if (held.interrupted) return await this.#giveUp(held, true);
+  #step(held: HeldPosition): MaybePromise<HeldPosition | null> {
+    if (held.interrupted) return this.#giveUp(held, true);
     // No body starts once the claim is lost, the instance is to be cancelled, or the process is about to end.
     const { lease, host } = this.#parts;
-    if (lease.ended !== null || host.givesBack) return await this.#giveUp(held, lease.ended?.settle === true);
+    if (lease.ended !== null || host.givesBack) return this.#giveUp(held, lease.ended?.settle === true);
+    let happening: MaybePromise<Happening>;
     try {
-      return await this.#goOn(held);
+      happening = this.#happen(held);
     } catch (error) {
-      if (!isKeyError(error)) throw error;
-      const message = "An encryption key is not available; the task waits for it.";
-      this.#parts.ports.logger.warn({ ...this.#atTask(held), error }, message);
-      return await this.#sleep(held, KEY_RETRY_MS);
+      happening = this.#stumble(held, error);
     }
+    return isPromiseLike(happening) ? this.#goOnLater(held, happening) : this.#goOn(held, happening);
   }
 
-  async #goOn(held: HeldPosition): Promise<HeldPosition | null> {
-    const happening = await this.#happen(held);
-    if (happening.kind === "giveUp") return await this.#giveUp(held, happening.settle);
-    if (happening.kind === "sleep") return await this.#sleep(held, happening.forMs);
+  async #goOnLater(held: HeldPosition, pending: PromiseLike<Happening>): Promise<HeldPosition | null> {
+    let happening: Happening;
+    try {
+      happening = await pending;
+    } catch (error) {
+      happening = await this.#stumble(held, error);
+    }
+    return await this.#goOn(held, happening);
+  }
+
+  #goOn(held: HeldPosition, happening: Happening): MaybePromise<HeldPosition | null> {
+    if (happening.kind === "giveUp") return this.#giveUp(held, happening.settle);
+    if (happening.kind === "sleep") return this.#sleep(held, happening.forMs);
     if (happening.kind === "recorded") this.#tellReceived(held);
     const plan = planNext(held.flow, held.stand, happening);
     // Nothing to record: the next body may start, because what it depends on has been recorded before
@@ -89,23 +98,31 @@ export class PositionDriver {
     if (happening.kind === "recorded" && plan.move.kind === "advance" && plan.entries.length === 0) {
       return movedTo(held, plan.move.to, valueUnder(plan.move.to.inputRef, held, happening));
     }
-    return await this.#commit(held, happening, plan);
+    return this.#commit(held, happening, plan);
   }
 
-  async #happen(held: HeldPosition): Promise<Happening> {
+  #happen(held: HeldPosition): MaybePromise<Happening> {
     const { node } = standpoint(held.flow, held.stand.taskId).located;
-    try {
-      if (held.recorded !== null) return await this.#readRecorded(held, node);
-      // Never early (INV-10): one that was woken too soon sleeps again.
-      if (node.kind === "delay")
-        return held.due || !held.armed ? { kind: "elapsed" } : { kind: "sleep", forMs: node.durationMs };
-      if (node.kind === "wait") return await this.#readWait(held, node);
-      return await this.#runBody(held, node);
-    } catch (error) {
-      if (isPassing(error)) throw error;
-      // The input can't be read, or a recorded outcome leads nowhere.
-      return await this.#hopeless(held, error);
-    }
+    if (held.recorded !== null) return this.#readRecorded(held, node);
+    // Never early (INV-10): one that was woken too soon sleeps again.
+    if (node.kind === "delay")
+      return held.due || !held.armed ? { kind: "elapsed" } : { kind: "sleep", forMs: node.durationMs };
+    if (node.kind === "wait") return this.#readWait(held, node);
+    return this.#attempt(held, node);
+  }
+
+  /** What is to be done where a position can't be looked at. */
+  async #stumble(held: HeldPosition, error: unknown): Promise<Happening> {
+    if (isKeyError(error)) return this.#awaitKey(held, error);
+    if (isPassing(error)) throw error;
+    // The input can't be read, or a recorded outcome leads nowhere.
+    return await this.#hopeless(held, error);
+  }
+
+  #awaitKey(held: HeldPosition, error: unknown): Happening {
+    const message = "An encryption key is not available; the task waits for it.";
+    this.#parts.ports.logger.warn({ ...this.#atTask(held), error }, message);
+    return { kind: "sleep", forMs: KEY_RETRY_MS };
   }
 
   /** What stands in the way would stand in the way of every attempt: the instance fails. */
@@ -146,34 +163,41 @@ export class PositionDriver {
     return await codec.encode(await writer.decode(event.payload, context), context);
   }
 
-  async #runBody(held: HeldPosition, node: FlowNode): Promise<Happening> {
-    const { store, ports, observer, workerId, lease, host } = this.#parts;
-    const { claim, stand, codec } = held;
+  #attempt(held: HeldPosition, node: FlowNode): MaybePromise<Happening> {
     const body = bodyOf(node);
-    if (held.lost >= host.mostLost) return await this.#hopeless(held, new TaskLostError(stand.taskId, held.lost));
-    const input = await readInput(store, held);
-    observer({
-      kind: "task_started",
-      workerId,
-      instanceId: claim.instanceId,
-      taskId: stand.taskId,
-      attempt: stand.attempt,
-    });
-    const makeContext = (signal: LazySignal): TaskContext => this.#contextFor(held, signal);
-    const result = await runBody(body, stand.taskId, input, makeContext, lease, ports);
+    const { host, store } = this.#parts;
+    if (held.lost >= host.mostLost) return this.#hopeless(held, new TaskLostError(held.stand.taskId, held.lost));
+    return chain(readInput(store, held), (input) => this.#runBody(held, node, body, input));
+  }
+
+  #runBody(held: HeldPosition, node: FlowNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
+    const { ports, observer, workerId, lease } = this.#parts;
+    observer?.({ kind: "task_started", workerId, ...this.#atTask(held) });
+    const run = new BodyRun(body, held.stand.taskId, lease, ports);
+    const context = new BodyContext(held, run.signal, ports.logger, (taskId) => this.#readEarlier(held, taskId));
+    return chain(run.start(input, context), (result) => this.#interpret(held, node, body, result));
+  }
+
+  #interpret(held: HeldPosition, node: FlowNode, body: TaskNode, result: BodyResult): MaybePromise<Happening> {
     if (result.kind === "stopped") return { kind: "giveUp", settle: result.settle };
     if (result.kind === "threw") {
       if (this.#isPassing(result.error)) throw result.error;
-      return await this.#failed(held, body, result.error, result.durationMs);
+      return this.#failed(held, body, result.error, result.durationMs);
     }
+    const { claim, stand, codec } = held;
+    const { durationMs } = result;
+    const onError = (error: unknown): MaybePromise<Happening> => {
+      if (isKeyError(error)) throw error;
+      return this.#failed(held, body, error, durationMs);
+    };
     try {
       const { output, decision } = interpretOutput(node, stand.taskId, result.value);
       const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
-      const bytes = await encodePayload(codec, output, context, store.maxPayloadBytes);
-      return { kind: "succeeded", output: bytes, decision, durationMs: result.durationMs };
+      const bytes = encodePayload(codec, output, context, this.#parts.store.maxPayloadBytes);
+      if (!isPromiseLike(bytes)) return { kind: "succeeded", output: bytes, decision, durationMs };
+      return bytes.then((encoded) => ({ kind: "succeeded", output: encoded, decision, durationMs }), onError);
     } catch (error) {
-      if (isKeyError(error)) throw error;
-      return await this.#failed(held, body, error, result.durationMs);
+      return onError(error);
     }
   }
 
@@ -184,21 +208,43 @@ export class PositionDriver {
     return { kind: "failed", failure: await this.#encodeFailure(held, error), retryAfterMs, durationMs };
   }
 
-  async #commit(held: HeldPosition, happening: Occurrence, plan: Plan): Promise<HeldPosition | null> {
-    let move: Move;
+  #commit(held: HeldPosition, happening: Occurrence, plan: Plan): MaybePromise<HeldPosition | null> {
+    let move: MaybePromise<Move>;
     try {
-      move = await this.#completeMove(held, happening, plan.move);
+      move = this.#completeMove(held, happening, plan.move);
     } catch (error) {
-      if (isPassing(error)) throw error;
-      return await this.#commitFailure(held, error);
+      return this.#incomplete(held, error);
     }
+    if (!isPromiseLike(move)) return this.#write(held, happening, plan, move);
+    return Promise.resolve(move).then(
+      (completed) => this.#write(held, happening, plan, completed),
+      (error: unknown) => this.#incomplete(held, error),
+    );
+  }
+
+  #write(held: HeldPosition, happening: Occurrence, plan: Plan, move: Move): Promise<HeldPosition | null> {
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
-    const fate = await this.#parts.committer.commit(checkpoint);
+    const { committer } = this.#parts;
+    return committer.commit(checkpoint).then((fate) => {
+      if (fate.kind === "accepted") return this.#accepted(held, happening, move, fate);
+      if (fate.kind !== "busy") return this.#refused(held, move, fate);
+      return committer
+        .insist(checkpoint)
+        .then((final) =>
+          final.kind === "accepted" ? this.#accepted(held, happening, move, final) : this.#refused(held, move, final),
+        );
+    });
+  }
+
+  async #refused(
+    held: HeldPosition,
+    move: Move,
+    fate: Exclude<CheckpointFate, { kind: "accepted" | "busy" }>,
+  ): Promise<HeldPosition | null> {
     switch (fate.kind) {
-      case "accepted":
-        return await this.#accepted(held, happening, move, fate);
       case "fenced":
-        this.#parts.observer({ kind: "fenced", ...this.#atTask(held) });
+        this.#parts.host.tally.fenced++;
+        this.#parts.observer?.({ kind: "fenced", ...this.#atTask(held) });
         return null;
       case "eventGone":
       case "recorded":
@@ -212,24 +258,28 @@ export class PositionDriver {
     }
   }
 
+  /** The instance's output can't be made of what its last task recorded. */
+  async #incomplete(held: HeldPosition, error: unknown): Promise<HeldPosition | null> {
+    if (isKeyError(error)) return await this.#goOn(held, this.#awaitKey(held, error));
+    if (isPassing(error)) throw error;
+    return await this.#commitFailure(held, error);
+  }
+
   async #commitFailure(held: HeldPosition, error: unknown): Promise<HeldPosition | null> {
     const occurrence = await this.#hopeless(held, error);
     return await this.#commit(held, occurrence, planNext(held.flow, held.stand, occurrence));
   }
 
-  async #accepted(
+  #accepted(
     held: HeldPosition,
     happening: Occurrence,
     move: Move,
     fate: Extract<CheckpointFate, { kind: "accepted" }>,
-  ): Promise<HeldPosition | null> {
+  ): MaybePromise<HeldPosition | null> {
     this.#parts.onProgress?.();
     this.#tell(held, happening, move, fate.kept);
     for (const granted of fate.granted) this.#take(held, happening, move, granted);
-    if (fate.interrupt !== null) {
-      await this.#settle(held);
-      return null;
-    }
+    if (fate.interrupt !== null) return this.#settle(held);
     if (!fate.kept || !("to" in move)) return null;
     if (happening.kind === "received")
       return { ...held, recorded: { outcome: "completed", output: happening.payload } };
@@ -262,19 +312,22 @@ export class PositionDriver {
   }
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
-  async #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): Promise<Move> {
-    const { store, host } = this.#parts;
+  #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): MaybePromise<Move> {
     if (move.kind === "fork") {
-      let free = Math.max(1, host.free());
+      let free = Math.max(1, this.#parts.host.free());
       const branches = move.branches.map((branch) => ({ ...branch, claimed: branch.wakeAfterMs === 0 && free-- > 0 }));
       return { ...move, branches };
     }
     if (move.kind !== "complete") return move;
     const { claim, codec, flow } = held;
+    const { instanceId } = claim;
     const bytes = valueUnder(move.outputRef, held, happening);
-    const value = await decodeOwned(flow, codec, claim.instanceId, { owner: move.outputRef, bytes });
-    const context = { instanceId: claim.instanceId, taskId: "", kind: "output" } as const;
-    return { kind: "complete", output: await encodePayload(codec, value, context, store.maxPayloadBytes) };
+    const context = { instanceId, taskId: "", kind: "output" } as const;
+    return chain(decodeOwned(flow, codec, instanceId, { owner: move.outputRef, bytes }), (value) =>
+      chain(encodePayload(codec, value, context, this.#parts.store.maxPayloadBytes), (output): Move => {
+        return { kind: "complete", output };
+      }),
+    );
   }
 
   async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {
@@ -283,23 +336,20 @@ export class PositionDriver {
     return null;
   }
 
-  async #settle(held: HeldPosition): Promise<void> {
+  async #settle(held: HeldPosition): Promise<null> {
     const { instanceId } = held.claim;
     const status = await this.#parts.store.settleInterrupt(instanceId, held.stand.taskId);
     if (status === "cancelled" || status === "paused")
-      this.#parts.observer({ kind: "instance_ended", instanceId, status });
+      this.#parts.observer?.({ kind: "instance_ended", instanceId, status });
+    return null;
   }
 
   /** Leaves the position where it is, for a while. Spends no attempt, records nothing. */
   async #sleep(held: HeldPosition, forMs: number): Promise<null> {
     const to = standingHere(held.flow, held.stand);
     const move: Move = { kind: "park", to, wakeAfterMs: forMs };
-    await this.#parts.committer.commit({ claim: held.claim, entries: [], move, consumes: null });
+    await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
     return null;
-  }
-
-  #contextFor(held: HeldPosition, signal: LazySignal): TaskContext {
-    return new BodyContext(held, signal, this.#parts.ports.logger, (taskId) => this.#readEarlier(held, taskId));
   }
 
   async #readEarlier(held: HeldPosition, taskId: TaskId): Promise<unknown> {
@@ -320,23 +370,26 @@ export class PositionDriver {
   }
 
   #tell(held: HeldPosition, happening: Occurrence, move: Move, kept: boolean): void {
-    const { observer } = this.#parts;
+    const { observer, host } = this.#parts;
+    const isParked = !kept && (move.kind === "park" || move.kind === "await");
+    if (happening.kind === "succeeded" || happening.kind === "elapsed") host.tally.completedTasks++;
+    if (happening.kind === "failed") host.tally.failedAttempts++;
+    const wakeAfterMs = isParked ? wakeAfterOf(move) : null;
+    if (wakeAfterMs !== null) host.expect(wakeAfterMs);
+    if (observer === null) return;
     const at = this.#atTask(held);
     if (happening.kind === "succeeded") observer({ kind: "task_completed", durationMs: happening.durationMs, ...at });
     if (happening.kind === "failed") {
       observer({ kind: "task_failed", error: this.#error, retryAfterMs: happening.retryAfterMs, ...at });
     }
     if (happening.kind === "elapsed") observer({ kind: "task_completed", durationMs: 0, ...at });
-    if (!kept && (move.kind === "park" || move.kind === "await")) {
+    if (isParked) {
       const { taskId, attempt, event } = move.to;
-      observer({ kind: "parked", event, wakeAfterMs: wakeAfterOf(move), ...at, taskId, attempt });
+      observer({ kind: "parked", event, wakeAfterMs, ...at, taskId, attempt });
     }
     if (move.kind === "complete" || move.kind === "fail") {
-      observer({
-        kind: "instance_ended",
-        instanceId: at.instanceId,
-        status: move.kind === "complete" ? "completed" : "failed",
-      });
+      const status = move.kind === "complete" ? "completed" : "failed";
+      observer({ kind: "instance_ended", instanceId: at.instanceId, status });
     }
   }
 
@@ -344,7 +397,7 @@ export class PositionDriver {
   #tellReceived(held: HeldPosition): void {
     const { node } = standpoint(held.flow, held.stand.taskId).located;
     if (node.kind !== "wait" || held.recorded?.outcome !== "completed") return;
-    this.#parts.observer({ kind: "event_received", event: node.event, ...this.#atTask(held) });
+    this.#parts.observer?.({ kind: "event_received", event: node.event, ...this.#atTask(held) });
   }
 
   #atTask(held: HeldPosition): { instanceId: string; taskId: TaskId; attempt: number } {

@@ -1,10 +1,11 @@
+import { isPromiseLike } from "../codec/maybe-promise.ts";
 import { TaskTimeoutError } from "../errors/task-errors.ts";
 import type { TaskNode } from "../flow/definition.ts";
 import type { TaskContext } from "../flow/task-context.ts";
 import type { Timer } from "../time/timers.ts";
 import { runInContext } from "./current-task.ts";
 import { LazySignal } from "./lazy-signal.ts";
-import type { Lease } from "./lease-keeper.ts";
+import type { Lease, LeaseEnd } from "./lease-keeper.ts";
 import type { Ports } from "./ports.ts";
 import { validate } from "./validation.ts";
 
@@ -18,97 +19,98 @@ export type BodyResult =
 /** How long a body that was told to stop may take to do so. After that it is left to itself. */
 export const ABORT_GRACE_MS = 5_000;
 
-/**
- * Runs a user function once, validated on both sides, bounded in time.
- *
- * @param makeContext - makes the context for a signal that aborts on timeout and with the end of the lease
- */
-export async function runBody(
-  node: TaskNode,
-  taskId: string,
-  input: unknown,
-  makeContext: (signal: LazySignal) => TaskContext,
-  lease: Lease,
-  ports: Ports,
-): Promise<BodyResult> {
-  const startedAt = ports.clock.monotonicMs();
-  const signal = new LazySignal();
-  const elapsed = (): number => Math.round(ports.clock.monotonicMs() - startedAt);
-  const start = (): Promise<BodyResult> =>
-    callBody(node, taskId, input, makeContext(signal)).then(
-      (value): BodyResult => ({ kind: "returned", value, durationMs: elapsed() }),
-      // What a body throws after it was told to stop is the stopping, not a failure of its own.
-      (error: unknown): BodyResult =>
-        lease.ended === null
-          ? { kind: "threw", error, durationMs: elapsed() }
-          : { kind: "stopped", settle: lease.ended.settle },
-    );
-  const guard = new BodyGuard(signal, lease, ports);
-  const { timeoutMs } = node.policy;
-  if (timeoutMs !== null) {
-    guard.limit(timeoutMs, () => {
-      const error = new TaskTimeoutError(taskId, timeoutMs);
-      signal.abort(error);
-      return { kind: "threw", error, durationMs: elapsed() };
-    });
-  }
-  const result = await guard.watch(start);
-  // A body that is still running hears that nobody waits for it.
-  signal.abort();
-  return result;
-}
-
-/** Ends the wait for a body that takes too long, or doesn't stop when it is told to. */
-class BodyGuard {
-  readonly #signal: LazySignal;
+/** Runs a user function once, validated on both sides, bounded in time. */
+export class BodyRun {
+  /** For the body: aborts on timeout, with the end of the lease, and when nobody waits for it any more. */
+  readonly signal: LazySignal = new LazySignal();
+  readonly #node: TaskNode;
+  readonly #taskId: string;
   readonly #lease: Lease;
   readonly #ports: Ports;
-  readonly #timers: Timer[] = [];
+  readonly #startedAtMs: number;
+  #timer: Timer | null = null;
+  #graceTimer: Timer | null = null;
   #resolve: ((result: BodyResult) => void) | null = null;
 
-  constructor(signal: LazySignal, lease: Lease, ports: Ports) {
-    this.#signal = signal;
+  constructor(node: TaskNode, taskId: string, lease: Lease, ports: Ports) {
+    this.#node = node;
+    this.#taskId = taskId;
     this.#lease = lease;
     this.#ports = ports;
+    this.#startedAtMs = ports.clock.monotonicMs();
   }
 
-  limit(timeoutMs: number, expire: () => BodyResult): void {
-    this.#after(timeoutMs, () => this.#resolve?.(expire()));
-  }
-
-  async watch(start: () => Promise<BodyResult>): Promise<BodyResult> {
-    const { ended } = this.#lease;
-    if (ended === null) this.#lease.onEnd((end) => this.#stop(end.reason, end.settle));
-    else this.#stop(ended.reason, ended.settle);
+  /** Gives the result at once where the body does. Never throws or rejects. */
+  start(input: unknown, context: TaskContext): BodyResult | Promise<BodyResult> {
+    // Before it starts: the very first thing that it does may end the lease.
+    this.#lease.onEnd((end) => this.#stop(end));
     try {
-      return await new Promise<BodyResult>((resolve, reject) => {
-        this.#resolve = resolve;
-        start().then(resolve, reject);
-      });
-    } finally {
-      this.#lease.onEnd(null);
-      for (const timer of this.#timers) timer.cancel();
+      const { inputSchema, outputSchema } = this.#node;
+      const isPlain = inputSchema === null && outputSchema === null;
+      const value = isPlain
+        ? runInContext(context, () => this.#node.run(input, context))
+        : this.#validated(input, context);
+      if (isPromiseLike(value)) return this.#watch(value);
+      return this.#finish({ kind: "returned", value, durationMs: this.#elapsed() });
+    } catch (error) {
+      return this.#finish(this.#thrown(error));
     }
   }
 
-  #stop(reason: unknown, settle: boolean): void {
+  async #validated(input: unknown, context: TaskContext): Promise<unknown> {
+    const { inputSchema, outputSchema } = this.#node;
+    const valid = inputSchema === null ? input : await validate(inputSchema, input, `input of task "${this.#taskId}"`);
+    const output: unknown = await runInContext(context, () => this.#node.run(valid, context));
+    // Another attempt may well give an output that fits: the policy decides.
+    return outputSchema === null
+      ? output
+      : await validate(outputSchema, output, `output of task "${this.#taskId}"`, true);
+  }
+
+  #watch(running: PromiseLike<unknown>): Promise<BodyResult> {
+    const { timeoutMs } = this.#node.policy;
+    if (timeoutMs !== null && !this.signal.isAborted) {
+      this.#timer = this.#ports.timers.after(timeoutMs, () => this.#expire(timeoutMs));
+    }
+    return new Promise((resolve) => {
+      this.#resolve = (result) => resolve(this.#finish(result));
+      running.then(
+        (value) => this.#resolve?.({ kind: "returned", value, durationMs: this.#elapsed() }),
+        (error: unknown) => this.#resolve?.(this.#thrown(error)),
+      );
+    });
+  }
+
+  #expire(timeoutMs: number): void {
+    const error = new TaskTimeoutError(this.#taskId, timeoutMs);
+    this.signal.abort(error);
+    this.#resolve?.({ kind: "threw", error, durationMs: this.#elapsed() });
+  }
+
+  #stop({ reason, settle }: LeaseEnd): void {
     // A body that has exceeded its time is not waited for any more.
-    if (this.#signal.isAborted) return;
-    this.#signal.abort(reason);
-    this.#after(ABORT_GRACE_MS, () => this.#resolve?.({ kind: "stopped", settle }));
+    if (this.signal.isAborted) return;
+    this.signal.abort(reason);
+    this.#graceTimer = this.#ports.timers.after(ABORT_GRACE_MS, () => this.#resolve?.({ kind: "stopped", settle }));
   }
 
-  #after(delayMs: number, callback: () => void): void {
-    this.#timers.push(this.#ports.timers.after(delayMs, callback));
+  /** What a body throws after it was told to stop is the stopping, not a failure of its own. */
+  #thrown(error: unknown): BodyResult {
+    const { ended } = this.#lease;
+    if (ended !== null) return { kind: "stopped", settle: ended.settle };
+    return { kind: "threw", error, durationMs: this.#elapsed() };
   }
-}
 
-async function callBody(node: TaskNode, taskId: string, input: unknown, context: TaskContext): Promise<unknown> {
-  const valid =
-    node.inputSchema === null ? input : await validate(node.inputSchema, input, `input of task "${taskId}"`);
-  const output = await runInContext(context, () => node.run(valid, context));
-  // Another attempt may well give an output that fits: the policy decides.
-  return node.outputSchema === null
-    ? output
-    : await validate(node.outputSchema, output, `output of task "${taskId}"`, true);
+  #finish(result: BodyResult): BodyResult {
+    this.#lease.onEnd(null);
+    this.#timer?.cancel();
+    this.#graceTimer?.cancel();
+    // A body that is still running hears that nobody waits for it.
+    this.signal.abort();
+    return result;
+  }
+
+  #elapsed(): number {
+    return Math.round(this.#ports.clock.monotonicMs() - this.#startedAtMs);
+  }
 }

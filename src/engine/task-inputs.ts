@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../codec/maybe-promise.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { branchOutputs, standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
@@ -8,11 +9,14 @@ import type { HeldPosition } from "./held-position.ts";
 import { decodeOwned, hasOwnOutput, type OwnedPayload } from "./payloads.ts";
 
 /** The decoded input of a held position: the previous output, or an object of the branches' outputs. */
-export async function readInput(store: HistoryStore, held: HeldPosition): Promise<unknown> {
+export function readInput(store: HistoryStore, held: HeldPosition): MaybePromise<unknown> {
   const { flow, codec, claim, stand } = held;
-  if (standpoint(flow, stand.taskId).located.node.kind !== "fork") {
-    return await decodeOwned(flow, codec, claim.instanceId, { owner: stand.inputRef, bytes: held.input });
-  }
+  if (standpoint(flow, stand.taskId).located.node.kind === "fork") return readJoinedInput(store, held);
+  return decodeOwned(flow, codec, claim.instanceId, { owner: stand.inputRef, bytes: held.input });
+}
+
+async function readJoinedInput(store: HistoryStore, held: HeldPosition): Promise<unknown> {
+  const { flow, codec, claim, stand } = held;
   const outputs = branchOutputs(flow, stand.taskId);
   const results = await store.loadResults(claim.instanceId, [...outputs.values()]);
   const byTask = new Map(results.map((result) => [result.taskId, result]));

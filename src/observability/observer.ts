@@ -28,8 +28,7 @@ export type EngineEvent =
 export type Observer = (event: EngineEvent) => unknown;
 
 /** An observer whose failures can't harm the engine. */
-export function guarded(observer: Observer | undefined): Observer {
-  if (observer === undefined) return () => undefined;
+export function guarded(observer: Observer): Observer {
   return (event) => {
     try {
       const outcome: unknown = observer(event);

@@ -112,8 +112,9 @@ export class Database {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    // Our own pool keeps its listener: its connections may still report how they ended.
     if (this.#options.ownsPool) await this.#options.pool.end();
-    this.#options.pool.off("error", this.#onConnectionError);
+    else this.#options.pool.off("error", this.#onConnectionError);
   }
 
   async #withRetry<T>(name: string, repeat: Repeat, attempt: () => Promise<T>): Promise<T> {

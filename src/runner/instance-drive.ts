@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.ts";
 import type { HeldPosition } from "../engine/held-position.ts";
-import type { Host } from "../engine/host.ts";
+import type { Host, Tally } from "../engine/host.ts";
 import { codecOf, isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import type { Lease } from "../engine/lease-keeper.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
@@ -25,6 +25,7 @@ interface DriveParts {
 /** Drives one instance: claims its positions, drives them side by side, waits for what is left to others and to time. */
 export class InstanceDrive implements Host {
   readonly leases: Set<Lease> = new Set();
+  readonly tally: Tally = { completedTasks: 0, failedAttempts: 0, fenced: 0 };
   // Who resumes an instance that has ended its process several times wants exactly that.
   readonly mostLost: number = Number.POSITIVE_INFINITY;
   readonly #stop: AbortSignal;
@@ -37,6 +38,10 @@ export class InstanceDrive implements Host {
     this.#parts = parts;
     const { signal } = parts.request;
     this.#stop = signal === undefined ? this.#stopper.signal : AbortSignal.any([signal, this.#stopper.signal]);
+  }
+
+  expect(): void {
+    // It looks into the database before it rests.
   }
 
   get givesBack(): boolean {

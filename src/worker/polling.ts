@@ -28,6 +28,8 @@ const FIRST_INTERVAL_MS = 25;
 /** Where more is known to be ready, claims are this far apart, unless a quarter of the slots is free. */
 const HUNGRY_GAP_MS = 5;
 const FIRST_FAILURE_MS = 100;
+/** Given, because the default one is an exception with a stack. */
+const WOKEN = "woken";
 
 /** Looks for work: at once when told, often while there is some, seldom while there is none. */
 export class Poller {
@@ -125,7 +127,7 @@ export class Poller {
     const sleeper = new AbortController();
     this.#sleeper = sleeper;
     await pause(this.#options.ports.timers, waitMs, sleeper.signal);
-    this.#sleeper = null;
+    if (this.#sleeper === sleeper) this.#sleeper = null;
   }
 
   #waitMs(): number {
@@ -149,7 +151,9 @@ export class Poller {
   }
 
   #wake(): void {
-    this.#sleeper?.abort();
+    const sleeper = this.#sleeper;
+    this.#sleeper = null;
+    sleeper?.abort(WOKEN);
   }
 
   #now(): number {

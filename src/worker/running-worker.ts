@@ -1,12 +1,11 @@
 import { Engine } from "../engine/engine.ts";
 import type { HeldPosition } from "../engine/held-position.ts";
-import type { Host } from "../engine/host.ts";
+import type { Host, Tally } from "../engine/host.ts";
 import type { Lease } from "../engine/lease-keeper.ts";
 import { addLocalWorker, type LocalWorker } from "../engine/local-workers.ts";
 import { ABORT_GRACE_MS } from "../engine/run-body.ts";
 import { WorkerStoppedError } from "../errors/claim-errors.ts";
 import type { WorkerId } from "../ids.ts";
-import type { EngineEvent } from "../observability/observer.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
@@ -55,7 +54,8 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   readonly #laneKeys: ReadonlySet<string>;
   readonly #subscription: WakeupSubscription;
   readonly #removeLocal: () => void;
-  readonly #counts = { claimed: 0, completedTasks: 0, failedAttempts: 0, fenced: 0 };
+  readonly tally: Tally = { completedTasks: 0, failedAttempts: 0, fenced: 0 };
+  #claimed = 0;
   readonly #end = new AbortController();
   #close: () => void = () => undefined;
   #active = 0;
@@ -71,7 +71,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     this.#options = options;
     this.mostLost = options.mostLost;
     this.closed = new Promise((resolve) => (this.#close = resolve));
-    this.#engine = new Engine({ backend, workerId, leaseMs, ports, observer: (event) => this.#observe(event) });
+    this.#engine = new Engine({ backend, workerId, leaseMs, ports, observer: options.observer });
     for (const flow of flows) this.#engine.register(flow);
     this.#lanes = lanesFor(flows, backend.codecIds, tags);
     this.#laneKeys = new Set(this.#lanes.map(keyOf));
@@ -121,7 +121,8 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       state: this.#state,
       concurrency: this.#options.concurrency,
       active: this.#active,
-      ...this.#counts,
+      claimed: this.#claimed,
+      ...this.tally,
       polls: this.#poller.polls,
       isListening: this.isLive,
       otherWorkers: this.#otherWorkers,
@@ -145,6 +146,10 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     return this.#options.concurrency - this.#active - this.#reserved;
   }
 
+  expect(ms: number): void {
+    this.#poller.expect(ms);
+  }
+
   room(): number {
     // Who claims while a lease is in doubt may take a position from under its own driver.
     if (this.isLeaving || this.#suspects.count > 0 || this.#engine.isInDoubt) return 0;
@@ -160,7 +165,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   take(positions: HeldPosition | readonly ClaimedPosition[]): void {
     if (!isClaimed(positions)) return void this.#drive(positions);
-    this.#counts.claimed += positions.length;
+    this.#claimed += positions.length;
     for (const claimed of positions) {
       const held = this.#engine.hold(claimed);
       if (held === null) this.#engine.release(claimed);
@@ -208,11 +213,13 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   /** The same host, but for what keeps the others from going on. */
   #asSuspect(): Host {
-    const { leases, mostLost } = this;
+    const { leases, mostLost, tally } = this;
     const isLeaving = (): boolean => this.isLeaving;
     return {
       leases,
       mostLost,
+      tally,
+      expect: (ms) => this.expect(ms),
       free: () => this.free(),
       take: (held) => this.take(held),
       get givesBack() {
@@ -237,14 +244,6 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     if (this.isLeaving) return 0;
     this.#poller.hint();
     return this.room();
-  }
-
-  #observe(event: EngineEvent): void {
-    if (event.kind === "task_completed") this.#counts.completedTasks++;
-    else if (event.kind === "task_failed") this.#counts.failedAttempts++;
-    else if (event.kind === "fenced") this.#counts.fenced++;
-    else if (event.kind === "parked" && event.wakeAfterMs !== null) this.#poller.expect(event.wakeAfterMs);
-    this.#options.observer?.(event);
   }
 
   /** Says that it is alive, and learns who else is. */

@@ -42,23 +42,22 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     mail AS MATERIALIZED (
-      SELECT m.instance_id, m.version
-      FROM ${t.mailboxes} AS m
-      WHERE m.instance_id IN (SELECT h.instance_id FROM held AS h)
+      SELECT h.idx, m.instance_id, h.path, m.version
+      FROM held AS h
+      JOIN ${t.mailboxes} AS m ON m.instance_id = h.instance_id
       ORDER BY m.instance_id
       FOR NO KEY UPDATE OF m SKIP LOCKED
     ),
     decided AS MATERIALIZED (
       SELECT h.idx, h.instance_id, h.path,
-             mail.version <> seen.version OR EXISTS (
+             h.version <> seen.version OR EXISTS (
                SELECT FROM ${t.events} AS e WHERE e.instance_id = h.instance_id AND e.name = d.to_event) AS stays,
              EXISTS (
                SELECT FROM ${t.checkpoints} AS c
                WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
              ) AS settled
-      FROM held AS h
+      FROM mail AS h
       JOIN done AS d ON d.idx = h.idx
-      JOIN mail ON mail.instance_id = h.instance_id
       JOIN ${t.mailboxes} AS seen ON seen.instance_id = h.instance_id
     ),
     moved AS (

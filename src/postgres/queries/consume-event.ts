@@ -36,7 +36,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
     ),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     oldest AS MATERIALIZED (
-      SELECT h.idx, e.instance_id, e.name, e.sequence
+      SELECT h.idx, e.instance_id, h.path, e.name, e.sequence
       FROM held AS h
       JOIN done AS d ON d.idx = h.idx
       JOIN ${t.events} AS e ON e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence
@@ -47,7 +47,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
       DELETE FROM ${t.events} AS e
       USING oldest AS o
       WHERE e.instance_id = o.instance_id AND e.name = o.name AND e.sequence = o.sequence
-      RETURNING o.idx
+      RETURNING o.idx, o.instance_id, o.path
     ),
     moved AS (
       UPDATE ${t.positions} AS p
@@ -58,8 +58,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
             WHEN p.interrupt = 'paused' THEN 'infinity'
             ELSE coalesce(${facts.now}::timestamptz, clock_timestamp()) + interval '1 second'
           END
-      FROM held AS h
-      JOIN taken ON taken.idx = h.idx
+      FROM taken AS h
       WHERE p.instance_id = h.instance_id AND p.path = h.path
       RETURNING h.idx, p.instance_id, p.path, p.interrupt
     ),

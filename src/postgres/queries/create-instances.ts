@@ -84,12 +84,17 @@ export function createInstances(
       JOIN created AS c ON c.instance_id = n.instance_id
       CROSS JOIN clock
       RETURNING instance_id, path, worker_id, token
+    ),
+    granted AS (
+      SELECT p.instance_id, json_agg(json_build_object('path', p.path, 'token', p.token::text)) AS claims
+      FROM placed AS p
+      WHERE p.worker_id IS NOT NULL
+      GROUP BY p.instance_id
     )
-    SELECT n.idx::int, c.instance_id IS NOT NULL AS created,
-           (SELECT json_agg(json_build_object('path', p.path, 'token', p.token::text))
-            FROM placed AS p WHERE p.instance_id = n.instance_id AND p.worker_id IS NOT NULL) AS granted
+    SELECT n.idx::int, c.instance_id IS NOT NULL AS created, g.claims AS granted
     FROM new AS n
     LEFT JOIN created AS c ON c.instance_id = n.instance_id
+    LEFT JOIN granted AS g ON g.instance_id = n.instance_id
     ORDER BY n.idx
   `;
 }

@@ -15,6 +15,8 @@ import {
  *
  * A request that came in since this statement's snapshot shows in the locked row (`held`) but not in the
  * seen one, and its signal could not be cleared: such a row counts as busy, and is tried again.
+ * Each CTE carries on what the next one needs, because joining two of them by key would be a loop over all pairs: the
+ * planner expects one row of each.
  * Locks: positions by key, then instances by key, skipping locked ones of both: whoever has the
  * instance's row is about to change its status and may be waiting for the position.
  */
@@ -36,16 +38,15 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
       WHERE seen.interrupt IS NOT DISTINCT FROM h.interrupt
     ),
     live AS MATERIALIZED (
-      SELECT i.instance_id
-      FROM ${t.instances} AS i
-      WHERE i.instance_id IN (SELECT s.instance_id FROM settled AS s)
+      SELECT s.idx, i.instance_id, s.path
+      FROM settled AS s
+      JOIN ${t.instances} AS i ON i.instance_id = s.instance_id
       ORDER BY i.instance_id
       FOR NO KEY UPDATE OF i SKIP LOCKED
     ),
     gone AS (
       DELETE FROM ${t.positions} AS p
-      USING settled AS h
-      JOIN live ON live.instance_id = h.instance_id
+      USING live AS h
       WHERE p.instance_id = h.instance_id AND p.path = h.path
       RETURNING h.idx, p.instance_id, p.path
     ),

@@ -57,9 +57,10 @@ export function fork(
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     live AS MATERIALIZED (
-      SELECT i.instance_id
-      FROM ${t.instances} AS i
-      WHERE i.instance_id IN (SELECT h.instance_id FROM held AS h) AND i.status IN ('in_progress', 'paused')
+      SELECT h.idx, i.instance_id, h.path
+      FROM held AS h
+      JOIN ${t.instances} AS i ON i.instance_id = h.instance_id
+      WHERE i.status IN ('in_progress', 'paused')
       ORDER BY i.instance_id
       FOR SHARE OF i SKIP LOCKED
     ),
@@ -68,8 +69,7 @@ export function fork(
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
           pending = d.to_pending, input_ref = d.to_input_ref, event = NULL, lost = 0, failed_by = NULL, worker_id = NULL, wake_at = NULL,
           since = clock.now, available_at = 'infinity'
-      FROM held AS h
-      JOIN live ON live.instance_id = h.instance_id
+      FROM live AS h
       JOIN done AS d ON d.idx = h.idx
       CROSS JOIN clock
       WHERE p.instance_id = h.instance_id AND p.path = h.path
@@ -98,13 +98,18 @@ export function fork(
       CROSS JOIN clock
       RETURNING instance_id, path, worker_id, token
     ),
+    granted AS (
+      SELECT b.idx, json_agg(json_build_object('path', s.path, 'token', s.token::text)) AS claims
+      FROM branch AS b
+      JOIN done AS d ON d.idx = b.idx
+      JOIN started AS s ON s.instance_id = d.instance_id AND s.path = b.path
+      WHERE s.worker_id IS NOT NULL
+      GROUP BY b.idx
+    ),
     written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
-    SELECT ${fateColumns(t, checkpoints)}, m.interrupt,
-           (SELECT json_agg(json_build_object('path', s.path, 'token', s.token::text))
-            FROM started AS s
-            JOIN branch AS b ON b.path = s.path AND b.idx = d.idx
-            WHERE s.instance_id = d.instance_id AND s.worker_id IS NOT NULL) AS granted
+    SELECT ${fateColumns(t, checkpoints)}, m.interrupt, g.claims AS granted
     FROM done AS d
     LEFT JOIN moved AS m ON m.idx = d.idx
+    LEFT JOIN granted AS g ON g.idx = d.idx
   `;
 }
