@@ -1,5 +1,6 @@
 import { Database, type DatabaseOptions, type PgPool } from "./database.ts";
 import { HeldConnection } from "./held-connection.ts";
+import { PreparedStatements } from "./prepared-statements.ts";
 
 export interface Pools {
   readonly pool: PgPool;
@@ -15,13 +16,17 @@ export class Connections {
   /** Runs on one connection of its own. */
   readonly reserved: Database;
   readonly sidePool: PgPool;
-  readonly #ownsPools: boolean;
+  /** Of `db`. */
+  readonly prepared: PreparedStatements;
+  /** Whether nobody else uses their sessions. */
+  readonly ownsPools: boolean;
   #closing: Promise<void> | null = null;
 
   constructor({ pool, sidePool, ownsPools }: Pools, options: Omit<DatabaseOptions, "pool" | "ownsPool">) {
     this.sidePool = sidePool;
-    this.#ownsPools = ownsPools;
-    this.db = new Database({ ...options, pool, ownsPool: ownsPools });
+    this.ownsPools = ownsPools;
+    this.prepared = new PreparedStatements();
+    this.db = new Database({ ...options, pool, ownsPool: ownsPools, prepared: this.prepared });
     this.reserved = new Database({ ...options, pool: new HeldConnection(sidePool), ownsPool: true });
   }
 
@@ -33,6 +38,6 @@ export class Connections {
   async #close(): Promise<void> {
     await this.reserved.close();
     await this.db.close();
-    if (this.#ownsPools) await this.sidePool.end();
+    if (this.ownsPools) await this.sidePool.end();
   }
 }

@@ -3,6 +3,7 @@ import { WaymarkError } from "../errors/waymark-error.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Random } from "../time/random.ts";
 import { pause, type Timers } from "../time/timers.ts";
+import type { PreparedStatements } from "./prepared-statements.ts";
 import type { Query } from "./sql.ts";
 import { backendErrorFrom, effectOf } from "./sqlstate.ts";
 import { type WireTypes, wireTypes } from "./wire-types.ts";
@@ -12,7 +13,7 @@ type OnNotification = (message: Notification) => void;
 
 /** A connection on which statements run. */
 export interface Connection {
-  query(config: { text: string; values?: unknown[]; types?: WireTypes }): Promise<{ rows: unknown[] }>;
+  query(config: { name?: string; text: string; values?: unknown[]; types?: WireTypes }): Promise<{ rows: unknown[] }>;
   release(error?: Error | boolean): void;
   on(event: "error", listener: OnError): unknown;
   off(event: "error", listener: OnError): unknown;
@@ -60,6 +61,8 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs: number;
   /** For how long what fails for reasons that pass is tried again, in ms. */
   readonly retryForMs: number;
+  /** Which statements are prepared; default: none. */
+  readonly prepared?: PreparedStatements;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -91,7 +94,7 @@ export class Database {
 
   /** Runs one statement in a transaction of its own. */
   async run<Row>(name: string, query: Query<Row>, repeat: Repeat = "harmless"): Promise<Row[]> {
-    return await this.#withRetry(name, repeat, () => this.#onClient(name, (client) => send<Row>(client, query)));
+    return await this.#withRetry(name, repeat, () => this.#onClient(name, (client) => this.#send(client, query)));
   }
 
   /**
@@ -115,6 +118,18 @@ export class Database {
     // Our own pool keeps its listener: its connections may still report how they ended.
     if (this.#options.ownsPool) await this.#options.pool.end();
     else this.#options.pool.off("error", this.#onConnectionError);
+  }
+
+  async #send<Row>(client: Connection, query: Query<Row>): Promise<Row[]> {
+    const { prepared } = this.#options;
+    if (prepared === undefined) return await send<Row>(client, query);
+    const statement = prepared.nameFor(client, query);
+    try {
+      return await send<Row>(client, query, statement);
+    } catch (error) {
+      if (statement === null || !prepared.isToBlame(error)) throw error;
+      return await send<Row>(client, query);
+    }
   }
 
   async #withRetry<T>(name: string, repeat: Repeat, attempt: () => Promise<T>): Promise<T> {
@@ -144,6 +159,8 @@ export class Database {
     try {
       client = await deadline.race(this.#options.pool.connect(), (late) => late.release(true));
       client.on("error", this.#onConnectionError);
+      const { prepared } = this.#options;
+      if (prepared !== undefined) await deadline.race(prepared.setUp(client));
       return await deadline.race(work(client));
     } catch (error) {
       // A connection whose statement failed may still be busy, or in a transaction: only one that the
@@ -193,8 +210,9 @@ class Deadline {
   }
 }
 
-async function send<Row>(client: Connection, query: Query<Row>): Promise<Row[]> {
-  const { rows } = await client.query({ text: query.text, values: query.values as unknown[], types: wireTypes });
+async function send<Row>(client: Connection, query: Query<Row>, statement: string | null = null): Promise<Row[]> {
+  const config = { text: query.text, values: query.values as unknown[], types: wireTypes };
+  const { rows } = await client.query(statement === null ? config : { ...config, name: statement });
   return rows as Row[];
 }
 

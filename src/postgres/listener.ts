@@ -20,6 +20,8 @@ export interface ListenerOptions {
   onMessage(payload: string): void;
   /** Messages arrive from now on. Some may have been missed before. */
   onUp(): void;
+  /** Messages don't arrive any more. */
+  onDown(): void;
 }
 
 /** A message is awaited for this long, and a silence of this length is broken by a probe. */
@@ -103,6 +105,7 @@ export class Listener {
       if (error instanceof Error) failure = error;
       throw error;
     } finally {
+      if (this.#isLive) this.#options.onDown();
       this.#isLive = false;
       client.off("notification", onMessage);
       client.off("end", onEnd);

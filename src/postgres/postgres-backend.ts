@@ -86,8 +86,13 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     const codec = options.codec ?? new JsonCodec();
     const tables = tablesIn(options.schema);
     const { testClock, schema, notify, logger } = options;
-    const { db, reserved } = connections;
-    this.#wakeups = new PostgresWakeups({ db, pool: connections.sidePool, schema, notify, logger, ...PORTS });
+    const { db, reserved, prepared, ownsPools, sidePool } = connections;
+    const { preparedStatements } = options;
+    prepared.isDirect = preparedStatements === true;
+    const onLive = (isLive: boolean): void => {
+      if (preparedStatements === null && ownsPools) prepared.isDirect = isLive;
+    };
+    this.#wakeups = new PostgresWakeups({ db, pool: sidePool, schema, notify, onLive, logger, ...PORTS });
     const context: StoreContext = {
       db,
       reserved,

@@ -16,10 +16,10 @@ import type {
 import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
-import type { BatchFacts } from "./queries/checkpoint-columns.ts";
+import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
 import { type CreatedRow, createInstances } from "./queries/create-instances.ts";
 import { findEnded, findInstance, findPositions, listInstances } from "./queries/find-instances.ts";
-import type { BranchRow } from "./queries/fork.ts";
+
 import { findSignals } from "./queries/signals.ts";
 import { instanceFromRow, positionFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";

@@ -31,6 +31,11 @@ export interface PostgresBackendOptions<C extends Codec = Codec> {
    * waited for. Default `true`; where a pooler keeps messages from arriving, that is noticed, and polling does.
    */
   readonly notify?: boolean;
+  /**
+   * Whether the server keeps the plans of statements under names. Default: as soon as LISTEN has shown that no pooler is in
+   * between, on a pool of the backend's own. `true`: always; not behind a pooler in transaction mode.
+   */
+  readonly preparedStatements?: boolean;
   /** Is told of lost connections. Default: nobody. */
   readonly logger?: Logger;
   /** Shown in `pg_stat_activity`. Default `waymark`. */
@@ -49,6 +54,8 @@ export interface ResolvedPostgresOptions {
   readonly codecs: readonly Codec[];
   readonly migrate: boolean;
   readonly notify: boolean;
+  /** `null`: where it is known to be safe. */
+  readonly preparedStatements: boolean | null;
   readonly logger: Logger;
   readonly poolSize: number;
   readonly statementTimeoutMs: number;
@@ -64,6 +71,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   "codecs",
   "migrate",
   "notify",
+  "preparedStatements",
   "logger",
   "poolSize",
   "statementTimeout",
@@ -87,6 +95,8 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     throw new InvalidArgumentError("options.migrate", `must be true or false, not ${kindOf(migrate)}.`);
   if (typeof notify !== "boolean")
     throw new InvalidArgumentError("options.notify", `must be true or false, not ${kindOf(notify)}.`);
+  if (options.preparedStatements !== undefined && typeof options.preparedStatements !== "boolean")
+    throw new InvalidArgumentError("options.preparedStatements", "must be true or false.");
   if (typeof applicationName !== "string")
     throw new InvalidArgumentError("options.applicationName", "must be a string.");
   return {
@@ -95,6 +105,7 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     codecs: codecs.map((codec, index) => parseCodec(codec, `options.codecs[${index}]`)),
     migrate,
     notify,
+    preparedStatements: options.preparedStatements ?? null,
     logger: options.logger === undefined ? silentLogger : parseLogger(options.logger, "options.logger"),
     poolSize: parseWhole(options.poolSize ?? 10, "options.poolSize", 2, 1_000),
     statementTimeoutMs: Math.max(1, parseDuration(options.statementTimeout ?? "30s", "options.statementTimeout")),

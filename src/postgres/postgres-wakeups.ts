@@ -18,6 +18,8 @@ export interface WakeupOptions {
   readonly schema: string;
   /** `false`: hints stay in this process. */
   readonly notify: boolean;
+  /** Whether messages arrive, each time that it changes: nothing is in between then that would keep them. */
+  onLive(isLive: boolean): void;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -65,7 +67,11 @@ export class PostgresWakeups implements WakeupStore, HintSink {
           logger,
           probe: () => this.#send(""),
           onMessage: (payload) => this.#hear(payload),
-          onUp: () => this.#tellAll(),
+          onUp: () => {
+            options.onLive(true);
+            this.#tellAll();
+          },
+          onDown: () => options.onLive(false),
         });
   }
 

@@ -11,9 +11,9 @@ export const crowd = {
   /** Ready, first in order, and of an unknown definition. */
   unknown: 100_000,
   /** Ready, and what a test claims. */
-  own: 2_000,
-  /** Come due: a third each timers, expired leases, and sleepers woken early by a request that was withdrawn. */
-  due: 300,
+  own: 20_000,
+  /** Come due within the last ten hours, as many in each: a third each timers, expired leases, and sleepers woken early by a request that was withdrawn. */
+  due: 3_000,
   /** Held by `worker-a`, at a task. */
   held: 1_000,
   /** Joins of two branches each, both held by `worker-a` and not counted here. */
@@ -78,6 +78,7 @@ async function loadPositions(pool: Pool): Promise<void> {
               CASE WHEN sort = 'joins' OR (sort = 'parked' AND n % 2 = 0) THEN 'infinity'
                    WHEN sort IN ('parked', 'held') THEN now() + interval '1 day' + n * interval '1 second'
                    WHEN sort = 'unknown' THEN now() - interval '1 day'
+                   WHEN sort = 'due' THEN now() - (1 + n % 10) * interval '1 hour'
                    ELSE now() - interval '1 hour' END AS available_at
      ) AS facts`,
     [TOTAL, STRIDE, ...ends()],

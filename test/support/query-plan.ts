@@ -79,13 +79,14 @@ export async function runExplained(pool: Pool, query: Query<unknown>): Promise<E
 export function planProblems({ scans }: ExecutedPlan, allowance: Allowance): string[] {
   return scans
     .filter(({ rounds }) => rounds > 0)
-    .flatMap(({ table, kind, index, read }) => {
+    .flatMap(({ table, kind, index, read, rounds }) => {
       const indexes = allowance.indexes[table];
       const isIndexed = indexes === undefined || (index !== null && indexes.includes(index));
       const through = `${kind} of ${table}${index === null ? "" : ` by ${index}`}`;
       return [
         ...(isIndexed ? [] : [`${through} is not allowed`]),
-        ...(read <= allowance.rows ? [] : [`${through} read ${read} rows`]),
+        // Before PostgreSQL 18, what it says of one of several rounds is rounded.
+        ...(read - (rounds > 1 ? rounds / 2 : 0) <= allowance.rows ? [] : [`${through} read ${read} rows`]),
       ];
     });
 }

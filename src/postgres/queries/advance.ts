@@ -3,7 +3,7 @@ import type { Tables } from "../tables.ts";
 import {
   appendEntries,
   type BatchFacts,
-  claimColumns,
+  doneRows,
   type FateRow,
   fateColumns,
   heldPositions,
@@ -17,15 +17,13 @@ import {
  *
  * A position with an interrupt is given up instead: out of reach while its instance is paused, up
  * again soon while a request is pending.
- * Locks: positions, by key, skipping locked ones. Index: positions_pkey, checkpoints_pkey.
+ * Locks: positions, skipping locked ones. Index: positions_pkey, checkpoints_pkey.
  */
 export function advance(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<FateRow> {
   const checkpoints = rows.map((row) => row.checkpoint);
   return sql`
     WITH done AS MATERIALIZED (
-      SELECT * FROM unnest(${claimColumns(checkpoints)}, ${standingColumns(rows)})
-        WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
-                              to_input_ref, to_event, idx)
+      ${doneRows(checkpoints, standingColumns(rows))}
     ),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     moved AS (

@@ -4,7 +4,7 @@ import type { Tables } from "../tables.ts";
 import {
   appendEntries,
   type BatchFacts,
-  claimColumns,
+  doneRows,
   type FateRow,
   fateColumns,
   heldPositions,
@@ -26,18 +26,17 @@ export interface AwaitFateRow extends FateRow {
  * The mailbox decides: `mail` holds its version as of the lock, `seen` as of this statement's snapshot.
  * If they differ, an event may have come that the snapshot doesn't show, and the position stays. A
  * sender that comes later sees the parked position, because it looks after it has the same lock.
- * Locks: positions by key, then mailboxes by key, skipping locked ones of both.
+ * Locks: positions, then mailboxes by key, skipping locked ones of both.
  */
 export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<AwaitFateRow> {
   const checkpoints = rows.map((row) => row.checkpoint);
   return sql`
     WITH done AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${claimColumns(checkpoints)}, ${standingColumns(rows)},
-        ${checkpoints.map((checkpoint) => timeoutOf(checkpoint.move))}::bigint[],
-        ${checkpoints.map((checkpoint) => checkpoint.move.kind === "await" && checkpoint.move.timeoutMs === "keep")}::boolean[]
-      ) WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
-                              to_input_ref, to_event, timeout, keeps_timeout, idx)
+      ${doneRows(checkpoints, [
+        ...standingColumns(rows),
+        { name: "timeout", type: "bigint", values: checkpoints.map(({ move }) => timeoutOf(move)) },
+        { name: "keeps_timeout", type: "boolean", values: checkpoints.map(({ move }) => keepsTimeout(move)) },
+      ])}
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
@@ -91,6 +90,10 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
     FROM done AS d
     LEFT JOIN moved AS m ON m.idx = d.idx
   `;
+}
+
+function keepsTimeout(move: Move): boolean {
+  return move.kind === "await" && move.timeoutMs === "keep";
 }
 
 function timeoutOf(move: Move): number | null {

@@ -1,4 +1,5 @@
 import type { Interrupt, PositionKind } from "../../snapshot/position.ts";
+import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import { mayBeTaken } from "./free-position.ts";
@@ -48,7 +49,7 @@ export function claimReady(
   return sql`
     WITH candidate AS MATERIALIZED (
       SELECT r.instance_id, r.path, r.order_key
-      FROM unnest(${p.lanes}::int[]) AS l (lane)
+      FROM ${rowSource("l", [{ name: "lane", type: "int", values: p.lanes }], "nth")}
       CROSS JOIN LATERAL (
         SELECT q.instance_id, q.path, q.order_key
         FROM ${t.positions} AS q

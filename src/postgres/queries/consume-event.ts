@@ -3,7 +3,7 @@ import type { Tables } from "../tables.ts";
 import {
   appendEntries,
   type BatchFacts,
-  claimColumns,
+  doneRows,
   type FateRow,
   fateColumns,
   heldPositions,
@@ -19,7 +19,7 @@ export interface ConsumeFateRow extends FateRow {
  * Takes buffered events together with recording them as the outcomes of the waits (INV-8). The
  * positions stay where they are, with their claims.
  *
- * Locks: positions by key, then events by key, skipping locked ones of both.
+ * Locks: positions, then events by key, skipping locked ones of both.
  */
 export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<ConsumeFateRow> {
   const checkpoints = rows.map((row) => row.checkpoint);
@@ -28,11 +28,10 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
              WHERE e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence)`;
   return sql`
     WITH done AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${claimColumns(checkpoints)},
-        ${rows.map((row) => row.to.event)}::text[],
-        ${checkpoints.map((checkpoint) => checkpoint.consumes)}::bigint[]
-      ) WITH ORDINALITY AS d (instance_id, path, token, event, sequence, idx)
+      ${doneRows(checkpoints, [
+        { name: "event", type: "text", values: rows.map((row) => row.to.event) },
+        { name: "sequence", type: "bigint", values: checkpoints.map(({ consumes }) => consumes) },
+      ])}
     ),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     oldest AS MATERIALIZED (

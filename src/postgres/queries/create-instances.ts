@@ -1,8 +1,8 @@
 import type { NewInstance } from "../../store/instance-store.ts";
+import { type Column, rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { type BatchFacts, standingColumns } from "./checkpoint-columns.ts";
-import type { BranchRow } from "./fork.ts";
+import { type BatchFacts, type BranchRow, branchColumns } from "./checkpoint-columns.ts";
 
 export interface CreatedRow {
   readonly idx: number;
@@ -25,17 +25,7 @@ export function createInstances(
 ): Query<CreatedRow> {
   return sql`
     WITH new AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${instances.map((i) => i.instanceId)}::text[],
-        ${instances.map((i) => i.flow)}::text[],
-        ${instances.map((i) => i.definitionHash)}::text[],
-        ${instances.map((i) => i.codec)}::text[],
-        ${instances.map((i) => i.input)}::bytea[],
-        ${instances.map((i) => i.priority)}::smallint[],
-        ${instances.map((i) => JSON.stringify(i.tags))}::text[],
-        ${instances.map((i) => JSON.stringify(i.labels))}::text[],
-        ${instances.map((i) => i.awaitsEvents)}::boolean[]
-      ) WITH ORDINALITY AS n (instance_id, flow, definition_hash, codec, input, priority, tags, labels, awaits, idx)
+      SELECT * FROM ${rowSource("n", instanceColumns(instances), "idx")}
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     created AS (
@@ -72,14 +62,7 @@ export function createInstances(
                ELSE clock.now + b.wake_after * interval '1 millisecond'
              END,
              CASE WHEN b.wake_after = 0 AND NOT b.claimed THEN ${t.orderKey}(b.priority, clock.now) + b.ordinal END
-      FROM unnest(
-        ${positions.map((row) => row.idx)}::int[],
-        ${positions.map((row) => row.branch.path)}::text[],
-        ${standingColumns(positions.map((row) => ({ to: row.branch.standing, lane: row.lane })))},
-        ${positions.map((row) => row.branch.wakeAfterMs)}::bigint[],
-        ${positions.map((row) => row.branch.claimed)}::boolean[]
-      ) WITH ORDINALITY AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed,
-                              ordinal)
+      FROM ${rowSource("b", branchColumns(positions), "ordinal")}
       JOIN new AS n ON n.idx = b.idx
       JOIN created AS c ON c.instance_id = n.instance_id
       CROSS JOIN clock
@@ -97,4 +80,18 @@ export function createInstances(
     LEFT JOIN granted AS g ON g.instance_id = n.instance_id
     ORDER BY n.idx
   `;
+}
+
+function instanceColumns(instances: readonly NewInstance[]): Column[] {
+  return [
+    { name: "instance_id", type: "text", values: instances.map((i) => i.instanceId) },
+    { name: "flow", type: "text", values: instances.map((i) => i.flow) },
+    { name: "definition_hash", type: "text", values: instances.map((i) => i.definitionHash) },
+    { name: "codec", type: "text", values: instances.map((i) => i.codec) },
+    { name: "input", type: "bytea", values: instances.map((i) => i.input) },
+    { name: "priority", type: "smallint", values: instances.map((i) => i.priority) },
+    { name: "tags", type: "text", values: instances.map((i) => JSON.stringify(i.tags)) },
+    { name: "labels", type: "text", values: instances.map((i) => JSON.stringify(i.labels)) },
+    { name: "awaits", type: "boolean", values: instances.map((i) => i.awaitsEvents) },
+  ];
 }

@@ -1,10 +1,10 @@
-import type { Checkpoint } from "../../snapshot/checkpoint.ts";
+import type { Checkpoint, Move } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import {
   appendEntries,
   type BatchFacts,
-  claimColumns,
+  doneRows,
   type FateRow,
   fateColumns,
   heldPositions,
@@ -22,16 +22,15 @@ export interface EndBranchFateRow extends FateRow {
  *
  * Branches of one join that end in one batch are counted together, because a statement must not update
  * a row twice; concurrent batches wait for each other's joins and so count correctly.
- * Locks: positions by key, skipping locked ones; then joins by key, waiting: only other batches of this
+ * Locks: positions, skipping locked ones; then joins by key, waiting: only other batches of this
  * shape hold them, and they take them in the same order.
  */
 export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<EndBranchFateRow> {
   return sql`
     WITH done AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${claimColumns(checkpoints)},
-        ${checkpoints.map(({ move }) => (move.kind === "endBranch" ? move.joinPath : ""))}::text[]
-      ) WITH ORDINALITY AS d (instance_id, path, token, join_path, idx)
+      ${doneRows(checkpoints, [
+        { name: "join_path", type: "text", values: checkpoints.map(({ move }) => joinPathOf(move)) },
+      ])}
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
@@ -42,12 +41,14 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
       GROUP BY d.instance_id, d.join_path
     ),
     joined AS MATERIALIZED (
-      SELECT p.instance_id, p.path, e.branches, e.last_idx
-      FROM ${t.positions} AS p
-      JOIN ending AS e ON e.instance_id = p.instance_id AND e.join_path = p.path
-      WHERE p.kind = 'join' AND p.pending >= e.branches
-      ORDER BY p.instance_id, p.path
-      FOR NO KEY UPDATE OF p
+      SELECT j.instance_id, j.path, e.branches, e.last_idx
+      FROM (SELECT * FROM ending ORDER BY instance_id, join_path) AS e
+      CROSS JOIN LATERAL (
+        SELECT p.instance_id, p.path
+        FROM ${t.positions} AS p
+        WHERE p.instance_id = e.instance_id AND p.path = e.join_path AND p.kind = 'join' AND p.pending >= e.branches
+        FOR NO KEY UPDATE OF p
+      ) AS j
     ),
     counted AS (
       UPDATE ${t.positions} AS p
@@ -89,4 +90,8 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
     LEFT JOIN gone AS m ON m.idx = d.idx
     LEFT JOIN counted AS c ON c.last_idx = d.idx AND m.idx IS NOT NULL
   `;
+}
+
+function joinPathOf(move: Move): string {
+  return move.kind === "endBranch" ? move.joinPath : "";
 }

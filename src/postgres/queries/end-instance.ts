@@ -1,10 +1,11 @@
-import type { Checkpoint } from "../../snapshot/checkpoint.ts";
+import type { Checkpoint, Move } from "../../snapshot/checkpoint.ts";
+import type { Column } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import {
   appendEntries,
   type BatchFacts,
-  claimColumns,
+  doneRows,
   type FateRow,
   fateColumns,
   heldPositions,
@@ -17,18 +18,13 @@ import {
  * seen one, and its signal could not be cleared: such a row counts as busy, and is tried again.
  * Each CTE carries on what the next one needs, because joining two of them by key would be a loop over all pairs: the
  * planner expects one row of each.
- * Locks: positions by key, then instances by key, skipping locked ones of both: whoever has the
+ * Locks: positions, then instances by key, skipping locked ones of both: whoever has the
  * instance's row is about to change its status and may be waiting for the position.
  */
 export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<FateRow> {
   return sql`
     WITH done AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${claimColumns(checkpoints)},
-        ${checkpoints.map(({ move }) => (move.kind === "complete" ? "completed" : "failed"))}::text[],
-        ${checkpoints.map(({ move }) => (move.kind === "complete" ? move.output : null))}::bytea[],
-        ${checkpoints.map(({ move }) => (move.kind === "fail" ? move.failure : null))}::bytea[]
-      ) WITH ORDINALITY AS d (instance_id, path, token, status, output, failure, idx)
+      ${doneRows(checkpoints, endColumns(checkpoints.map(({ move }) => move)))}
     ),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     settled AS MATERIALIZED (
@@ -67,4 +63,12 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
     FROM done AS d
     LEFT JOIN gone AS m ON m.idx = d.idx
   `;
+}
+
+function endColumns(moves: readonly Move[]): Column[] {
+  return [
+    { name: "status", type: "text", values: moves.map(({ kind }) => (kind === "complete" ? "completed" : "failed")) },
+    { name: "output", type: "bytea", values: moves.map((move) => (move.kind === "complete" ? move.output : null)) },
+    { name: "failure", type: "bytea", values: moves.map((move) => (move.kind === "fail" ? move.failure : null)) },
+  ];
 }

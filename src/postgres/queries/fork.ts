@@ -1,23 +1,18 @@
-import type { NewPosition } from "../../snapshot/checkpoint.ts";
+import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import {
   appendEntries,
   type BatchFacts,
-  claimColumns,
+  type BranchRow,
+  branchColumns,
+  doneRows,
   type FateRow,
   fateColumns,
   heldPositions,
   type StandingRow,
   standingColumns,
 } from "./checkpoint-columns.ts";
-
-/** A branch of the fork in row `idx` of the batch (counted from 1). */
-export interface BranchRow {
-  readonly idx: number;
-  readonly branch: NewPosition;
-  readonly lane: number;
-}
 
 export interface ForkFateRow extends FateRow {
   /** Claims on branches that start claimed. */
@@ -29,7 +24,7 @@ export interface ForkFateRow extends FateRow {
  *
  * The share lock on the instance keeps the new rows from being missed by whoever ends or pauses the
  * instance at this moment: that one has the instance's row first, or finds the branches.
- * Locks: positions by key, then instances by key, skipping locked ones of both.
+ * Locks: positions, then instances by key, skipping locked ones of both.
  */
 export function fork(
   t: Tables,
@@ -40,19 +35,10 @@ export function fork(
   const checkpoints = rows.map((row) => row.checkpoint);
   return sql`
     WITH done AS MATERIALIZED (
-      SELECT * FROM unnest(${claimColumns(checkpoints)}, ${standingColumns(rows)})
-        WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
-                              to_input_ref, to_event, idx)
+      ${doneRows(checkpoints, standingColumns(rows))}
     ),
     branch AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${branches.map((row) => row.idx)}::int[],
-        ${branches.map((row) => row.branch.path)}::text[],
-        ${standingColumns(branches.map((row) => ({ to: row.branch.standing, lane: row.lane })))},
-        ${branches.map((row) => row.branch.wakeAfterMs)}::bigint[],
-        ${branches.map((row) => row.branch.claimed)}::boolean[]
-      ) WITH ORDINALITY AS b (idx, path, task_id, kind, lane, priority, attempt, pending, input_ref, event, wake_after, claimed,
-                              ordinal)
+      SELECT * FROM ${rowSource("b", branchColumns(branches), "ordinal")}
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),

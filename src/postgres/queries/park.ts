@@ -1,10 +1,10 @@
-import type { Move } from "../../snapshot/checkpoint.ts";
+import type { Checkpoint, Move } from "../../snapshot/checkpoint.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import {
   appendEntries,
   type BatchFacts,
-  claimColumns,
+  doneRows,
   type FateRow,
   fateColumns,
   heldPositions,
@@ -16,18 +16,17 @@ import {
  * Moves positions on and gives their claims up: ready at once, asleep for a while, or until woken. One whose
  * next outcome is recorded already is ready, so that nobody sleeps beside it.
  *
- * Locks: positions by key, skipping locked ones. Index: positions_pkey, checkpoints_pkey.
+ * Locks: positions, skipping locked ones. Index: positions_pkey, checkpoints_pkey.
  */
 export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<FateRow> {
   const checkpoints = rows.map((row) => row.checkpoint);
   return sql`
     WITH done AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${claimColumns(checkpoints)}, ${standingColumns(rows)},
-        ${checkpoints.map((checkpoint) => wakeAfterOf(checkpoint.move))}::bigint[],
-        ${checkpoints.map(({ entries }) => entries.some(({ outcome }) => outcome === "failed"))}::boolean[]
-      ) WITH ORDINALITY AS d (instance_id, path, token, to_task_id, to_kind, to_lane, to_priority, to_attempt, to_pending,
-                              to_input_ref, to_event, wake_after, failed, idx)
+      ${doneRows(checkpoints, [
+        ...standingColumns(rows),
+        { name: "wake_after", type: "bigint", values: checkpoints.map(({ move }) => wakeAfterOf(move)) },
+        { name: "failed", type: "boolean", values: checkpoints.map(hasFailed) },
+      ])}
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
@@ -68,6 +67,10 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
     FROM done AS d
     LEFT JOIN moved AS m ON m.idx = d.idx
   `;
+}
+
+function hasFailed({ entries }: Checkpoint): boolean {
+  return entries.some(({ outcome }) => outcome === "failed");
 }
 
 function wakeAfterOf(move: Move): number | null {

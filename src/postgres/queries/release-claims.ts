@@ -1,12 +1,14 @@
 import type { ClaimRef } from "../../snapshot/checkpoint.ts";
+import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { claimColumns } from "./checkpoint-columns.ts";
 import { givenBack } from "./free-position.ts";
 
 /**
  * Gives positions back, ready at once; interrupted ones as a checkpoint leaves them.
  *
- * Locks: positions by key, skipping locked ones: a lease that is not given back runs out by itself.
+ * Locks: positions, skipping locked ones: a lease that is not given back runs out by itself.
  */
 export function releaseClaims(
   t: Tables,
@@ -14,16 +16,14 @@ export function releaseClaims(
 ): Query<{ path: string }> {
   return sql`
     WITH held AS MATERIALIZED (
-      SELECT q.instance_id, q.path
-      FROM unnest(
-        ${p.claims.map((claim) => claim.instanceId)}::text[],
-        ${p.claims.map((claim) => claim.path)}::text[],
-        ${p.claims.map((claim) => claim.token)}::bigint[]
-      ) AS c (instance_id, path, token)
-      JOIN ${t.positions} AS q ON q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token
-      WHERE q.worker_id IS NOT NULL
-      ORDER BY q.instance_id, q.path
-      FOR NO KEY UPDATE OF q SKIP LOCKED
+      SELECT h.instance_id, h.path
+      FROM ${rowSource("c", claimColumns(p.claims), "idx")}
+      CROSS JOIN LATERAL (
+        SELECT q.instance_id, q.path
+        FROM ${t.positions} AS q
+        WHERE q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token AND q.worker_id IS NOT NULL
+        FOR NO KEY UPDATE OF q SKIP LOCKED
+      ) AS h
     ),
     clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now)
     UPDATE ${t.positions} AS q

@@ -1,7 +1,9 @@
 import type { ClaimRef } from "../../snapshot/checkpoint.ts";
 import type { Interrupt } from "../../snapshot/position.ts";
+import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { claimColumns } from "./checkpoint-columns.ts";
 
 export interface RenewalRow {
   readonly idx: number;
@@ -14,7 +16,7 @@ export interface RenewalRow {
  *
  * A row that is locked is being written by its own holder's checkpoint, or is about to be taken away:
  * it is reported as held, and the next renewal tells. Never waits. Claims without an end keep none.
- * Locks: positions by key, skipping locked ones.
+ * Locks: positions, skipping locked ones.
  */
 export function renewClaims(
   t: Tables,
@@ -22,19 +24,17 @@ export function renewClaims(
 ): Query<RenewalRow> {
   return sql`
     WITH claim AS MATERIALIZED (
-      SELECT * FROM unnest(
-        ${p.claims.map((claim) => claim.instanceId)}::text[],
-        ${p.claims.map((claim) => claim.path)}::text[],
-        ${p.claims.map((claim) => claim.token)}::bigint[]
-      ) WITH ORDINALITY AS c (instance_id, path, token, idx)
+      SELECT * FROM ${rowSource("c", claimColumns(p.claims), "idx")}
     ),
     held AS MATERIALIZED (
-      SELECT c.idx, q.instance_id, q.path
+      SELECT c.idx, h.instance_id, h.path
       FROM claim AS c
-      JOIN ${t.positions} AS q ON q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token
-      WHERE q.worker_id IS NOT NULL
-      ORDER BY q.instance_id, q.path
-      FOR NO KEY UPDATE OF q SKIP LOCKED
+      CROSS JOIN LATERAL (
+        SELECT q.instance_id, q.path
+        FROM ${t.positions} AS q
+        WHERE q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token AND q.worker_id IS NOT NULL
+        FOR NO KEY UPDATE OF q SKIP LOCKED
+      ) AS h
     ),
     renewed AS (
       UPDATE ${t.positions} AS q

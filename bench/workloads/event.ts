@@ -1,0 +1,56 @@
+import { secondsSince } from "../lib/batch.ts";
+import { pause } from "../lib/parallel.ts";
+import { quantile } from "../lib/statistics.ts";
+import type { Workload } from "../workload.ts";
+
+/** Between the step before the wait and the event, so that the instance surely waits. */
+const SETTLE_MS = 100;
+const WARM_UP_CALLS = 3;
+
+export const event: Workload = {
+  name: "event",
+  title: "Event to resume",
+  about: `A worker runs and has nothing else to do. An instance runs a step and then waits for an event. ${SETTLE_MS} ms after that step
+the event is sent; the time runs from before sending until the caller, who has been waiting since the start, has the result of the
+one step that follows, and until that step's body runs.`,
+  metrics: [
+    { key: "resultP50", label: "result p50, ms", digits: 1 },
+    { key: "resultP99", label: "result p99, ms", digits: 1 },
+    { key: "stepP50", label: "next step p50, ms", digits: 1 },
+    { key: "stepP99", label: "next step p99, ms", digits: 1 },
+  ],
+  async run({ sizes, open }) {
+    const { session, hooks } = await open({});
+    await session.startWorker(["wait"]);
+    const results: number[] = [];
+    const steps: number[] = [];
+    for (let call = -WARM_UP_CALLS; call < sizes.eventCalls; call++) {
+      const id = `call-${call}`;
+      const ready = hooks.whenReady(id);
+      let started = 0;
+      let step = 0;
+      const ended = hooks.whenEnded(id).then(() => {
+        step = secondsSince(started) * 1_000;
+      });
+      let result = 0;
+      const called = session.call("wait", id).then(() => {
+        result = secondsSince(started) * 1_000;
+      });
+      await Promise.race([ready, called]);
+      await pause(SETTLE_MS);
+      started = performance.now();
+      await session.sendEvent(id);
+      await Promise.all([ended, called]);
+      if (call < 0) continue;
+      results.push(result);
+      steps.push(step);
+    }
+    await session.stopWorker();
+    return {
+      resultP50: quantile(results, 0.5),
+      resultP99: quantile(results, 0.99),
+      stepP50: quantile(steps, 0.5),
+      stepP99: quantile(steps, 0.99),
+    };
+  },
+};
