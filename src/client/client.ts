@@ -53,6 +53,8 @@ export interface InstancePage {
 }
 
 const DEFAULT_PAGE = 100;
+/** Forgotten beyond that: it only saves a look. */
+const MOST_HANDED_OVER = 10_000;
 const LONGEST_WAIT_MS = 24 * 60 * 60 * 1_000;
 
 /** Starts instances, looks at them and controls them, from any process. */
@@ -61,6 +63,8 @@ export class Client {
   readonly #ports: Ports;
   readonly #submitter: Submitter;
   readonly #ends: EndWatch;
+  /** Instances that a worker of this process was given when they were submitted. */
+  readonly #handedOver = new Set<InstanceId>();
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -95,7 +99,8 @@ export class Client {
     input: Input,
     options: SubmitOptions = {},
   ): Promise<InstanceHandle<Output>> {
-    await this.#submitter.submit(flow as Flow, instanceId, input, options);
+    const { isHandedOver } = await this.#submitter.submit(flow as Flow, instanceId, input, options);
+    if (isHandedOver) this.#remember(instanceId);
     return new InstanceHandle<Output>(this, instanceId);
   }
 
@@ -158,12 +163,16 @@ export class Client {
       options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.timeout, "options.timeout");
     const { clock } = this.#ports;
     const startedAt = clock.monotonicMs();
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       // Watched before it is looked at, so that its end can't fall in between.
       const watched = this.#watch(id);
       try {
-        const state = await this.#state(id);
-        if (isTerminal(state.instance.status)) return outputOf(id, await reportStatus(this.#backend, state));
+        // A worker of this process is running it: the watch hears of its end, and looks for itself after a while.
+        const isRunningHere = isFirst && this.#handedOver.delete(id);
+        if (!isRunningHere && (!isFirst || (await this.#backend.findEnded([id])).length > 0)) {
+          const state = await this.#state(id);
+          if (isTerminal(state.instance.status)) return outputOf(id, await reportStatus(this.#backend, state));
+        }
         options.signal?.throwIfAborted();
         const leftMs = timeoutMs - (clock.monotonicMs() - startedAt);
         if (leftMs <= 0) throw new ResultTimeoutError(id, timeoutMs);
@@ -252,6 +261,11 @@ export class Client {
    */
   async delete(instanceId: string): Promise<void> {
     await this.#backend.deleteSnapshot(parseInstanceId(instanceId));
+  }
+
+  #remember(id: InstanceId): void {
+    if (this.#handedOver.size === MOST_HANDED_OVER) this.#handedOver.clear();
+    this.#handedOver.add(id);
   }
 
   #watch(id: InstanceId): { ends(withinMs: number, signal?: AbortSignal): Promise<void>; stop(): void } {

@@ -61,8 +61,12 @@ export class Submitter {
     this.#unclaimed = this.#gatherer(undefined);
   }
 
-  /** @returns whether it is new */
-  async submit(flow: Flow, instanceId: string, input: unknown, options: SubmitOptions): Promise<boolean> {
+  async submit(
+    flow: Flow,
+    instanceId: string,
+    input: unknown,
+    options: SubmitOptions,
+  ): Promise<{ /** Whether a worker of this process has it. */ readonly isHandedOver: boolean }> {
     checkOptions(options, SUBMIT_KEYS);
     checkConflictPolicy(options.onConflict);
     const id = parseInstanceId(instanceId);
@@ -71,12 +75,12 @@ export class Submitter {
     const instance = await newInstance(flow, id, input, options, this.#backend, { claimed: true, afterMs });
     if (onConflict === "terminateExisting") {
       await this.#backend.replaceInstance(unclaimed(instance));
-      return true;
+      return { isHandedOver: false };
     }
-    const isNew = await this.#create(instance);
+    const { isNew, isHandedOver } = await this.#create(instance);
     if (!isNew && onConflict === "fail") throw new InstanceConflictError(id);
     if (!isNew) await this.#requireSameDefinition(flow, id);
-    return isNew;
+    return { isHandedOver };
   }
 
   async submitMany<Input>(
@@ -108,7 +112,7 @@ export class Submitter {
   }
 
   /** Hands it to a worker of this process at once, if there is one with room. */
-  async #create(instance: NewInstance): Promise<boolean> {
+  async #create(instance: NewInstance): Promise<{ readonly isNew: boolean; readonly isHandedOver: boolean }> {
     const lanes = instance.positions.filter(({ claimed }) => claimed).map(({ standing }) => standing.lane);
     for (const worker of lanes.length === 0 ? [] : localWorkers(this.#backend)) {
       const hand = worker.reserve(lanes);
@@ -116,12 +120,12 @@ export class Submitter {
       let created: CreatedInstance | null = null;
       try {
         created = await this.#gathererOf(worker).add(instance);
-        return created.created;
+        return { isNew: created.created, isHandedOver: created.created };
       } finally {
         hand(created === null ? [] : claimedFromNew(instance, created.granted));
       }
     }
-    return (await this.#unclaimed.add(unclaimed(instance))).created;
+    return { isNew: (await this.#unclaimed.add(unclaimed(instance))).created, isHandedOver: false };
   }
 
   #gathererOf(worker: LocalWorker): Gatherer<NewInstance, CreatedInstance> {

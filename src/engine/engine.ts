@@ -119,10 +119,12 @@ export class Engine {
   }
 
   /** Gives back a claim that is not driven. */
-  release(claim: ClaimRef): void {
-    this.#releases.add(claim).catch((error: unknown) => {
+  async release(claim: ClaimRef): Promise<void> {
+    try {
+      await this.#releases.add(claim);
+    } catch (error) {
       this.#ports.logger.warn({ error, claim }, "A claim could not be given back; its lease will run out.");
-    });
+    }
   }
 
   async #releaseAll(claims: readonly ClaimRef[]): Promise<readonly void[]> {

@@ -1,3 +1,4 @@
+import type { Lane } from "../snapshot/position.ts";
 import type { HeldPosition } from "./held-position.ts";
 import type { Lease } from "./lease-keeper.ts";
 
@@ -11,8 +12,16 @@ export interface Tally {
 
 /** Whoever has the engine drive positions: a runner, a worker. */
 export interface Host {
-  /** How many more positions may be held at once. */
-  free(): number;
+  /**
+   * Keeps slots free for positions that are about to be granted, as far as there are any.
+   *
+   * @param wanted - how many; at least one of them is always given: its slot is that of the position that is given up
+   * @returns how many; they have to be given back by `unreserve`
+   */
+  reserveSlots(wanted: number): number;
+  unreserve(slots: number): void;
+  /** Whether it may drive positions of this lane. */
+  serves(lane: Lane): boolean;
   /** Positions that the driver of another one has been granted besides; to be driven, too. */
   take(held: HeldPosition): void;
   /** Of all positions that are driven for it. On shutdown it ends them: bodies are told to stop. */

@@ -59,6 +59,8 @@ export class LeaseKeeper {
   readonly #kept = new Set<Lease>();
   #timer: Timer | null = null;
   #onTheirWay = 0;
+  /** Somebody wants to know what the renewals on their way may not have seen any more. */
+  #isWanted = false;
 
   constructor(store: Pick<PositionStore, "renewClaims">, ports: Ports, leaseMs: number) {
     this.#store = store;
@@ -92,7 +94,9 @@ export class LeaseKeeper {
 
   /** Asks the store about all leases now, instead of at the next turn. */
   async renewNow(): Promise<void> {
-    if (this.#kept.size > 0 && this.#onTheirWay < MOST_ON_THEIR_WAY) await this.#renewAll();
+    if (this.#kept.size === 0) return;
+    if (this.#onTheirWay < MOST_ON_THEIR_WAY) await this.#renewAll();
+    else this.#isWanted = true;
   }
 
   #schedule(): void {
@@ -135,6 +139,9 @@ export class LeaseKeeper {
     } finally {
       this.#onTheirWay--;
     }
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    await this.renewNow();
   }
 
   /**

@@ -5,8 +5,8 @@ import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode, TaskNode, WaitNode } from "../flow/definition.ts";
 import type { TaskId, WorkerId } from "../ids.ts";
 import type { Observer } from "../observability/observer.ts";
-import type { Checkpoint, ClaimRef, Move } from "../snapshot/checkpoint.ts";
-import { type Occurrence, type Plan, planNext, standingHere } from "../snapshot/plan.ts";
+import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
+import { laneOf, type Occurrence, type Plan, planNext, standingHere } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { CheckpointFate, GrantedPosition } from "../store/position-store.ts";
@@ -48,8 +48,12 @@ type Happening =
 /** Moves one held position on, checkpoint by checkpoint. Decides nothing: `planNext` does. */
 export class PositionDriver {
   readonly #parts: DriverParts;
+  /** As it was granted; later on, its standing has been looked at when it was moved there. */
+  #first: HeldPosition | null = null;
   /** What the last failed attempt threw: recorded as bytes, told to observers as it was. */
   #error: unknown = null;
+  /** Kept for the branches of the fork that is being written. */
+  #slots = 0;
   /** What reading an earlier output has failed with for no fault of the body that asked. */
   readonly #passing = new WeakSet<object>();
 
@@ -58,6 +62,7 @@ export class PositionDriver {
   }
 
   async drive(first: HeldPosition): Promise<void> {
+    this.#first = first;
     for (let held: HeldPosition | null = first; held !== null; ) held = await this.#step(held);
   }
 
@@ -68,7 +73,8 @@ export class PositionDriver {
     if (held.interrupted) return this.#giveUp(held, true);
     // No body starts once the claim is lost, the instance is to be cancelled, or the process is about to end.
     const { lease, host } = this.#parts;
-    if (lease.ended !== null || host.givesBack) return this.#giveUp(held, lease.ended?.settle === true);
+    if (lease.ended !== null || host.givesBack || this.#isOutOfReach(held))
+      return this.#giveUp(held, lease.ended?.settle === true);
     let happening: MaybePromise<Happening>;
     try {
       happening = this.#happen(held);
@@ -86,6 +92,13 @@ export class PositionDriver {
       happening = await this.#stumble(held, error);
     }
     return await this.#goOn(held, happening);
+  }
+
+  /** A join that this host has closed, for which it lacks the tags. */
+  #isOutOfReach(held: HeldPosition): boolean {
+    if (held !== this.#first) return false;
+    const { flow, stand } = held;
+    return !this.#parts.host.serves(laneOf(flow, standpoint(flow, stand.taskId).located, stand.codec));
   }
 
   #goOn(held: HeldPosition, happening: Happening): MaybePromise<HeldPosition | null> {
@@ -225,6 +238,7 @@ export class PositionDriver {
   #write(held: HeldPosition, happening: Occurrence, plan: Plan, move: Move): Promise<HeldPosition | null> {
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
     const { committer } = this.#parts;
+    if (move.kind === "fork") return this.#writeFork(held, happening, checkpoint);
     return committer.commit(checkpoint).then((fate) => {
       if (fate.kind === "accepted") return this.#accepted(held, happening, move, fate);
       if (fate.kind !== "busy") return this.#refused(held, move, fate);
@@ -234,6 +248,23 @@ export class PositionDriver {
           final.kind === "accepted" ? this.#accepted(held, happening, move, final) : this.#refused(held, move, final),
         );
     });
+  }
+
+  async #writeFork(held: HeldPosition, happening: Occurrence, checkpoint: Checkpoint): Promise<HeldPosition | null> {
+    const slots = this.#slots;
+    let hasSlots = true;
+    const release = (): void => {
+      if (hasSlots) this.#parts.host.unreserve(slots);
+      hasSlots = false;
+    };
+    try {
+      const fate = await this.#parts.committer.insist(checkpoint);
+      release();
+      if (fate.kind === "accepted") return await this.#accepted(held, happening, checkpoint.move, fate);
+      return await this.#refused(held, checkpoint.move, fate);
+    } finally {
+      release();
+    }
   }
 
   async #refused(
@@ -313,11 +344,10 @@ export class PositionDriver {
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
   #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): MaybePromise<Move> {
-    if (move.kind === "fork") {
-      let free = Math.max(1, this.#parts.host.free());
-      const branches = move.branches.map((branch) => ({ ...branch, claimed: branch.wakeAfterMs === 0 && free-- > 0 }));
-      return { ...move, branches };
-    }
+    const { host } = this.#parts;
+    if (move.kind === "fork") return this.#keepBranches(move);
+    // Whoever takes it must have its tags.
+    if (move.kind === "advance" && !host.serves(move.to.lane)) return { kind: "park", to: move.to, wakeAfterMs: 0 };
     if (move.kind !== "complete") return move;
     const { claim, codec, flow } = held;
     const { instanceId } = claim;
@@ -328,6 +358,15 @@ export class PositionDriver {
         return { kind: "complete", output };
       }),
     );
+  }
+
+  /** The branches that this host can run at once are its own from the start. */
+  #keepBranches(move: Extract<Move, { kind: "fork" }>): Move {
+    const { host } = this.#parts;
+    const isOurs = (branch: NewPosition): boolean => branch.wakeAfterMs === 0 && host.serves(branch.standing.lane);
+    this.#slots = host.reserveSlots(move.branches.filter(isOurs).length);
+    let left = this.#slots;
+    return { ...move, branches: move.branches.map((branch) => ({ ...branch, claimed: isOurs(branch) && left-- > 0 })) };
   }
 
   async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {

@@ -61,7 +61,7 @@ export class PostgresPositionStore implements PositionStore {
     const query = promoteDue(tables, { limit: PROMOTE_LIMIT, now: this.#context.now() });
     const [row] = await db.run("promote-due", query);
     const promoted = row?.promoted ?? 0;
-    if (promoted > 0) this.#context.hints.ready(promoted);
+    if (promoted > 0) this.#context.hints.ready(null);
     return { promoted, nextDueMs: row?.next_due_ms ?? null };
   }
 
@@ -88,7 +88,7 @@ export class PostgresPositionStore implements PositionStore {
     if (claims.length === 0) return;
     const { db, tables } = this.#context;
     await db.run("release-claims", releaseClaims(tables, { claims, now: this.#context.now() }));
-    this.#context.hints.ready(claims.length);
+    this.#context.hints.ready(null);
   }
 
   async peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {

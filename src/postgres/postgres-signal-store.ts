@@ -45,7 +45,7 @@ export class PostgresSignalStore implements SignalStore {
     await this.#context.db.transaction("clear-signal", async (tx) => {
       await (await LockedInstance.find(this.#context, tx, id))?.withdraw(kind);
     });
-    this.#context.hints.ready(1);
+    this.#context.hints.ready(null);
   }
 
   async sendEvent(instanceId: string, name: string, payload: Bytes, options: SendOptions = {}): Promise<SendOutcome> {
@@ -66,7 +66,7 @@ export class PostgresSignalStore implements SignalStore {
       options.dedupKey === undefined ? "ifWithoutEffect" : "harmless",
     );
     const outcome = sendOutcomeFrom(id, row?.outcome, this.#context.codecId);
-    if (outcome === "delivered") this.#context.hints.ready(1);
+    if (outcome === "delivered") this.#context.hints.ready(null);
     return outcome;
   }
 
@@ -104,7 +104,7 @@ export class PostgresSignalStore implements SignalStore {
       await instance.unpause();
       return await readSnapshot(this.#context, tx, id);
     });
-    this.#context.hints.ready(snapshot.positions.length);
+    this.#context.hints.ready(null);
     return snapshot;
   }
 

@@ -52,7 +52,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await this.#overwritePositions(tx, snapshot, stored);
     });
     if (isTerminal(snapshot.status)) this.#context.hints.ended([instanceId]);
-    else this.#context.hints.ready(snapshot.positions.length);
+    else this.#context.hints.ready(null);
   }
 
   async saveTaskResult(instanceId: string, taskId: string, output: Bytes): Promise<void> {
@@ -85,7 +85,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await tx.run("touch-mailbox", touchMailbox(tables, id));
       await tx.run("wake-positions", wakePositions(tables, { instanceId: id, now }));
     });
-    this.#context.hints.ready(1);
+    this.#context.hints.ready(null);
   }
 
   async loadSnapshot(instanceId: string): Promise<Snapshot> {

@@ -1,5 +1,6 @@
 import type { InstanceId } from "../ids.ts";
 import type { Logger } from "../logger.ts";
+import type { Lane } from "../snapshot/position.ts";
 import type { HintSink } from "../store/hints.ts";
 import type { WakeupListener, WakeupStore, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
@@ -31,6 +32,8 @@ type Letter = "r" | "e" | "i";
 
 /** Messages of one process are at least this far apart; what comes between goes into the next one. */
 const LEAST_GAP_MS = 20;
+/** Lets what is being done here get out of the way first. */
+const FIRST_WAIT_MS = 1;
 const MESSAGE = /^([0-9a-f-]{1,40}):([rei]{0,3})$/;
 
 /**
@@ -90,8 +93,9 @@ export class PostgresWakeups implements WakeupStore, HintSink {
     };
   }
 
-  ready(count: number): void {
-    if (this.#hub.ready() < count) this.#tellOthers("r");
+  ready(lanes: readonly Lane[] | null): void {
+    const taken = this.#hub.ready(lanes);
+    if (lanes === null || taken < lanes.length) this.#tellOthers("r");
   }
 
   ended(instanceIds: readonly InstanceId[]): void {
@@ -124,8 +128,7 @@ export class PostgresWakeups implements WakeupStore, HintSink {
       // Not awaited, not repeated: who misses it finds out by polling.
       if (!this.#closed) this.#send(letters).catch(() => undefined);
     };
-    if (waitMs > 0) timers.after(waitMs, send);
-    else timers.soon(send);
+    timers.after(Math.max(waitMs, FIRST_WAIT_MS), send);
   }
 
   async #send(letters: string): Promise<void> {

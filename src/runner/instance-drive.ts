@@ -32,6 +32,7 @@ export class InstanceDrive implements Host {
   readonly #parts: DriveParts;
   readonly #active = new Set<Promise<void>>();
   readonly #stopper = new AbortController();
+  #reserved = 0;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(parts: DriveParts) {
@@ -48,8 +49,23 @@ export class InstanceDrive implements Host {
     return this.#stop.aborted;
   }
 
-  free(): number {
-    return this.#parts.options.concurrency - this.#active.size;
+  reserveSlots(wanted: number): number {
+    const slots = Math.min(wanted, Math.max(1, this.#free()));
+    this.#reserved += slots;
+    return slots;
+  }
+
+  unreserve(slots: number): void {
+    this.#reserved -= slots;
+  }
+
+  /** Whoever runs an instance on its own has all tags. */
+  serves(): boolean {
+    return true;
+  }
+
+  #free(): number {
+    return this.#parts.options.concurrency - this.#active.size - this.#reserved;
   }
 
   take(held: HeldPosition): void {
@@ -92,7 +108,7 @@ export class InstanceDrive implements Host {
 
   async #claim(): Promise<number> {
     const { backend, engine, flow, instanceId } = this.#parts;
-    const limit = this.free();
+    const limit = this.#free();
     if (limit <= 0 || (this.#active.size > 0 && engine.isInDoubt)) return 0;
     const { workerId, leaseMs } = engine;
     const claimed = await backend.claimPositions({ workerId, leaseMs, limit, lanes: [], instanceId });

@@ -1,11 +1,13 @@
 import type { InstanceId } from "../ids.ts";
-import type { Checkpoint } from "../snapshot/checkpoint.ts";
+import type { Checkpoint, NewPosition } from "../snapshot/checkpoint.ts";
+import type { Lane } from "../snapshot/position.ts";
 import type { ControlOutcome, CreatedInstance, NewInstance } from "./instance-store.ts";
 import type { CheckpointFate } from "./position-store.ts";
 
 /** Takes hints of what a store's calls have brought about, and passes them on to who listens. */
 export interface HintSink {
-  ready(count: number): void;
+  /** `lanes`: of the positions, one each; `null` if they are not known. */
+  ready(lanes: readonly Lane[] | null): void;
   ended(instanceIds: readonly InstanceId[]): void;
   interrupted(): void;
 }
@@ -16,12 +18,11 @@ export function hintCreated(
   instances: readonly NewInstance[],
   created: readonly CreatedInstance[],
 ): void {
-  let ready = 0;
+  const ready: Lane[] = [];
   for (const [index, instance] of instances.entries()) {
-    if (created[index]?.created !== true) continue;
-    for (const { claimed, wakeAfterMs } of instance.positions) if (!claimed && wakeAfterMs === 0) ready++;
+    if (created[index]?.created === true) addReady(ready, instance.positions);
   }
-  if (ready > 0) sink.ready(ready);
+  if (ready.length > 0) sink.ready(ready);
 }
 
 /** What a batch of checkpoints is a reason for. */
@@ -30,18 +31,22 @@ export function hintCommitted(
   checkpoints: readonly Checkpoint[],
   fates: readonly CheckpointFate[],
 ): void {
-  let ready = 0;
+  const ready: Lane[] = [];
   const ended: InstanceId[] = [];
   for (const [index, { move, claim }] of checkpoints.entries()) {
     if (fates[index]?.kind !== "accepted") continue;
     if (move.kind === "complete" || move.kind === "fail") ended.push(claim.instanceId);
-    else if (move.kind === "park" && move.wakeAfterMs === 0) ready++;
-    else if (move.kind === "fork") {
-      for (const { claimed, wakeAfterMs } of move.branches) if (!claimed && wakeAfterMs === 0) ready++;
-    }
+    else if (move.kind === "park" && move.wakeAfterMs === 0) ready.push(move.to.lane);
+    else if (move.kind === "fork") addReady(ready, move.branches);
   }
-  if (ready > 0) sink.ready(ready);
+  if (ready.length > 0) sink.ready(ready);
   if (ended.length > 0) sink.ended(ended);
+}
+
+function addReady(ready: Lane[], positions: readonly NewPosition[]): void {
+  for (const { claimed, wakeAfterMs, standing } of positions) {
+    if (!claimed && wakeAfterMs === 0) ready.push(standing.lane);
+  }
 }
 
 /** What a request to an instance is a reason for. */

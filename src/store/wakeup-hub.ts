@@ -1,4 +1,5 @@
 import type { InstanceId } from "../ids.ts";
+import type { Lane } from "../snapshot/position.ts";
 import type { WakeupListener } from "./wakeup.ts";
 
 /** The listeners of this process. For backends to implement `WakeupStore` with. */
@@ -13,7 +14,7 @@ export class WakeupHub {
   add(listener: WakeupListener): () => void {
     // One of its own for each subscription, so that a listener may subscribe twice.
     const own: WakeupListener = {
-      ready: () => listener.ready?.() ?? 0,
+      ready: (lanes) => listener.ready?.(lanes) ?? 0,
       ended: (instanceIds) => listener.ended?.(instanceIds),
       interrupted: () => listener.interrupted?.(),
     };
@@ -22,9 +23,9 @@ export class WakeupHub {
   }
 
   /** @returns how many positions are taken at once by those who listen here */
-  ready(): number {
+  ready(lanes: readonly Lane[] | null = null): number {
     let taken = 0;
-    for (const listener of this.#listeners) taken += listener.ready?.() ?? 0;
+    for (const listener of this.#listeners) taken += listener.ready?.(lanes) ?? 0;
     return taken;
   }
 

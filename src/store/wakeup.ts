@@ -1,4 +1,5 @@
 import type { InstanceId } from "../ids.ts";
+import type { Lane } from "../snapshot/position.ts";
 
 /**
  * Is told that something may have happened. Hints get lost, come twice and come late: whoever relies on one has to
@@ -8,9 +9,10 @@ export interface WakeupListener {
   /**
    * Positions may have become ready.
    *
+   * @param lanes - theirs; `null` if they are not known
    * @returns how many of them the listener takes at once; if that is all of them, nobody else is told
    */
-  ready?(): number;
+  ready?(lanes: readonly Lane[] | null): number;
   /** Instances have ended; `null` if it isn't known which. */
   ended?(instanceIds: readonly InstanceId[] | null): void;
   /** A cancel or pause is pending on an instance that somebody runs. */

@@ -1,5 +1,5 @@
 import type { Ports } from "../engine/ports.ts";
-import type { ClaimedPosition, PositionStore, Promotion } from "../store/position-store.ts";
+import type { PositionStore, Promotion } from "../store/position-store.ts";
 import { pause } from "../time/timers.ts";
 
 /** What polling needs of its worker. */
@@ -8,8 +8,8 @@ export interface PollTarget {
   readonly isLive: boolean;
   /** How many positions it could take now; 0 also where it should not take any. */
   room(): number;
-  claim(limit: number): Promise<readonly ClaimedPosition[]>;
-  take(claimed: readonly ClaimedPosition[]): void;
+  /** Claims, and drives what it gets. @returns how many that were */
+  claim(limit: number): Promise<number>;
 }
 
 export interface PollerOptions {
@@ -111,9 +111,8 @@ export class Poller {
     this.#isHinted = false;
     this.#claimedAtMs = this.#now();
     const claimed = await this.#target.claim(limit);
-    this.#isHungry = claimed.length === limit;
-    this.#intervalMs = claimed.length > 0 ? FIRST_INTERVAL_MS : Math.min(this.#intervalMs * 2, this.#limitMs());
-    this.#target.take(claimed);
+    this.#isHungry = claimed === limit;
+    this.#intervalMs = claimed > 0 ? FIRST_INTERVAL_MS : Math.min(this.#intervalMs * 2, this.#limitMs());
   }
 
   /** A look without a reason: hints get lost. */

@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { inspect } from "node:util";
 import type { Ports } from "../engine/ports.ts";
 import { pause } from "../time/timers.ts";
 
@@ -10,7 +11,7 @@ export interface Guarded {
 }
 
 /** The part of `process` that is used here. */
-export type HostProcess = Pick<NodeJS.Process, "on" | "off" | "exit">;
+export type HostProcess = Pick<NodeJS.Process, "on" | "off" | "exit" | "stderr">;
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const ERRORS = ["unhandledRejection", "uncaughtException"] as const;
@@ -22,6 +23,7 @@ export class ProcessGuard {
   readonly #process: HostProcess;
   readonly #guarded = new Map<Guarded, Ports>();
   #isEnding = false;
+  #endOne: (worker: Guarded) => Promise<void> = (worker) => worker.drain();
   readonly #onSignal = (signal: (typeof SIGNALS)[number]): void => void this.#end(signal);
   readonly #onError = (error: unknown): void => void this.#fail(error);
 
@@ -30,8 +32,10 @@ export class ProcessGuard {
   }
 
   add(worker: Guarded, ports: Ports): void {
-    if (this.#guarded.size === 0) this.#listen();
+    if (this.#guarded.size === 0 && !this.#isEnding) this.#listen();
     this.#guarded.set(worker, ports);
+    // One that comes while the others are being ended is ended with them.
+    if (this.#isEnding) this.#endOne(worker).catch(() => undefined);
     void worker.closed.then(() => {
       this.#guarded.delete(worker);
       if (this.#guarded.size === 0 && !this.#isEnding) this.#unlisten();
@@ -43,18 +47,39 @@ export class ProcessGuard {
     if (this.#isEnding) return this.#process.exit(128 + constants.signals[signal]);
     this.#isEnding = true;
     this.#log("info", { signal }, "Draining; a second signal exits at once.");
-    await Promise.all([...this.#guarded.keys()].map((worker) => worker.drain()));
-    this.#process.exit(0);
+    this.#process.exit((await this.#endAll()) ? 0 : 1);
   }
 
   async #fail(error: unknown): Promise<void> {
     this.#log("error", { error }, "Nobody has caught an error; giving claims back and exiting.");
+    // Also where nobody logs: Node would have written it, too.
+    this.#process.stderr.write(`${inspect(error)}\n`);
     if (this.#isEnding) return;
     this.#isEnding = true;
+    this.#endOne = (worker) => worker.stop();
     const [ports] = this.#guarded.values();
-    const stopped = Promise.all([...this.#guarded.keys()].map((worker) => worker.stop()));
+    const stopped = this.#endAll();
     await (ports === undefined ? stopped : Promise.race([stopped, pause(ports.timers, ERROR_EXIT_MS)]));
     this.#process.exit(1);
+  }
+
+  /** @returns whether all have ended as they should */
+  async #endAll(): Promise<boolean> {
+    let isFine = true;
+    const done = new Set<Guarded>();
+    for (let left = [...this.#guarded.keys()]; left.length > 0; ) {
+      const results = await Promise.allSettled(left.map((worker) => this.#endOne(worker)));
+      for (const [index, result] of results.entries()) {
+        if (result.status === "fulfilled") continue;
+        isFine = false;
+        this.#guarded
+          .get(left[index] as Guarded)
+          ?.logger.error({ error: result.reason as unknown }, "A worker could not be ended.");
+      }
+      for (const worker of left) done.add(worker);
+      left = [...this.#guarded.keys()].filter((worker) => !done.has(worker));
+    }
+    return isFine;
   }
 
   #log(level: "info" | "error", fields: object, message: string): void {

@@ -64,6 +64,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   #state: WorkerStats["state"] = "running";
   #leaving: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
+  #beating: Promise<void> = Promise.resolve();
 
   constructor(backend: Backend, options: ResolvedWorkerOptions) {
     const { workerId, leaseMs, ports, flows, tags, concurrency, pollIntervalMs } = options;
@@ -83,7 +84,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     );
     this.#poller = new Poller(this, { store: backend, ports, concurrency, pollIntervalMs });
     this.#subscription = backend.subscribe({
-      ready: () => this.#hinted(),
+      ready: (lanes) => this.#hinted(lanes),
       interrupted: () => void this.#engine.renewNow(),
     });
     this.#removeLocal = addLocalWorker(backend, this);
@@ -112,7 +113,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   run(): void {
     void this.#poller.run();
-    void this.#beat();
+    this.#beating = this.#beat();
   }
 
   stats(): WorkerStats {
@@ -142,8 +143,19 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     await this.#leaving;
   }
 
-  free(): number {
-    return this.#options.concurrency - this.#active - this.#reserved;
+  reserveSlots(wanted: number): number {
+    const slots = Math.min(wanted, Math.max(1, this.#free()));
+    this.#reserved += slots;
+    return slots;
+  }
+
+  unreserve(slots: number): void {
+    this.#reserved -= slots;
+    this.#settled();
+  }
+
+  serves(lane: Lane): boolean {
+    return this.#laneKeys.has(keyOf(lane));
   }
 
   expect(ms: number): void {
@@ -153,35 +165,58 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   room(): number {
     // Who claims while a lease is in doubt may take a position from under its own driver.
     if (this.isLeaving || this.#suspects.count > 0 || this.#engine.isInDoubt) return 0;
-    return Math.max(0, this.free());
+    return Math.max(0, this.#free());
   }
 
-  async claim(limit: number): Promise<readonly ClaimedPosition[]> {
+  /** @returns how many it got */
+  async claim(limit: number): Promise<number> {
     const { workerId, leaseMs } = this;
     const sparesFailed = this.#otherWorkers > 0;
     const request = { workerId, leaseMs, limit, lanes: this.#lanes, readyOnly: true, sparesFailed };
-    return await this.#backend.claimPositions(request);
+    this.#reserved += limit;
+    let claimed: readonly ClaimedPosition[] = [];
+    try {
+      claimed = await this.#backend.claimPositions(request);
+    } finally {
+      this.#reserved -= limit;
+      this.#takeClaimed(claimed);
+    }
+    return claimed.length;
   }
 
-  take(positions: HeldPosition | readonly ClaimedPosition[]): void {
-    if (!isClaimed(positions)) return void this.#drive(positions);
-    this.#claimed += positions.length;
-    for (const claimed of positions) {
-      const held = this.#engine.hold(claimed);
-      if (held === null) this.#engine.release(claimed);
-      else if (claimed.lost >= SUSPECT_FROM_LOST) void this.#driveAlone(held);
-      else void this.#drive(held);
-    }
+  take(held: HeldPosition): void {
+    void this.#drive(held);
   }
 
   reserve(lanes: readonly Lane[]): ((claimed: readonly ClaimedPosition[]) => void) | null {
-    const isAble = lanes.every((lane) => this.#laneKeys.has(keyOf(lane)));
-    if (!isAble || this.room() < lanes.length) return null;
+    if (!lanes.every((lane) => this.serves(lane)) || this.room() < lanes.length) return null;
     this.#reserved += lanes.length;
     return (claimed) => {
       this.#reserved -= lanes.length;
-      this.take(claimed);
+      this.#takeClaimed(claimed);
     };
+  }
+
+  #free(): number {
+    return this.#options.concurrency - this.#active - this.#reserved;
+  }
+
+  #takeClaimed(positions: readonly ClaimedPosition[]): void {
+    this.#claimed += positions.length;
+    for (const claimed of positions) {
+      const held = this.#engine.hold(claimed);
+      const isSuspect = claimed.lost >= SUSPECT_FROM_LOST;
+      // A second one would lose another lease if the first one is what ends processes.
+      if (held === null || (isSuspect && this.#suspects.count > 0)) this.#giveBack(claimed);
+      else if (isSuspect) void this.#driveAlone(held);
+      else void this.#drive(held);
+    }
+    this.#settled();
+  }
+
+  #giveBack(claimed: ClaimedPosition): void {
+    this.#active++;
+    void this.#engine.release(claimed).finally(() => this.#freed());
   }
 
   async #drive(held: HeldPosition): Promise<void> {
@@ -220,7 +255,9 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       mostLost,
       tally,
       expect: (ms) => this.expect(ms),
-      free: () => this.free(),
+      reserveSlots: (wanted) => this.reserveSlots(wanted),
+      unreserve: (slots) => this.unreserve(slots),
+      serves: (lane) => this.serves(lane),
       take: (held) => this.take(held),
       get givesBack() {
         return isLeaving();
@@ -231,8 +268,12 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   #freed(): void {
     this.#active--;
     if (this.#suspects.count > 0) this.#suspects.advance();
-    if (this.#active === 0) this.#onIdle?.();
+    this.#settled();
     this.#poller.touch();
+  }
+
+  #settled(): void {
+    if (this.#active === 0 && this.#reserved === 0) this.#onIdle?.();
   }
 
   #warnLost({ claim, stand }: HeldPosition, error: unknown): void {
@@ -240,10 +281,12 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     this.#options.ports.logger.warn(fields, "A position was given up; it goes on when its lease has run out.");
   }
 
-  #hinted(): number {
+  #hinted(lanes: readonly Lane[] | null): number {
     if (this.isLeaving) return 0;
+    if (lanes !== null && !lanes.some((lane) => this.serves(lane))) return 0;
     this.#poller.hint();
-    return this.room();
+    const served = lanes?.filter((lane) => this.serves(lane)).length ?? 0;
+    return Math.min(this.room(), served);
   }
 
   /** Says that it is alive, and learns who else is. */
@@ -267,7 +310,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     this.#poller.touch();
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
-      if (this.#active === 0) resolve();
+      this.#settled();
     });
     const isOver = new AbortController();
     const inTime = pause(ports.timers, graceMs, isOver.signal);
@@ -294,12 +337,9 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   /** Not worth waiting for where the database is away. */
   async #unregister(): Promise<void> {
     const isOver = new AbortController();
-    const gone = this.#backend.unregisterWorker(this.workerId).catch(() => undefined);
+    // After a heartbeat that is on its way: it would make the worker known again.
+    const gone = this.#beating.then(() => this.#backend.unregisterWorker(this.workerId)).catch(() => undefined);
     await Promise.race([gone, pause(this.#options.ports.timers, LAST_WAIT_MS, isOver.signal)]);
     isOver.abort();
   }
-}
-
-function isClaimed(positions: HeldPosition | readonly ClaimedPosition[]): positions is readonly ClaimedPosition[] {
-  return Array.isArray(positions);
 }

@@ -9,7 +9,7 @@ import type { ClaimRef } from "../../src/snapshot/checkpoint.ts";
 import { crowd, heldBranches, heldClaims, lanes, loadCrowd } from "../support/crowd.ts";
 import { checkpointNames, checkpointStatement } from "../support/hot-statements.ts";
 import { createTestDatabase } from "../support/postgres.ts";
-import { type ExecutedPlan, planProblems, readThrough, runExplained } from "../support/query-plan.ts";
+import { type ExecutedPlan, planProblems, readThrough, runExplained, runPrepared } from "../support/query-plan.ts";
 
 /** What is loaded in `beforeAll` takes longer than a hook usually may. */
 const LOAD_TIMEOUT_MS = 240_000;
@@ -108,6 +108,28 @@ describe.each([
       const batch = { trunks: claims.slice(0, 200).map(lost), branches: branches.slice(0, 200).map(lost) };
       const plan = await runExplained(database.pool, checkpointStatement(name, batch));
       expectToReadAtMost(plan, 200);
+    });
+  });
+
+  describe("a plan that is kept", () => {
+    test.each([1, 100, 1_000])("of claimReady reads just the %i positions that it claims", async (limit) => {
+      const plan = await runPrepared(database.pool, claim({ limit, lanes: [lanes.own] }));
+      expectToReadAtMost(plan, limit, "positions_ready");
+    });
+
+    test.each([10, 1_000])("of promoteDue reads just the %i positions that it promotes", async (limit) => {
+      const plan = await runPrepared(database.pool, promoteDue(tables, { limit, now: null }));
+      expectToReadAtMost(plan, limit, "positions_due");
+    });
+
+    test.each(checkpointNames)("of the checkpoint %s reads its position by its key", async (name) => {
+      const batch = { trunks: claims.slice(0, 1), branches: branches.slice(0, 1) };
+      expectToReadAtMost(await runPrepared(database.pool, checkpointStatement(name, batch)), 1);
+    });
+
+    test("of renewClaims reads the position by its key", async () => {
+      const query = renewClaims(tables, { claims: claims.slice(0, 1), leaseMs: 30_000, now: null });
+      expectToReadAtMost(await runPrepared(database.pool, query), 1);
     });
   });
 

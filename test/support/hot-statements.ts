@@ -4,7 +4,7 @@ import type { BatchFacts, FateRow, StandingRow } from "../../src/postgres/querie
 import { consumeEvents } from "../../src/postgres/queries/consume-event.ts";
 import { endBranches } from "../../src/postgres/queries/end-branch.ts";
 import { endInstances } from "../../src/postgres/queries/end-instance.ts";
-import { type BranchRow, fork } from "../../src/postgres/queries/fork.ts";
+import { fork } from "../../src/postgres/queries/fork.ts";
 import { park } from "../../src/postgres/queries/park.ts";
 import type { Query } from "../../src/postgres/sql.ts";
 import { tablesIn } from "../../src/postgres/tables.ts";
@@ -81,7 +81,7 @@ function standingRows(checkpoints: readonly Checkpoint[]): StandingRow[] {
   });
 }
 
-function branchRows(checkpoints: readonly Checkpoint[]): BranchRow[] {
+function branchRows(checkpoints: readonly Checkpoint[]): Parameters<typeof fork>[2] {
   return checkpoints.flatMap(({ move }, index) =>
     move.kind === "fork" ? move.branches.map((branch) => ({ idx: index + 1, branch, lane: lanes.own })) : [],
   );

@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import { escapeLiteral, type Pool } from "pg";
 import type { Query } from "../../src/postgres/sql.ts";
 
 /** What the server says about one node of a plan that it has run; the part that is read here. */
@@ -50,14 +50,35 @@ export interface Allowance {
 /**
  * Runs a statement with the values that it would be sent with, and reports what it read. Nothing that it writes stays.
  */
-export async function runExplained(pool: Pool, query: Query<unknown>): Promise<ExecutedPlan> {
+export async function runExplained(pool: Pool, { text, values }: Query<unknown>): Promise<ExecutedPlan> {
+  return await explained(pool, [], { text: `${EXPLAIN} ${text}`, values: [...values] });
+}
+
+/**
+ * The same with the plan that the server would keep of a prepared statement, which is made without knowing the values.
+ * Where statements are prepared, sessions do without sequential scans.
+ */
+export async function runPrepared(pool: Pool, { text, values }: Query<unknown>): Promise<ExecutedPlan> {
+  const list = values.length === 0 ? "" : `(${values.map(literal).join(", ")})`;
+  const preparing = [
+    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off",
+    `PREPARE s AS ${text}`,
+  ];
+  return await explained(pool, preparing, { text: `${EXPLAIN} EXECUTE s${list}`, values: [] });
+}
+
+const EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)";
+
+async function explained(
+  pool: Pool,
+  before: readonly string[],
+  query: { readonly text: string; readonly values: unknown[] },
+): Promise<ExecutedPlan> {
   const client = await pool.connect();
   try {
     await client.query("BEGIN");
-    const { rows } = await client.query<{ "QUERY PLAN": readonly { readonly Plan: PlanNode }[] }>({
-      text: `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${query.text}`,
-      values: [...query.values],
-    });
+    for (const statement of before) await client.query(statement);
+    const { rows } = await client.query<{ "QUERY PLAN": readonly { readonly Plan: PlanNode }[] }>(query);
     const root = rows[0]?.["QUERY PLAN"][0]?.Plan;
     if (root === undefined) throw new Error("The server has explained nothing.");
     return {
@@ -67,9 +88,24 @@ export async function runExplained(pool: Pool, query: Query<unknown>): Promise<E
       text: render(root),
     };
   } finally {
-    await client.query("ROLLBACK");
+    await client.query("ROLLBACK; DEALLOCATE ALL");
     client.release();
   }
+}
+
+/** A value as SQL: EXECUTE takes no parameters of its own. */
+function literal(value: unknown): string {
+  return value === null || value === undefined ? "NULL" : escapeLiteral(textOf(value));
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
+  if (value instanceof Date) return value.toISOString();
+  if (!Array.isArray(value)) return String(value);
+  const items = value.map((item: unknown) =>
+    item === null ? "NULL" : `"${textOf(item).replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`,
+  );
+  return `{${items.join(",")}}`;
 }
 
 /**

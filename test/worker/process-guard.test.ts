@@ -152,6 +152,30 @@ describe("a process that a worker does not own", { timeout: 60_000 }, () => {
 });
 
 describe("a process whose database is away", { timeout: 60_000 }, () => {
+  test("for a moment, in which all connections are cut, goes on afterwards", async () => {
+    const proxy = await TcpProxy.to(database.url);
+    try {
+      await submit({ do: "hang" });
+      const url = proxy.through(database.url);
+      const run = await processes.started({ url, worker: { ...patient, leaseTtl: 600, gracePeriod: 0 } });
+      for (let cuts = 0; cuts < 5; cuts++) {
+        await run.until(() => processes.begun().length > 2 * cuts);
+        // Also the connection on which leases are renewed has been used by then.
+        const renewed = "SELECT FROM waymark.positions WHERE worker_id IS NOT NULL AND available_at > since + interval '0.7 s'";
+        await expect.poll(async () => (await database.pool.query(renewed)).rowCount, { timeout: 10_000 }).toBe(1);
+        proxy.reset();
+        const [id = ""] = await submit({ do: "work" });
+        await run.until(() => processes.begun().some(({ instanceId, taskId }) => instanceId === id && taskId === "second"));
+        expect([run.isRunning, run.errors]).toEqual([true, expect.not.stringContaining("Nobody has caught") as unknown]);
+      }
+      await run.kill("SIGTERM");
+
+      expect(await run.ended()).toEqual({ code: 0, signal: null });
+    } finally {
+      await proxy.close();
+    }
+  });
+
   test.each([
     ["does not answer", "blackHole"],
     ["is gone", "refuse"],
