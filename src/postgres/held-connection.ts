@@ -23,7 +23,7 @@ export class HeldConnection implements ConnectionPool {
     await before;
     try {
       if (this.#ended) throw new Error("The connection has been closed.");
-      this.#held ??= await this.#pool.connect();
+      this.#held ??= await this.#take();
     } catch (error) {
       done();
       throw error;
@@ -48,6 +48,15 @@ export class HeldConnection implements ConnectionPool {
 
   off(event: "error", listener: Listener): unknown {
     return this.#pool.off(event, listener);
+  }
+
+  async #take(): Promise<Connection> {
+    const taken = await this.#pool.connect();
+    // It may break while nobody uses it: without a listener, Node would end the process.
+    taken.on("error", (error) => {
+      if (this.#held === taken) this.#drop(error);
+    });
+    return taken;
   }
 
   #drop(error?: Error | boolean): void {

@@ -11,7 +11,7 @@ export interface Guarded {
 }
 
 /** The part of `process` that is used here. */
-export type HostProcess = Pick<NodeJS.Process, "on" | "off" | "exit" | "stderr">;
+export type HostProcess = Pick<NodeJS.Process, "on" | "off" | "exit"> & Partial<Pick<NodeJS.Process, "stderr">>;
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const ERRORS = ["unhandledRejection", "uncaughtException"] as const;
@@ -53,7 +53,7 @@ export class ProcessGuard {
   async #fail(error: unknown): Promise<void> {
     this.#log("error", { error }, "Nobody has caught an error; giving claims back and exiting.");
     // Also where nobody logs: Node would have written it, too.
-    this.#process.stderr.write(`${inspect(error)}\n`);
+    this.#process.stderr?.write(`${inspect(error)}\n`);
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#endOne = (worker) => worker.stop();

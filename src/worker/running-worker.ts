@@ -203,14 +203,17 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   #takeClaimed(positions: readonly ClaimedPosition[]): void {
     this.#claimed += positions.length;
+    let suspect: HeldPosition | null = null;
     for (const claimed of positions) {
       const held = this.#engine.hold(claimed);
       const isSuspect = claimed.lost >= SUSPECT_FROM_LOST;
       // A second one would lose another lease if the first one is what ends processes.
-      if (held === null || (isSuspect && this.#suspects.count > 0)) this.#giveBack(claimed);
-      else if (isSuspect) void this.#driveAlone(held);
+      if (held === null || (isSuspect && (suspect !== null || this.#suspects.count > 0))) this.#giveBack(claimed);
+      else if (isSuspect) suspect = held;
       else void this.#drive(held);
     }
+    // Last: it waits until the others have been given back.
+    if (suspect !== null) void this.#driveAlone(suspect);
     this.#settled();
   }
 

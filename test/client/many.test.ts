@@ -33,7 +33,10 @@ describe.each(await bothBackends())("submitMany on $name", ({ backend }) => {
   test("leaves instances whose ids are taken as they are, and can be called again", async () => {
     const all = numbered("again", 50);
     const taken = all.filter((_, n) => n % 5 === 0);
-    await client.submitMany(double, taken.map(({ instanceId }) => ({ instanceId, input: 1_000 })));
+    await client.submitMany(
+      double,
+      taken.map(({ instanceId }) => ({ instanceId, input: 1_000 })),
+    );
     const first = await client.submitMany(double, all);
     const second = await client.submitMany(double, all);
     startWorker(backend, { flows: [double], pollInterval: 10 });
@@ -81,7 +84,10 @@ describe.each(await bothBackends())("submitMany on $name", ({ backend }) => {
     ["a hole in the list", [, 1], "submissions[0]"],
     ["an array in the list", [[]], "submissions[0]"],
   ])("refuses %s", async (_, submissions, field) => {
-    await expect(client.submitMany(double, submissions as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", field });
+    await expect(client.submitMany(double, submissions as never)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      field,
+    });
   });
 
   test("does nothing for an empty list", async () => {
@@ -107,7 +113,10 @@ describe.each(await bothBackends())("list on $name", ({ open }) => {
     }));
     const idPrefix = all[0]!.instanceId.slice(0, -6);
     await client.submitMany(double, all.slice(0, 20));
-    await client.submitMany(waiting, all.slice(20).map((one) => ({ ...one, input: null })));
+    await client.submitMany(
+      waiting,
+      all.slice(20).map((one) => ({ ...one, input: null })),
+    );
     await client.cancel(all[0]!.instanceId, { reason: "no" });
     await client.pause(all[1]!.instanceId);
     const idsOf = async (filter: object): Promise<number[]> => {
@@ -148,7 +157,13 @@ describe.each(await bothBackends())("list on $name", ({ open }) => {
     expect(pages).toBe(2);
     expect(seen).toEqual(all.map(({ instanceId }) => instanceId));
     const [first] = (await client.list({ idPrefix, limit: 1 })).instances;
-    expect(first).toMatchObject({ status: "in_progress", flow: "double-many", endedAt: null, reason: null, priority: 3 });
+    expect(first).toMatchObject({
+      status: "in_progress",
+      flow: "double-many",
+      endedAt: null,
+      reason: null,
+      priority: 3,
+    });
     expect(first?.createdAt).toBeInstanceOf(Date);
   });
 
@@ -164,7 +179,7 @@ describe.each(await bothBackends())("list on $name", ({ open }) => {
     ["flow", 1],
   ])("refuses %s %j, naming it", async (key, value) => {
     const { client } = await listed();
-    await expect(client.list({ [key]: value } as object)).rejects.toMatchObject({
+    await expect(client.list({ [key]: value })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       field: expect.stringContaining(`filter.${key}`) as unknown,
     });

@@ -7,14 +7,16 @@ import { withChanges } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { Probe } from "../support/probe.ts";
-import { severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
+import { codeOf, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
 
 const database = await createTestDatabase();
 const there = await database.connect();
 const startWorker = workerStarter();
 const statements: string[] = [];
 const pool = new Pool({ connectionString: database.url, max: 10 });
+let connections = 0;
 pool.on("connect", (client) => {
+  connections++;
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   (client as { query: unknown }).query = (...args: unknown[]) => {
     statements.push((args[0] as { text: string }).text);
@@ -31,6 +33,7 @@ afterAll(async () => {
 
 beforeEach(() => database.truncate());
 
+const ones = Array.from({ length: 40 }, (_, n) => n);
 const gate = new Gate();
 const gated = flow<number>("gated-results")
   .then("work", async (n) => await gate.passed.then(() => n))
@@ -44,7 +47,13 @@ describe("many who wait for results", () => {
       gated,
       ids.map((instanceId, input) => ({ instanceId, input })),
     );
-    startWorker(there, { flows: [gated], concurrency: 500, pollInterval: 20, leaseTtl: "1h", observer: probe.observer });
+    startWorker(there, {
+      flows: [gated],
+      concurrency: 500,
+      pollInterval: 20,
+      leaseTtl: "1h",
+      observer: probe.observer,
+    });
     await expect.poll(() => probe.of("task_started").length, soon).toBe(500);
     let [looks, sweeps] = [0, 0];
     const watched = withChanges(counted, {
@@ -73,9 +82,7 @@ describe("many who wait for results", () => {
     startWorker(there, { flows: [waiting], pollInterval: 20 });
     const handle = await client.submit(waiting, "shared", null);
     const results = Array.from({ length: 100 }, async () => await handle.result());
-    const impatient = Array.from({ length: 20 }, async (_, n) =>
-      await handle.result({ timeout: n }).catch((error: { code: string }) => error.code),
-    );
+    const impatient = Array.from({ length: 20 }, async (_, n) => await handle.result({ timeout: n }).catch(codeOf));
     expect(new Set(await Promise.all(impatient))).toEqual(new Set(["RESULT_TIMEOUT"]));
     await handle.sendEvent("news", "hello");
 
@@ -86,7 +93,10 @@ describe("many who wait for results", () => {
     const waiting = flow<null>("gone-results").waitForEvent("wait", "news").build();
     const handle = await client.submit(waiting, "gone", null);
     const stop = new AbortController();
-    const results = Array.from({ length: 50 }, async () => await handle.result({ signal: stop.signal }).catch(() => "gone"));
+    const results = Array.from(
+      { length: 50 },
+      async () => await handle.result({ signal: stop.signal }).catch(() => "gone"),
+    );
     await severalRoundTrips(counted);
     stop.abort();
     await Promise.all(results);
@@ -99,6 +109,19 @@ describe("many who wait for results", () => {
     expect(statements.length).toBe(before);
   });
 
+  test("one after the other do not open a connection each", async () => {
+    const quick = flow<number>("quick-results")
+      .then("work", (n) => n)
+      .build();
+    startWorker(there, { flows: [quick], pollInterval: 20 });
+    const handles = await Promise.all(ones.map(async (n) => await client.submit(quick, `quick-${n}`, n)));
+    await Promise.all(handles.map(async (handle) => await handle.result()));
+    const before = connections;
+    for (const [n, handle] of handles.entries()) expect(await handle.result()).toBe(n);
+
+    expect(connections - before).toBeLessThanOrEqual(2);
+  });
+
   test("are told when their backend is closed, instead of waiting for ever", async () => {
     const own = await database.connect();
     const waiting = flow<null>("closed-results").waitForEvent("wait", "news").build();
@@ -106,7 +129,7 @@ describe("many who wait for results", () => {
     let outcome: unknown = "waiting";
     void handle.result().then(
       () => (outcome = "ended"),
-      (error: { code: string }) => (outcome = error.code),
+      (error: unknown) => (outcome = codeOf(error)),
     );
     await severalRoundTrips(own);
     await own.close();

@@ -8,7 +8,7 @@ import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { Probe } from "../support/probe.ts";
-import { holdersOf, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
+import { codeOf, holdersOf, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
 
 const startWorker = workerStarter();
 const quick = { pollInterval: 10, leaseTtl: "1h" } as const;
@@ -19,10 +19,6 @@ const double = flow<number>("double-submit")
 const negate = flow<number>("negate-submit")
   .then("negate", (n) => -n)
   .build();
-
-function codeOf(error: unknown): string {
-  return (error as { code: string }).code;
-}
 
 describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
   const client = new Client(backend);
@@ -83,7 +79,9 @@ describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
     test("with fail, one of them knows that it is its own", async () => {
       const id = fresh("fifty-fail");
       startWorker(backend, { ...quick, flows: [double], concurrency: 10 });
-      const outcomes = await Promise.all(fifty.map(async (n) => await client.submit(double, id, n).then(() => n, codeOf)));
+      const outcomes = await Promise.all(
+        fifty.map(async (n) => await client.submit(double, id, n).then(() => n, codeOf)),
+      );
       const winners = outcomes.filter((outcome) => typeof outcome === "number");
 
       expect(winners).toHaveLength(1);
@@ -110,7 +108,9 @@ describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
       const id = fresh("fifty-terminate");
       const worker = startWorker(backend, { ...quick, flows: [double], concurrency: 10 });
       const outcomes = await Promise.all(
-        fifty.map(async (n) => await client.submit(double, id, n, { onConflict: "terminateExisting" }).then(() => "ok", codeOf)),
+        fifty.map(
+          async (n) => await client.submit(double, id, n, { onConflict: "terminateExisting" }).then(() => "ok", codeOf),
+        ),
       );
 
       expect(new Set(outcomes)).toEqual(new Set(["ok"]));
@@ -125,7 +125,9 @@ describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
       startWorker(backend, { ...quick, flows: [double], concurrency: 10 });
       const policies = ["fail", "useExisting", "terminateExisting"] as const;
       const outcomes = await Promise.all(
-        fifty.map(async (n) => await client.submit(double, id, n, { onConflict: policies[n % 3]! }).then(() => "ok", codeOf)),
+        fifty.map(
+          async (n) => await client.submit(double, id, n, { onConflict: policies[n % 3]! }).then(() => "ok", codeOf),
+        ),
       );
 
       expect([...new Set(outcomes)].filter((code) => code !== "ok" && code !== "INSTANCE_EXISTS")).toEqual([]);
@@ -230,7 +232,9 @@ describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
     test.each(rows)("%s, leaves nothing behind", async (_, input, expected) => {
       const id = fresh("refused");
       await expect(client.submit(double, id, input as number)).rejects.toMatchObject(expected);
-      await expect(client.submitMany(double, [{ instanceId: id, input: input as number }])).rejects.toMatchObject(expected);
+      await expect(client.submitMany(double, [{ instanceId: id, input: input as number }])).rejects.toMatchObject(
+        expected,
+      );
       expect(await backend.findInstance(id)).toBeNull();
     });
 
@@ -255,21 +259,15 @@ describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
       expect(await backend.findInstance(id)).toBeNull();
     });
 
-    test.each([
-      [42],
-      [null],
-      [""],
-      [" x"],
-      ["x\u0000"],
-      ["x\ud800"],
-      ["x".repeat(256)],
-      [["x"]],
-    ])("under the id %j", async (id) => {
-      await expect(client.submit(double, id as string, 1)).rejects.toMatchObject({
-        code: "INVALID_ARGUMENT",
-        field: "instanceId",
-      });
-    });
+    test.each([[42], [null], [""], [" x"], ["x\u0000"], ["x\ud800"], ["x".repeat(256)], [["x"]]])(
+      "under the id %j",
+      async (id) => {
+        await expect(client.submit(double, id as string, 1)).rejects.toMatchObject({
+          code: "INVALID_ARGUMENT",
+          field: "instanceId",
+        });
+      },
+    );
 
     test("because it does not fit the flow's schema, leaves nothing behind", async () => {
       const id = fresh("unfit");

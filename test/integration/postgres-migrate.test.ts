@@ -18,7 +18,7 @@ describe("migrating", () => {
   });
 
   test("a migration whose connection dies leaves nothing, and the next client makes up for it", async () => {
-    const blocker = new Client({ connectionString: database.url });
+    const blocker = new Client({ connectionString: database.directUrl });
     await blocker.connect();
     await blocker.query("SELECT pg_advisory_lock(pg_catalog.hashtextextended('waymark.migrate.killed', 0))");
     const doomed = PostgresBackend.connect(database.url, { schema: "killed", retryFor: 0 });
@@ -76,7 +76,7 @@ describe("migrating", () => {
       GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA granted TO waymark_dml;
       GRANT USAGE ON ALL SEQUENCES IN SCHEMA granted TO waymark_dml;
       GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA granted TO waymark_dml`);
-    const url = new URL(database.url);
+    const url = new URL(database.directUrl);
     url.username = "waymark_dml";
     url.password = "x";
     const backend = await PostgresBackend.connect(url.href, { schema: "granted" });

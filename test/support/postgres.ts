@@ -8,8 +8,11 @@ let made = 0;
 
 /** A database of a test file's own, cloned from the migrated template. Dropped when the file is done. */
 export interface TestDatabase {
+  /** For backends: through the pooler, if there is one. */
   readonly url: string;
-  /** For looking at what is stored, and for sessions that misbehave. */
+  /** Never through a pooler: for what needs a session of its own, a role, or the server's word on when a session ended. */
+  readonly directUrl: string;
+  /** For looking at what is stored, and for sessions that misbehave. Direct, too. */
   readonly pool: Pool;
   /** A backend on this database; closed when the file is done. */
   connect<C extends Codec>(options?: PostgresBackendOptions<C>): Promise<PostgresBackend<C>>;
@@ -22,8 +25,9 @@ export async function createTestDatabase(empty: boolean = false): Promise<TestDa
   const serverUrl = inject("serverUrl");
   const name = `waymark_test_${process.pid}_${++made}`;
   await createDatabase(serverUrl, name, empty ? undefined : inject("templateDatabase"));
-  const url = urlOf(serverUrl, name);
-  const pool = new Pool({ connectionString: url, max: 20 });
+  const url = urlOf(inject("poolerUrl") ?? serverUrl, name);
+  const directUrl = urlOf(serverUrl, name);
+  const pool = new Pool({ connectionString: directUrl, max: 20 });
   pool.on("error", () => undefined);
   const backends: { close(): Promise<void> }[] = [];
   afterAll(async () => {
@@ -33,6 +37,7 @@ export async function createTestDatabase(empty: boolean = false): Promise<TestDa
   });
   return {
     url,
+    directUrl,
     pool,
     connect: async (options = {}) => {
       const backend = await PostgresBackend.connect(url, options);

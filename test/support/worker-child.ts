@@ -1,13 +1,13 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
-import type { Flow } from "../../src/flow/flow-definition.ts";
 import { flow } from "../../src/flow/flow.ts";
+import type { Flow } from "../../src/flow/flow-definition.ts";
 import type { TaskContext } from "../../src/flow/task-context.ts";
 import type { Logger } from "../../src/logger.ts";
 import { PostgresBackend } from "../../src/postgres/index.ts";
-import type { WorkerOptions } from "../../src/worker/worker-options.ts";
 import { Worker } from "../../src/worker/worker.ts";
+import type { WorkerOptions } from "../../src/worker/worker-options.ts";
 import { aborted } from "./workers.ts";
 
 /** What a body is to do. */
@@ -58,8 +58,8 @@ export function flowOfActs(body: Body): Flow<Acts, string> {
       await body(acts.first, context);
       return acts;
     })
-    .then("second", async ({ second = { do: "work" } }, context) => {
-      await body(second, context);
+    .then("second", async (acts, context) => {
+      await body(acts.second ?? { do: "work" }, context);
       return "done";
     })
     .build();

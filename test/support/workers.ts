@@ -1,7 +1,7 @@
 import { afterEach } from "vitest";
-import type { ClaimedPosition, ClaimRequest } from "../../src/store/position-store.ts";
 import type { Logger } from "../../src/logger.ts";
 import type { Backend } from "../../src/store/backend.ts";
+import type { ClaimedPosition, ClaimRequest } from "../../src/store/position-store.ts";
 import { systemTimers, type Timers } from "../../src/time/timers.ts";
 import { Worker, type WorkerHandle } from "../../src/worker/worker.ts";
 import type { WorkerOptions } from "../../src/worker/worker-options.ts";
@@ -128,4 +128,9 @@ export function dyingAt(
     },
   });
   return { backend: mortal, died: death.passed };
+}
+
+/** Of one of our errors. */
+export function codeOf(error: unknown): string {
+  return (error as { code: string }).code;
 }

@@ -58,10 +58,7 @@ describe.each(await bothBackends())("a worker on $name that is drained", ({ back
     const [gate, probe] = [new Gate(), new Probe()];
     const forked = flow<number>("drained-fork")
       .then("start", async (n) => await gate.passed.then(() => n))
-      .fork([
-        branch("a", (b) => b.then("a", (n: number) => n)),
-        branch("b", (b) => b.then("b", (n: number) => n)),
-      ])
+      .fork([branch("a", (b) => b.then("a", (n: number) => n)), branch("b", (b) => b.then("b", (n: number) => n))])
       .join("join", ({ a, b }) => a + b)
       .build();
     const worker = startWorker(backend, { ...quick, flows: [forked], concurrency: 1, observer: probe.observer });
@@ -129,7 +126,13 @@ describe.each(await bothBackends())("a worker on $name that is drained", ({ back
       })
       .build();
     const ports = { timers: hurried(50) };
-    const worker = startWorker(backend, { ...quick, flows: [deaf], gracePeriod: "1s", ports, observer: probe.observer });
+    const worker = startWorker(backend, {
+      ...quick,
+      flows: [deaf],
+      gracePeriod: "1s",
+      ports,
+      observer: probe.observer,
+    });
     const handle = await client.submit(deaf, fresh("deaf"), null);
     await probe.first("task_started");
     await worker.drain();
@@ -196,7 +199,14 @@ describe.each(await bothBackends())("a worker on $name that is drained", ({ back
         return await own.keepWorker(...args);
       },
     });
-    const worker = startWorker(slow, { ...quick, flows: [flow<null>("beating").then("a", () => 1).build()] });
+    const worker = startWorker(slow, {
+      ...quick,
+      flows: [
+        flow<null>("beating")
+          .then("a", () => 1)
+          .build(),
+      ],
+    });
     await asked.passed;
     const drained = worker.drain();
     await Promise.race([drained, severalRoundTrips(own)]);
@@ -209,7 +219,14 @@ describe.each(await bothBackends())("a worker on $name that is drained", ({ back
   });
 
   test("can be drained and stopped again and again, and says when it is closed", async () => {
-    const worker = startWorker(backend, { ...quick, flows: [flow<null>("again").then("a", () => 1).build()] });
+    const worker = startWorker(backend, {
+      ...quick,
+      flows: [
+        flow<null>("again")
+          .then("a", () => 1)
+          .build(),
+      ],
+    });
     let isClosed = false;
     void worker.closed.then(() => (isClosed = true));
     await severalRoundTrips(backend);

@@ -11,6 +11,7 @@ const EVENTS = ["SIGTERM", "SIGINT", "SIGHUP", "unhandledRejection", "uncaughtEx
 /** A process that only notes how it is ended. */
 class FakeProcess extends EventEmitter {
   readonly exits: number[] = [];
+  readonly stderr = { write: (): boolean => true };
 
   readonly exit = (code: number): void => void this.exits.push(code);
 
@@ -82,19 +83,22 @@ describe("ProcessGuard", () => {
     expect(fake.handlers()).toEqual(ONE);
   });
 
-  test.each(["SIGTERM", "SIGINT", "SIGHUP"])("on %s drains all workers, and exits with 0 when the last is done", async (signal) => {
-    const [first, second] = guarded(2);
-    fake.emit(signal, signal);
-    expect([first?.calls, second?.calls]).toEqual([["drain"], ["drain"]]);
-    first?.end();
-    await settled();
-    expect(fake.exits).toEqual([]);
-    second?.end();
-    await settled();
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"])(
+    "on %s drains all workers, and exits with 0 when the last is done",
+    async (signal) => {
+      const [first, second] = guarded(2);
+      fake.emit(signal, signal);
+      expect([first?.calls, second?.calls]).toEqual([["drain"], ["drain"]]);
+      first?.end();
+      await settled();
+      expect(fake.exits).toEqual([]);
+      second?.end();
+      await settled();
 
-    expect(fake.exits).toEqual([0]);
-    expect(logger.lines.map(({ level }) => level)).toEqual(["info"]);
-  });
+      expect(fake.exits).toEqual([0]);
+      expect(logger.lines.map(({ level }) => level)).toEqual(["info"]);
+    },
+  );
 
   test.each([
     ["SIGTERM", 143],
@@ -109,18 +113,21 @@ describe("ProcessGuard", () => {
     expect(fake.exits).toEqual([code]);
   });
 
-  test.each(["unhandledRejection", "uncaughtException"])("on %s stops all workers, says why, and exits with 1", async (event) => {
-    const [first, second] = guarded(2);
-    const error = new Error("nobody catches this");
-    fake.emit(event, error);
-    expect([first?.calls, second?.calls]).toEqual([["stop"], ["stop"]]);
-    expect(fake.exits).toEqual([]);
-    for (const worker of [first, second]) worker?.end();
-    await settled();
+  test.each(["unhandledRejection", "uncaughtException"])(
+    "on %s stops all workers, says why, and exits with 1",
+    async (event) => {
+      const [first, second] = guarded(2);
+      const error = new Error("nobody catches this");
+      fake.emit(event, error);
+      expect([first?.calls, second?.calls]).toEqual([["stop"], ["stop"]]);
+      expect(fake.exits).toEqual([]);
+      for (const worker of [first, second]) worker?.end();
+      await settled();
 
-    expect(fake.exits).toEqual([1]);
-    expect(logger.lines).toEqual([{ level: "error", fields: { error }, message: expect.any(String) as unknown }]);
-  });
+      expect(fake.exits).toEqual([1]);
+      expect(logger.lines).toEqual([{ level: "error", fields: { error }, message: expect.any(String) as unknown }]);
+    },
+  );
 
   test("after an error does not wait for ever for its workers", async () => {
     guarded(1);
@@ -136,14 +143,17 @@ describe("ProcessGuard", () => {
     expect(fake.exits).toEqual([1]);
   });
 
-  test.each([undefined, null, "text", 0, Object.create(null)])("copes with %j where others throw errors", async (thrown) => {
-    const [worker] = guarded(1);
-    fake.emit("unhandledRejection", thrown);
-    worker?.end();
-    await settled();
+  test.each([undefined, null, "text", 0, Object.create(null)])(
+    "copes with %j where others throw errors",
+    async (thrown) => {
+      const [worker] = guarded(1);
+      fake.emit("unhandledRejection", thrown);
+      worker?.end();
+      await settled();
 
-    expect(fake.exits).toEqual([1]);
-  });
+      expect(fake.exits).toEqual([1]);
+    },
+  );
 
   test("tells of an error while it drains, and drains on", async () => {
     const [worker] = guarded(1);

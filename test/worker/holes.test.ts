@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import type { InstanceFailedError } from "../../src/errors/instance-errors.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
@@ -11,7 +12,16 @@ import { Gate } from "../support/gate.ts";
 import { inSession } from "../support/positions.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { Probe } from "../support/probe.ts";
-import { type Death, dyingAt, holdersOf, hurried, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
+import {
+  codeOf,
+  type Death,
+  dyingAt,
+  holdersOf,
+  hurried,
+  severalRoundTrips,
+  soon,
+  workerStarter,
+} from "../support/workers.ts";
 
 const database = await createTestDatabase();
 const [backend, other] = [await database.connect(), await database.connect()];
@@ -211,24 +221,22 @@ describe("holes that others have had", () => {
     );
     startWorker(other, { ...quick, leaseTtl: "30s", flows: [two], concurrency: 5 });
     const results = await Promise.all(
-      handles.map(async (handle) => await handle.result().catch((error: { failure: { code: string } }) => error.failure.code)),
+      handles.map(
+        async (handle) =>
+          await handle.result().catch((error: unknown) => codeOf((error as InstanceFailedError).failure)),
+      ),
     );
 
-    expect(results).toEqual(
-      handles.map((_, n) => ([1, 3, 5].includes(n % 10) ? "CODEC_DECODE" : (n + 1) * 10)),
-    );
+    expect(results).toEqual(handles.map((_, n) => ([1, 3, 5].includes(n % 10) ? "CODEC_DECODE" : (n + 1) * 10)));
   });
 
   test("H10: of submits of one id at the same time, one makes the instance and the others know that it did not", async () => {
     const submits = Array.from({ length: 50 }, async (_, n) => {
       const submitter = new Client(n % 2 === 0 ? backend : other);
-      return await submitter.submit(two, "h10", n).then(
-        () => n,
-        (error: { code: string }) => error.code,
-      );
+      return await submitter.submit(two, "h10", n).then(() => n, codeOf);
     });
     const outcomes = await Promise.all(submits);
-    const [winner] = outcomes.filter((outcome) => typeof outcome === "number");
+    const winner = outcomes.find((outcome) => typeof outcome === "number");
     expect(outcomes.filter((outcome) => outcome === "INSTANCE_EXISTS")).toHaveLength(49);
     startWorker(other, { ...quick, flows: [two] });
 
@@ -260,7 +268,9 @@ describe("holes that others have had", () => {
   });
 
   test("H12: with NOTIFY off, many hand-overs between processes do not each wait for a long poll", async () => {
-    const [left, right, third] = await Promise.all([1, 2, 3].map(async () => await database.connect({ notify: false })));
+    const [left, right, third] = await Promise.all(
+      [1, 2, 3].map(async () => await database.connect({ notify: false })),
+    );
     let definition = flow<number>("h12").then("s0", (n) => n + 1, { tags: ["left"] });
     for (let step = 1; step < 6; step++)
       definition = definition.then(`s${step}`, (n) => n + 1, { tags: [step % 2 === 0 ? "left" : "right"] });
@@ -282,7 +292,8 @@ describe("holes that others have had", () => {
       .build();
     startWorker(other, { ...quick, flows: [long] });
     await (await client.submit(long, "h13", 0)).result();
-    const bytes = "SELECT coalesce(sum(octet_length(output)), 0)::int AS bytes, count(*)::int AS entries FROM waymark.checkpoints";
+    const bytes =
+      "SELECT coalesce(sum(octet_length(output)), 0)::int AS bytes, count(*)::int AS entries FROM waymark.checkpoints";
     const { rows } = await database.pool.query<{ bytes: number; entries: number }>(bytes);
     expect(rows[0]?.entries).toBe(53);
     expect(rows[0]?.bytes).toBeLessThan(10_500);
@@ -308,7 +319,9 @@ describe("holes that others have had", () => {
     const handle = await new Client(await database.connect()).submit(meeting, "h14", null);
 
     expect(await handle.result()).toEqual(["met", "met"]);
-    expect(probes.map((probe) => probe.of("task_started").filter(({ taskId }) => taskId !== "join").length)).toEqual([1, 1]);
+    expect(probes.map((probe) => probe.of("task_started").filter(({ taskId }) => taskId !== "join").length)).toEqual([
+      1, 1,
+    ]);
     expect(await holdersOf(backend, "h14")).toEqual([]);
   });
 });

@@ -141,7 +141,8 @@ describe("with notify off", () => {
     // The first is handed over; the second has to be claimed when there is room.
     const handles = [await own.submit(busy, "busy-0", 0), await own.submit(busy, "busy-1", 1)];
     gate.open();
-    for (const handle of handles) await expect.poll(async () => (await handle.status()).status, soon).toBe("awaiting_event");
+    for (const handle of handles)
+      await expect.poll(async () => (await handle.status()).status, soon).toBe("awaiting_event");
     for (const [n, handle] of handles.entries()) await handle.sendEvent("news", n);
 
     expect(await Promise.all(handles.map(async (handle) => await handle.result()))).toEqual([0, 1]);

@@ -27,7 +27,13 @@ describe("an open transaction of somebody else", { timeout: 60_000 }, () => {
     const counted = withChanges(backend, {
       renewClaims: async (claims, leaseMs) => await backend.renewClaims(claims, leaseMs).finally(() => renewals++),
     });
-    startWorker(counted, { flows: [steps], leaseTtl: 300, pollInterval: 10, concurrency: 300, observer: probe.observer });
+    startWorker(counted, {
+      flows: [steps],
+      leaseTtl: 300,
+      pollInterval: 10,
+      concurrency: 300,
+      observer: probe.observer,
+    });
     await client.submitMany(
       steps,
       ["locked", ...ids].map((instanceId) => ({ instanceId, input: 1 })),
@@ -65,7 +71,13 @@ describe("an open transaction of somebody else", { timeout: 60_000 }, () => {
     await inSession(database.pool, async (session) => {
       await session.query("BEGIN");
       await session.query("SELECT waymark.send_event('concerned', 'news', '\\x22686922'::bytea, 'json', NULL)");
-      startWorker(backend, { flows: [waiting], leaseTtl: 300, pollInterval: 10, concurrency: 300, observer: probe.observer });
+      startWorker(backend, {
+        flows: [waiting],
+        leaseTtl: 300,
+        pollInterval: 10,
+        concurrency: 300,
+        observer: probe.observer,
+      });
       const parked = (): number => probe.of("parked").filter(({ instanceId }) => instanceId !== "concerned").length;
       await expect.poll(parked, soon).toBe(200);
       await Promise.all(ids.map(async (id) => await client.sendEvent(id, "news", id)));

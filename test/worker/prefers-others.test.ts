@@ -68,7 +68,13 @@ describe("a retry", () => {
   test("goes to another worker that is alive", async () => {
     const probes = [new Probe(), new Probe()];
     const workers = ["first", "second"].map((workerId, n) =>
-      startWorker([backend!, other!][n]!, { ...quick, leaseTtl: "1h", flows: [flaky], workerId, observer: probes[n]!.observer }),
+      startWorker([backend!, other!][n]!, {
+        ...quick,
+        leaseTtl: "1h",
+        flows: [flaky],
+        workerId,
+        observer: probes[n]!.observer,
+      }),
     );
     // Each learns of the other at a heartbeat; the later one knows of both at once.
     await expect.poll(() => workers.some((worker) => worker.stats().otherWorkers === 1), soon).toBe(true);

@@ -112,13 +112,16 @@ describe("a process with a worker", { timeout: 60_000 }, () => {
     },
   );
 
-  test.each(["reject", "throw"] as const)("tells the error that nobody has caught without a logger, too (%s)", async (what) => {
-    await submit({ do: what });
-    const run = await processes.started({ worker: patient, logs: false });
+  test.each(["reject", "throw"] as const)(
+    "tells the error that nobody has caught without a logger, too (%s)",
+    async (what) => {
+      await submit({ do: what });
+      const run = await processes.started({ worker: patient, logs: false });
 
-    expect(await run.ended()).toEqual({ code: 1, signal: null });
-    expect(run.errors).toContain("nobody catches this");
-  });
+      expect(await run.ended()).toEqual({ code: 1, signal: null });
+      expect(run.errors).toContain("nobody catches this");
+    },
+  );
 
   test("that ends after an error does not wait for a body that ignores its signal", async () => {
     await submit({ do: "ignore" });
@@ -141,14 +144,17 @@ describe("a process that a worker does not own", { timeout: 60_000 }, () => {
     expect(await heldBy()).toHaveLength(1);
   });
 
-  test.each(["reject", "throw"] as const)("is ended by an error that nobody has caught as Node does it (%s)", async (what) => {
-    await submit({ do: what });
-    const run = await processes.started({ worker: { ...patient, ownsProcess: false } });
+  test.each(["reject", "throw"] as const)(
+    "is ended by an error that nobody has caught as Node does it (%s)",
+    async (what) => {
+      await submit({ do: what });
+      const run = await processes.started({ worker: { ...patient, ownsProcess: false } });
 
-    expect(await run.ended()).toEqual({ code: 1, signal: null });
-    expect(run.errors).toContain("Error: nobody catches this");
-    expect(run.errors).not.toContain("Nobody has caught");
-  });
+      expect(await run.ended()).toEqual({ code: 1, signal: null });
+      expect(run.errors).toContain("Error: nobody catches this");
+      expect(run.errors).not.toContain("Nobody has caught");
+    },
+  );
 });
 
 describe("a process whose database is away", { timeout: 60_000 }, () => {
@@ -161,12 +167,18 @@ describe("a process whose database is away", { timeout: 60_000 }, () => {
       for (let cuts = 0; cuts < 5; cuts++) {
         await run.until(() => processes.begun().length > 2 * cuts);
         // Also the connection on which leases are renewed has been used by then.
-        const renewed = "SELECT FROM waymark.positions WHERE worker_id IS NOT NULL AND available_at > since + interval '0.7 s'";
+        const renewed =
+          "SELECT FROM waymark.positions WHERE worker_id IS NOT NULL AND available_at > since + interval '0.7 s'";
         await expect.poll(async () => (await database.pool.query(renewed)).rowCount, { timeout: 10_000 }).toBe(1);
         proxy.reset();
         const [id = ""] = await submit({ do: "work" });
-        await run.until(() => processes.begun().some(({ instanceId, taskId }) => instanceId === id && taskId === "second"));
-        expect([run.isRunning, run.errors]).toEqual([true, expect.not.stringContaining("Nobody has caught") as unknown]);
+        await run.until(() =>
+          processes.begun().some(({ instanceId, taskId }) => instanceId === id && taskId === "second"),
+        );
+        expect([run.isRunning, run.errors]).toEqual([
+          true,
+          expect.not.stringContaining("Nobody has caught") as unknown,
+        ]);
       }
       await run.kill("SIGTERM");
 

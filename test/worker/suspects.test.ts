@@ -42,12 +42,14 @@ describe.each(await bothBackends())("a position whose lease was lost, on $name,"
       .build();
     const id = (await client.submit(mixed, fresh("suspect"), "suspect")).instanceId;
     await loseLeases(backend, clock, id, 2);
-    startWorker(backend, { ...quick, flows: [mixed], observer: probe.observer });
-    const handles = await Promise.all([1, 2, 3, 4].map(async () => await client.submit(mixed, fresh("other"), "other")));
+    const { workerId } = startWorker(backend, { ...quick, flows: [mixed], observer: probe.observer });
+    const handles = await Promise.all(
+      [1, 2, 3, 4].map(async () => await client.submit(mixed, fresh("other"), "other")),
+    );
     await expect.poll(() => probe.of("task_started").length, soon).toBe(4);
     const isBegun = (): boolean => probe.of("task_started").some(({ instanceId }) => instanceId === id);
     clock.advance(HOUR);
-    await expect.poll(async () => await holdersOf(backend, id), soon).not.toEqual([null]);
+    await expect.poll(async () => await holdersOf(backend, id), soon).toEqual([workerId]);
     await severalRoundTrips(backend);
     expect(isBegun()).toBe(false);
 

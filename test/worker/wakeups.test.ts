@@ -7,7 +7,7 @@ import { Gate } from "../support/gate.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { Probe } from "../support/probe.ts";
 import { Standstill } from "../support/standstill.ts";
-import { aborted, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
+import { aborted, codeOf, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
 
 const database = await createTestDatabase();
 /** Two processes, as it were: nothing goes from one to the other but through the database. */
@@ -209,10 +209,9 @@ describe("whoever waits for a result is woken", { timeout: 60_000 }, () => {
     const patient = new Client(here, { ports: still.ports });
     const running = await Promise.all([0, 1].map(async (n) => await elsewhere.submit(gated, `end-${n}`, n)));
     const parked = await Promise.all(["a", "b"].map(async (n) => await elsewhere.submit(waiting, `end-${n}`, null)));
-    const codes = [...running, ...parked].map(async ({ instanceId }) =>
-      await patient.result(instanceId).catch((error: { code: string }) => error.code),
-    );
-    for (const handle of parked) await expect.poll(async () => (await handle.status()).status, soon).toBe("awaiting_event");
+    const codes = [...running, ...parked].map(async ({ instanceId }) => await patient.result(instanceId).catch(codeOf));
+    for (const handle of parked)
+      await expect.poll(async () => (await handle.status()).status, soon).toBe("awaiting_event");
     gate.open();
     await parked[0]?.cancel();
     await parked[1]?.delete();
@@ -232,7 +231,7 @@ describe("messages on the channel that are not ours", { timeout: 60_000 }, () =>
   ])("do no harm: %s", async (_, payloads) => {
     const worker = await idleWorker();
     for (const payload of payloads) await database.pool.query("SELECT pg_notify('waymark_waymark', $1)", [payload]);
-    const pending = client.result("nobody", { timeout: 100 }).catch((error: { code: string }) => error.code);
+    const pending = client.result("nobody", { timeout: 100 }).catch(codeOf);
 
     expect(await (await client.submit(one, "after-spam", 1)).result()).toBe(2);
     expect(await pending).toBe("INSTANCE_NOT_FOUND");
@@ -252,7 +251,9 @@ describe("other schemas of the database", { timeout: 60_000 }, () => {
     const handles = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => await new Client(tenant).submit(one, `tenant-${n}`, n)),
     );
-    expect(await Promise.all(handles.map(async (handle) => await handle.result()))).toEqual(handles.map((_, n) => n + 1));
+    expect(await Promise.all(handles.map(async (handle) => await handle.result()))).toEqual(
+      handles.map((_, n) => n + 1),
+    );
     await severalRoundTrips(there);
 
     expect(worker.stats()).toMatchObject({ polls, claimed: 0 });

@@ -104,9 +104,7 @@ describe("a worker accepts", () => {
   });
 
   test("no name, and takes one that no other worker has", async () => {
-    const workers = [1, 2].map(() =>
-      new Worker(new InMemoryBackend(), { flows: [good], ownsProcess: false }).start(),
-    );
+    const workers = [1, 2].map(() => new Worker(new InMemoryBackend(), { flows: [good], ownsProcess: false }).start());
     const names = workers.map(({ workerId }) => workerId);
     await Promise.all(workers.map(async (worker) => await worker.stop()));
 

@@ -42,7 +42,7 @@ const everything = flow<number>("everything")
   .loop("up", (n: number) => (n >= 1_000 ? LoopResult.done(n) : LoopResult.again(n + 400)))
   .delay("rest", 2)
   .waitForEvent<string>("wait", "news")
-  .then("end", async (news, context) => ({ news, up: (await context.output("sum")) as number }))
+  .then("end", async (news, context) => ({ news, up: await context.output<number>("sum") }))
   .build();
 
 describe.each(await bothBackends())("Worker on $name", ({ backend, open }) => {
@@ -92,7 +92,7 @@ describe.each(await bothBackends())("Worker on $name", ({ backend, open }) => {
       const handles = await Promise.all(all.map(async (id, n) => await client.submit(flows[n % 3]!, id, n)));
 
       const results = await Promise.all(handles.map(async (handle) => await handle.result()));
-      expect(results).toEqual(all.map((_, n) => `${"abc"[n % 3]}${n}`));
+      expect(results).toEqual(all.map((_, n) => `${"abc".charAt(n % 3)}${n}`));
       expect(ran.toSorted()).toEqual(all.toSorted());
     });
 

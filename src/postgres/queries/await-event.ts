@@ -49,12 +49,13 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
     ),
     decided AS MATERIALIZED (
       SELECT h.idx, h.instance_id, h.path,
-             h.version <> seen.version OR EXISTS (
-               SELECT FROM ${t.events} AS e WHERE e.instance_id = h.instance_id AND e.name = d.to_event) AS stays,
-             EXISTS (
-               SELECT FROM ${t.checkpoints} AS c
+             h.version <> seen.version OR (
+               SELECT true FROM ${t.events} AS e WHERE e.instance_id = h.instance_id AND e.name = d.to_event
+               LIMIT 1) IS NOT NULL AS stays,
+             (
+               SELECT true FROM ${t.checkpoints} AS c
                WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
-             ) AS settled
+               LIMIT 1) IS NOT NULL AS settled
       FROM mail AS h
       JOIN done AS d ON d.idx = h.idx
       JOIN ${t.mailboxes} AS seen ON seen.instance_id = h.instance_id
@@ -85,8 +86,8 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
     written AS (${appendEntries(t, checkpoints, facts, sql`moved`)})
     SELECT ${fateColumns(t, checkpoints)}, m.interrupt,
            coalesce(m.stays, false) AS stayed,
-           m.idx IS NULL AND NOT EXISTS (
-             SELECT FROM ${t.mailboxes} AS b WHERE b.instance_id = d.instance_id) AS mailbox_missing
+           m.idx IS NULL AND (
+             SELECT true FROM ${t.mailboxes} AS b WHERE b.instance_id = d.instance_id LIMIT 1) IS NULL AS mailbox_missing
     FROM done AS d
     LEFT JOIN moved AS m ON m.idx = d.idx
   `;

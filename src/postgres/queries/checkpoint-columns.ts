@@ -170,10 +170,17 @@ export function hasOutcome(t: Tables, checkpoints: readonly Checkpoint[]): Query
     ],
     "position",
   );
-  return sql`EXISTS (
-        SELECT FROM ${repeated}
-        JOIN ${t.checkpoints} AS c ON c.instance_id = d.instance_id AND c.task_id = r.task_id
-        WHERE r.idx = d.idx AND c.outcome IN ('completed', 'timed_out'))`;
+  // Entry by entry (LATERAL, LIMIT): joined freely, an instance's whole history might be read for each of them.
+  return sql`(
+        SELECT true
+        FROM ${repeated}
+        CROSS JOIN LATERAL (
+          SELECT FROM ${t.checkpoints} AS c
+          WHERE c.instance_id = d.instance_id AND c.task_id = r.task_id AND c.outcome IN ('completed', 'timed_out')
+          LIMIT 1
+        ) AS recorded
+        WHERE r.idx = d.idx
+        LIMIT 1) IS NOT NULL`;
 }
 
 /**

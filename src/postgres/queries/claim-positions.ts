@@ -46,6 +46,8 @@ export function claimReady(
 ): Query<ClaimedRow> {
   // MATERIALIZED: without a fence the planner may run the limited subquery once per joined row and
   // update more rows than LIMIT allows.
+  // LIMIT (SELECT …): a limit that the planner can't see makes it read in order. Where it sees one that is near to
+  // the number of rows that it expects, it reads and sorts all that are ready, however many there really are.
   return sql`
     WITH candidate AS MATERIALIZED (
       SELECT r.instance_id, r.path, r.order_key
@@ -57,7 +59,7 @@ export function claimReady(
           AND NOT (${p.sparesFailed}::boolean AND coalesce(q.failed_by = ${p.workerId}::text, false)
                    AND q.available_at > (SELECT coalesce(${p.now}::timestamptz, clock_timestamp())) - interval '2 seconds')
         ORDER BY q.order_key
-        LIMIT ${p.limit}::int
+        LIMIT (SELECT ${p.limit}::int)
         FOR NO KEY UPDATE SKIP LOCKED
       ) AS r
       ORDER BY r.order_key, r.instance_id, r.path
@@ -118,7 +120,12 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
            END AS input,
            r.outcome AS recorded_outcome, r.output AS recorded_output
     FROM claimed AS c
-    JOIN ${t.instances} AS i ON i.instance_id = c.instance_id
+    CROSS JOIN LATERAL (
+      SELECT n.flow, n.definition_hash, n.codec, n.priority, n.input
+      FROM ${t.instances} AS n
+      WHERE n.instance_id = c.instance_id
+      LIMIT 1
+    ) AS i
     LEFT JOIN LATERAL (
       SELECT k.outcome, k.output
       FROM ${t.checkpoints} AS k

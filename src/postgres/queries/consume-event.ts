@@ -23,9 +23,10 @@ export interface ConsumeFateRow extends FateRow {
  */
 export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: BatchFacts): Query<ConsumeFateRow> {
   const checkpoints = rows.map((row) => row.checkpoint);
-  const eventIsThere = sql<never>`EXISTS (
-             SELECT FROM ${t.events} AS e
-             WHERE e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence)`;
+  const eventIsThere = sql<never>`(
+             (SELECT true FROM ${t.events} AS e
+              WHERE e.instance_id = d.instance_id AND e.name = d.event AND e.sequence = d.sequence
+              LIMIT 1) IS NOT NULL)`;
   return sql`
     WITH done AS MATERIALIZED (
       ${doneRows(checkpoints, [

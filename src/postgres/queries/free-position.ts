@@ -33,11 +33,12 @@ export function mayBeTaken(t: Tables, now: Query<never>): Query<never> {
         AND NOT (q.interrupt IS NULL AND ${sleepsOn(t, now)}))`;
 }
 
-/** Whether its own time is still to come, and its outcome too. */
+/** Whether its own time is still to come, and its outcome too. Not EXISTS, which might read the whole history once. */
 function sleepsOn(t: Tables, now: Query<never>): Query<never> {
   return sql`(
             q.kind NOT IN ('wait', 'join') AND coalesce(q.wake_at > ${now}, false)
-            AND NOT EXISTS (SELECT FROM ${t.checkpoints} AS c
-                            WHERE c.instance_id = q.instance_id AND c.task_id = q.task_id
-                              AND c.outcome IN ('completed', 'timed_out')))`;
+            AND (SELECT true FROM ${t.checkpoints} AS c
+                 WHERE c.instance_id = q.instance_id AND c.task_id = q.task_id
+                   AND c.outcome IN ('completed', 'timed_out')
+                 LIMIT 1) IS NULL)`;
 }

@@ -32,10 +32,10 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     decided AS MATERIALIZED (
       SELECT h.idx, h.instance_id, h.path,
-             d.wake_after IS NOT DISTINCT FROM 0 OR (d.to_kind <> 'join' AND EXISTS (
-               SELECT FROM ${t.checkpoints} AS c
+             d.wake_after IS NOT DISTINCT FROM 0 OR (d.to_kind <> 'join' AND (
+               SELECT true FROM ${t.checkpoints} AS c
                WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
-             )) AS ready
+               LIMIT 1) IS NOT NULL) AS ready
       FROM held AS h
       JOIN done AS d ON d.idx = h.idx
     ),

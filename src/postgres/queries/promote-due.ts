@@ -7,7 +7,8 @@ import { mayBeTaken } from "./free-position.ts";
  * not be taken all the same goes back to where it belongs.
  *
  * The clock is read in a subquery, because a volatile function in the condition itself could not use
- * the index and would read every parked row.
+ * the index and would read every parked row. The inner limit is hidden from the planner, so that it reads in order
+ * instead of reading and sorting all that is due; the outer one tells it how few rows are updated.
  * Locks: positions, skipping locked ones. Index: positions_due.
  */
 export function promoteDue(
@@ -16,13 +17,17 @@ export function promoteDue(
 ): Query<{ promoted: number; next_due_ms: number | null }> {
   return sql`
     WITH due AS MATERIALIZED (
-      SELECT q.instance_id, q.path, ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)} AS taken
-      FROM ${t.positions} AS q
-      WHERE q.order_key IS NULL AND q.available_at < 'infinity'
-        AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
-      ORDER BY q.available_at
+      SELECT r.instance_id, r.path, r.taken
+      FROM (
+        SELECT q.instance_id, q.path, ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)} AS taken
+        FROM ${t.positions} AS q
+        WHERE q.order_key IS NULL AND q.available_at < 'infinity'
+          AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
+        ORDER BY q.available_at
+        LIMIT (SELECT ${p.limit}::int)
+        FOR NO KEY UPDATE SKIP LOCKED
+      ) AS r
       LIMIT ${p.limit}::int
-      FOR NO KEY UPDATE SKIP LOCKED
     ),
     promoted AS (
       UPDATE ${t.positions} AS p
