@@ -1,4 +1,5 @@
 import type { Ports } from "../engine/ports.ts";
+import { WaymarkError } from "../errors/waymark-error.ts";
 import type { InstanceId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { WakeupSubscription } from "../store/wakeup.ts";
@@ -77,6 +78,8 @@ export class EndWatch {
       } catch (error) {
         // Whoever waits has a time limit of their own; until then the database may come back.
         this.#ports.logger.debug({ error }, "Looking for ended instances failed; trying again.");
+        // It won't: whoever waits shall hear it.
+        if (WaymarkError.is(error) && error.code === "BACKEND_CLOSED") this.#tell([...this.#waiting.keys()]);
       }
     }
   }

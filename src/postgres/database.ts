@@ -29,6 +29,8 @@ export interface ConnectionPool {
 
 /** The part of a `pg` client that is used here. */
 export interface PgClient extends Connection {
+  /** Lets the process end while nothing else is left to do. */
+  unref?(): void;
   on(event: "error", listener: OnError): unknown;
   on(event: "end", listener: () => void): unknown;
   on(event: "notification", listener: OnNotification): unknown;

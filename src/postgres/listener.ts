@@ -31,6 +31,9 @@ const LONGEST_RETRY_MS = 5_000;
 /** Where messages never arrive, a pooler is in between: asking more often would not change that. */
 const POOLER_RETRY_MS = 60_000;
 
+/** Whoever waits for a message keeps the process alive by itself. */
+const IN_BACKGROUND = { keepsAlive: false };
+
 /**
  * Listens to a channel. Looks for itself whether messages arrive: at the start, and whenever nothing has come for a
  * while. A listener that is dead without knowing it, because of a pooler or a half-open connection, is found within
@@ -79,13 +82,14 @@ export class Listener {
         if (!stop.aborted) logger.warn({ error }, "The connection for LISTEN was lost; polling until it is back.");
       }
       if (hasWorked) delayMs = FIRST_RETRY_MS;
-      await pause(timers, delayMs * (0.5 + random.next() / 2), stop);
+      await pause(timers, delayMs * (0.5 + random.next() / 2), stop, IN_BACKGROUND);
     }
   }
 
   /** Until it is stopped or messages don't arrive any more. @returns whether any has ever arrived */
   async #listen(stop: AbortSignal): Promise<boolean> {
     const client = await this.#options.pool.connect();
+    client.unref?.();
     const broken = new AbortController();
     const onEnd = (): void => broken.abort();
     const onMessage = (message: Notification): void => this.#hear(message);
@@ -118,7 +122,7 @@ export class Listener {
     const { clock, timers } = this.#options;
     while (!until.aborted) {
       const silentMs = clock.monotonicMs() - this.#heardAtMs;
-      if (silentMs < SILENCE_MS) await pause(timers, SILENCE_MS - silentMs, until);
+      if (silentMs < SILENCE_MS) await pause(timers, SILENCE_MS - silentMs, until, IN_BACKGROUND);
       else if (!(await this.#answersProbe(until))) return;
     }
   }
@@ -128,7 +132,8 @@ export class Listener {
     const heard = new AbortController();
     this.#onHeard = () => heard.abort();
     try {
-      const waiting = pause(this.#options.timers, SILENCE_MS, AbortSignal.any([until, heard.signal]));
+      const either = AbortSignal.any([until, heard.signal]);
+      const waiting = pause(this.#options.timers, SILENCE_MS, either, IN_BACKGROUND);
       // A probe that can't be sent shows in that nothing arrives.
       this.#options.probe().catch(() => undefined);
       await waiting;

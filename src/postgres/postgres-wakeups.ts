@@ -6,7 +6,7 @@ import type { WakeupListener, WakeupStore, WakeupSubscription } from "../store/w
 import { WakeupHub } from "../store/wakeup-hub.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Random } from "../time/random.ts";
-import type { Timers } from "../time/timers.ts";
+import type { Timer, Timers } from "../time/timers.ts";
 import type { Database, PgPool } from "./database.ts";
 import { Listener } from "./listener.ts";
 import { notify } from "./queries/notify.ts";
@@ -34,6 +34,7 @@ type Letter = "r" | "e" | "i";
 const LEAST_GAP_MS = 20;
 /** Lets what is being done here get out of the way first. */
 const FIRST_WAIT_MS = 1;
+const LINGER_MS = 10_000;
 const MESSAGE = /^([0-9a-f-]{1,40}):([rei]{0,3})$/;
 
 /**
@@ -51,6 +52,7 @@ export class PostgresWakeups implements WakeupStore, HintSink {
   readonly #unsent = new Set<Letter>();
   #isScheduled = false;
   #sentAtMs = Number.NEGATIVE_INFINITY;
+  #lingering: Timer | null = null;
   #closed = false;
 
   constructor(options: WakeupOptions) {
@@ -88,14 +90,27 @@ export class PostgresWakeups implements WakeupStore, HintSink {
       },
       close: () => {
         remove();
-        if (this.#hub.isEmpty) void this.#listener?.stop();
+        this.#linger();
       },
     };
+  }
+
+  /** Whoever waits for one result after the other shall not connect for each of them. */
+  #linger(): void {
+    this.#lingering?.cancel();
+    this.#lingering = this.#options.timers.after(LINGER_MS, () => {
+      if (this.#hub.isEmpty) void this.#listener?.stop();
+    });
+    this.#lingering.unref?.();
   }
 
   ready(lanes: readonly Lane[] | null): void {
     const taken = this.#hub.ready(lanes);
     if (lanes === null || taken < lanes.length) this.#tellOthers("r");
+  }
+
+  due(afterMs: number): void {
+    this.#hub.due(afterMs);
   }
 
   ended(instanceIds: readonly InstanceId[]): void {
@@ -110,6 +125,7 @@ export class PostgresWakeups implements WakeupStore, HintSink {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#lingering?.cancel();
     await this.#listener?.stop();
   }
 

@@ -8,6 +8,7 @@ import type { CheckpointFate } from "./position-store.ts";
 export interface HintSink {
   /** `lanes`: of the positions, one each; `null` if they are not known. */
   ready(lanes: readonly Lane[] | null): void;
+  due(afterMs: number): void;
   ended(instanceIds: readonly InstanceId[]): void;
   interrupted(): void;
 }
@@ -20,7 +21,10 @@ export function hintCreated(
 ): void {
   const ready: Lane[] = [];
   for (const [index, instance] of instances.entries()) {
-    if (created[index]?.created === true) addReady(ready, instance.positions);
+    if (created[index]?.created !== true) continue;
+    addReady(ready, instance.positions);
+    for (const { wakeAfterMs } of instance.positions)
+      if (wakeAfterMs !== null && wakeAfterMs > 0) sink.due(wakeAfterMs);
   }
   if (ready.length > 0) sink.ready(ready);
 }

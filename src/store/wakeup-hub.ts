@@ -15,6 +15,7 @@ export class WakeupHub {
     // One of its own for each subscription, so that a listener may subscribe twice.
     const own: WakeupListener = {
       ready: (lanes) => listener.ready?.(lanes) ?? 0,
+      due: (afterMs) => listener.due?.(afterMs),
       ended: (instanceIds) => listener.ended?.(instanceIds),
       interrupted: () => listener.interrupted?.(),
     };
@@ -27,6 +28,10 @@ export class WakeupHub {
     let taken = 0;
     for (const listener of this.#listeners) taken += listener.ready?.(lanes) ?? 0;
     return taken;
+  }
+
+  due(afterMs: number): void {
+    for (const listener of this.#listeners) listener.due?.(afterMs);
   }
 
   ended(instanceIds: readonly InstanceId[] | null): void {

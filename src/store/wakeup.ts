@@ -13,6 +13,8 @@ export interface WakeupListener {
    * @returns how many of them the listener takes at once; if that is all of them, nobody else is told
    */
   ready?(lanes: readonly Lane[] | null): number;
+  /** A position comes due after so many milliseconds. Told in this process only. */
+  due?(afterMs: number): void;
   /** Instances have ended; `null` if it isn't known which. */
   ended?(instanceIds: readonly InstanceId[] | null): void;
   /** A cancel or pause is pending on an instance that somebody runs. */

@@ -63,12 +63,13 @@ export class Poller {
 
   /** A slot has become free, or the worker's state has changed. */
   touch(): void {
-    if (this.#isHungry || this.#isHinted || this.#target.isLeaving) this.#wake();
+    const isDue = this.#now() >= this.#promoteAtMs;
+    if (this.#isHungry || this.#isHinted || isDue || this.#target.isLeaving) this.#wake();
   }
 
   /** In at most `ms`, something comes due. */
   expect(ms: number): void {
-    const at = this.#now() + ms;
+    const at = this.#now() + Math.ceil(ms) + 1;
     if (at >= this.#promoteAtMs) return;
     this.#promoteAtMs = at;
     this.#wake();
@@ -97,15 +98,25 @@ export class Poller {
   async #promote(): Promise<void> {
     this.#polls++;
     const intervalMs = this.#limitMs();
-    const { promoted, nextDueMs }: Promotion = await this.#options.store.promoteDue();
-    if (promoted > 0) this.#isHinted = true;
-    // A little late rather than early: what is not due yet would have to be asked for again.
-    this.#promoteAtMs = this.#now() + Math.min(intervalMs, nextDueMs === null ? intervalMs : Math.ceil(nextDueMs) + 1);
+    // What is expected from now on may not be in the answer.
+    this.#promoteAtMs = Number.POSITIVE_INFINITY;
+    let untilNextMs = intervalMs;
+    try {
+      const { promoted, nextDueMs }: Promotion = await this.#options.store.promoteDue();
+      if (promoted > 0) this.#isHinted = true;
+      // A little late rather than early: what is not due yet would have to be asked for again.
+      if (nextDueMs !== null) untilNextMs = Math.min(intervalMs, Math.ceil(nextDueMs) + 1);
+    } finally {
+      this.#promoteAtMs = Math.min(this.#promoteAtMs, this.#now() + untilNextMs);
+    }
   }
 
   async #claim(): Promise<void> {
-    const limit = Math.min(this.#target.room(), MOST_AT_ONCE);
-    if (limit === 0) return;
+    const room = this.#target.room();
+    if (room === 0) return;
+    // A look without a reason leaves slots for what is handed over meanwhile.
+    const hasReason = this.#isHinted || this.#isHungry;
+    const limit = Math.min(hasReason ? room : Math.ceil(room / 2), MOST_AT_ONCE);
     this.#polls++;
     // Hints that come while the statement runs count for the next one.
     this.#isHinted = false;

@@ -85,6 +85,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     this.#poller = new Poller(this, { store: backend, ports, concurrency, pollIntervalMs });
     this.#subscription = backend.subscribe({
       ready: (lanes) => this.#hinted(lanes),
+      due: (afterMs) => this.#poller.expect(afterMs),
       interrupted: () => void this.#engine.renewNow(),
     });
     this.#removeLocal = addLocalWorker(backend, this);

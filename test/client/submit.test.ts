@@ -138,35 +138,49 @@ describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
   describe("into a worker of this process", () => {
     const watched = () => {
       const holders: (Holder | undefined)[] = [];
-      let claims = 0;
       const store = withChanges(backend, {
         createInstances: async (instances, holder) => {
           holders.push(holder);
           return await backend.createInstances(instances, holder);
         },
-        claimPositions: async (request) => {
-          const claimed = await backend.claimPositions(request);
-          claims += claimed.length;
-          return claimed;
-        },
       });
-      return { store, holders, claimed: () => claims };
+      return { store, holders };
     };
 
     test("with room, is claimed from the start", async () => {
-      const { store, holders, claimed } = watched();
+      const { store, holders } = watched();
       const forked = flow<number>("handed-fork")
         .fork([branch("a", (b) => b.then("a", (n: number) => n)), branch("b", (b) => b.then("b", (n: number) => n))])
         .join("join", ({ a, b }) => a + b)
         .build();
-      const worker = startWorker(store, { ...quick, flows: [double, forked], workerId: "local", concurrency: 4 });
-      const own = new Client(store);
+      // Gets nothing but what is handed to it.
+      const fed = withChanges(store, { claimPositions: () => Promise.resolve([]) });
+      const worker = startWorker(fed, { ...quick, flows: [double, forked], workerId: "local", concurrency: 20 });
+      const own = new Client(fed);
       expect(await (await own.submit(double, fresh("handed"), 1)).result()).toBe(2);
       expect(await (await own.submit(forked, fresh("handed"), 1)).result()).toBe(2);
 
       expect(holders).toEqual([1, 2].map(() => ({ workerId: "local", leaseMs: 3_600_000 })));
-      expect(claimed()).toBe(0);
       expect(worker.stats().claimed).toBe(3);
+    });
+
+    test("that is just looking for work, but has room for much more, is claimed from the start", async () => {
+      const { store, holders } = watched();
+      const [asked, answer] = [new Gate(), new Gate()];
+      const looking = withChanges(store, {
+        claimPositions: async () => {
+          asked.open();
+          await answer.passed;
+          return [];
+        },
+      });
+      startWorker(looking, { ...quick, flows: [double], workerId: "local", concurrency: 100 });
+      await asked.passed;
+      const handle = await new Client(looking).submit(double, fresh("handed"), 1);
+
+      expect(holders).toEqual([{ workerId: "local", leaseMs: 3_600_000 }]);
+      expect(await handle.result()).toBe(2);
+      answer.open();
     });
 
     test("without room, is left ready, and taken when there is some", async () => {

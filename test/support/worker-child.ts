@@ -1,5 +1,4 @@
 import { appendFileSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { flow } from "../../src/flow/flow.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
@@ -135,4 +134,4 @@ function loggerTo(stream: NodeJS.WriteStream): Logger {
 }
 
 // Imported by tests for the flow, and run by Node for the worker.
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(JSON.parse(process.argv[2] ?? "") as ChildOptions);
+if (process.argv[1] === import.meta.filename) await main(JSON.parse(process.argv[2] ?? "") as ChildOptions);

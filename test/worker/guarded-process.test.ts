@@ -9,6 +9,7 @@ import { LoggedLines } from "../support/workers.ts";
 const EVENTS = ["SIGTERM", "SIGINT", "SIGHUP", "unhandledRejection", "uncaughtException"] as const;
 
 /** A process that only notes how it is ended. */
+// oxlint-disable-next-line unicorn/prefer-event-target -- a process is no event target
 class FakeProcess extends EventEmitter {
   readonly exits: number[] = [];
   readonly stderr = { write: (): boolean => true };

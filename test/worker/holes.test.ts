@@ -44,9 +44,13 @@ function dyingAtCheckpoint(is: (checkpoint: Checkpoint) => boolean, how: Death):
 /** A worker's backend whose leases run out, and whose next checkpoint is held back until the gate is opened. */
 function zombie(gate: Gate): { backend: Backend; isAsked: Promise<void> } {
   const asked = new Gate();
+  let isAsked = false;
   const changed = withChanges(backend, {
+    // It does not take over from itself.
+    claimPositions: async (request) => (isAsked ? [] : await backend.claimPositions(request)),
     renewClaims: async () => await never,
     commitCheckpoints: async (checkpoints, holder) => {
+      isAsked = true;
       asked.open();
       await gate.passed;
       return await backend.commitCheckpoints(checkpoints, holder);

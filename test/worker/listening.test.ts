@@ -119,13 +119,13 @@ describe("a worker behind a bad connection", { timeout: 90_000 }, () => {
 
 describe("with notify off", () => {
   test("a worker finds what other processes submit by polling", async () => {
-    const deaf = await database.connect({ notify: false });
+    const deaf = await database.connect({ notify: false, applicationName: "deaf" });
     const worker = startWorker(deaf, quick);
     const handles = await Promise.all([0, 1, 2].map(async (n) => await client.submit(one, `deaf-${n}`, n)));
 
     expect(await Promise.all(handles.map(async (handle) => await handle.result()))).toEqual([1, 2, 3]);
     expect(worker.stats().isListening).toBe(false);
-    const listening = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'";
+    const listening = "SELECT FROM pg_stat_activity WHERE application_name = 'deaf' AND query LIKE 'LISTEN %'";
     expect((await database.pool.query(listening)).rowCount).toBe(0);
   });
 

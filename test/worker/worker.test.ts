@@ -42,7 +42,7 @@ const everything = flow<number>("everything")
   .loop("up", (n: number) => (n >= 1_000 ? LoopResult.done(n) : LoopResult.again(n + 400)))
   .delay("rest", 2)
   .waitForEvent<string>("wait", "news")
-  .then("end", async (news, context) => ({ news, up: await context.output<number>("sum") }))
+  .then("end", async (news, context) => ({ news, up: await context.output("sum") }))
   .build();
 
 describe.each(await bothBackends())("Worker on $name", ({ backend, open }) => {
