@@ -99,7 +99,7 @@ export class Client {
     input: Input,
     options: SubmitOptions = {},
   ): Promise<InstanceHandle<Output>> {
-    const { isHandedOver } = await this.#submitter.submit(flow as Flow, instanceId, input, options);
+    const { isHandedOver } = await this.#submitter.submit(flow, instanceId, input, options);
     if (isHandedOver) this.#remember(instanceId);
     return new InstanceHandle<Output>(this, instanceId);
   }

@@ -61,7 +61,7 @@ export class Gatherer<Item, Result> {
         (batch[index] as Waiting<Item, Result>).resolve(results[index] as Result);
       }
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      for (const waiting of batch) waiting.reject(error);
     } finally {
       this.#inFlight--;
       this.#schedule();

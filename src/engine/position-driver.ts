@@ -1,64 +1,49 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
-import { EventTimeoutError, TaskLostError } from "../errors/task-errors.ts";
-import { WaymarkError } from "../errors/waymark-error.ts";
+import { EventTimeoutError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
-import type { FlowNode, TaskNode, WaitNode } from "../flow/definition.ts";
-import type { TaskId, WorkerId } from "../ids.ts";
-import type { Observer } from "../observability/observer.ts";
+import type { FlowNode, WaitNode } from "../flow/definition.ts";
+import type { TaskId } from "../ids.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
 import { laneOf, type Occurrence, type Plan, planNext, standingHere } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
-import type { Backend } from "../store/backend.ts";
 import type { CheckpointFate, GrantedPosition } from "../store/position-store.ts";
-import { BodyContext } from "./body-context.ts";
 import type { Committer } from "./committer.ts";
 import type { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
-import type { Host } from "./host.ts";
-import { bodyOf, decisionOfRecorded, interpretOutput } from "./interpret-output.ts";
-import type { Lease } from "./lease-keeper.ts";
-import { decodeOwned, encodeFailure, encodePayload, eventContext } from "./payloads.ts";
-import type { Ports } from "./ports.ts";
-import { retryDelayMs } from "./retry.ts";
-import { type BodyResult, BodyRun } from "./run-body.ts";
-import { readEarlierOutput, readInput } from "./task-inputs.ts";
+import { decisionOfRecorded } from "./interpret-output.ts";
+import { decodeOwned, encodePayload, eventContext } from "./payloads.ts";
+import {
+  atTask,
+  type BodyParts,
+  encodeFailureOf,
+  type Happening,
+  isKeyError,
+  isPassing,
+  TaskBodies,
+} from "./task-bodies.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
 
-interface DriverParts {
-  readonly store: Backend;
+interface DriverParts extends BodyParts {
   readonly committer: Committer;
-  readonly ports: Ports;
-  readonly observer: Observer | null;
-  readonly workerId: WorkerId;
-  readonly host: Host;
-  readonly lease: Lease;
   readonly releases: Gatherer<ClaimRef, void>;
   /** Called when a checkpoint has been accepted. */
   readonly onProgress: (() => void) | undefined;
 }
-
-/** What came of looking at a position: something happened, it is to be given up, or to sleep where it is. */
-type Happening =
-  | Occurrence
-  | { readonly kind: "giveUp"; readonly settle: boolean }
-  | { readonly kind: "sleep"; readonly forMs: number };
 
 /** Moves one held position on, checkpoint by checkpoint. Decides nothing: `planNext` does. */
 export class PositionDriver {
   readonly #parts: DriverParts;
   /** As it was granted; later on, its standing has been looked at when it was moved there. */
   #first: HeldPosition | null = null;
-  /** What the last failed attempt threw: recorded as bytes, told to observers as it was. */
-  #error: unknown = null;
   /** Kept for the branches of the fork that is being written. */
   #slots = 0;
-  /** What reading an earlier output has failed with for no fault of the body that asked. */
-  readonly #passing = new WeakSet<object>();
+  readonly #bodies: TaskBodies;
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
+    this.#bodies = new TaskBodies(parts);
   }
 
   async drive(first: HeldPosition): Promise<void> {
@@ -121,7 +106,7 @@ export class PositionDriver {
     if (node.kind === "delay")
       return held.due || !held.armed ? { kind: "elapsed" } : { kind: "sleep", forMs: node.durationMs };
     if (node.kind === "wait") return this.#readWait(held, node);
-    return this.#attempt(held, node);
+    return this.#bodies.run(held, node);
   }
 
   /** What is to be done where a position can't be looked at. */
@@ -129,21 +114,13 @@ export class PositionDriver {
     if (isKeyError(error)) return this.#awaitKey(held, error);
     if (isPassing(error)) throw error;
     // The input can't be read, or a recorded outcome leads nowhere.
-    return await this.#hopeless(held, error);
+    return await this.#bodies.hopeless(held, error);
   }
 
   #awaitKey(held: HeldPosition, error: unknown): Happening {
     const message = "An encryption key is not available; the task waits for it.";
-    this.#parts.ports.logger.warn({ ...this.#atTask(held), error }, message);
+    this.#parts.ports.logger.warn({ ...atTask(held), error }, message);
     return { kind: "sleep", forMs: KEY_RETRY_MS };
-  }
-
-  /** What stands in the way would stand in the way of every attempt: the instance fails. */
-  async #hopeless(held: HeldPosition, error: unknown): Promise<Occurrence> {
-    this.#error = error;
-    const failure = await this.#encodeFailure(held, error);
-    if (held.recorded !== null) return { kind: "unusable", failure };
-    return { kind: "failed", failure, retryAfterMs: null, durationMs: 0 };
   }
 
   /** What was recorded must be readable before anything is built on it. */
@@ -164,7 +141,7 @@ export class PositionDriver {
     if (!held.due) return { kind: "nothingYet", armed: held.armed };
     if (node.onTimeout === "continue") return { kind: "timedOut", failure: null };
     const error = new EventTimeoutError(held.stand.taskId, node.event, node.timeoutMs ?? 0);
-    return { kind: "timedOut", failure: await this.#encodeFailure(held, error) };
+    return { kind: "timedOut", failure: await encodeFailureOf(held, error) };
   }
 
   /** An event that came before its instance may have been written with another codec. */
@@ -174,51 +151,6 @@ export class PositionDriver {
     if (writer === null) return event.payload;
     const context = eventContext(claim.instanceId);
     return await codec.encode(await writer.decode(event.payload, context), context);
-  }
-
-  #attempt(held: HeldPosition, node: FlowNode): MaybePromise<Happening> {
-    const body = bodyOf(node);
-    const { host, store } = this.#parts;
-    if (held.lost >= host.mostLost) return this.#hopeless(held, new TaskLostError(held.stand.taskId, held.lost));
-    return chain(readInput(store, held), (input) => this.#runBody(held, node, body, input));
-  }
-
-  #runBody(held: HeldPosition, node: FlowNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
-    const { ports, observer, workerId, lease } = this.#parts;
-    observer?.({ kind: "task_started", workerId, ...this.#atTask(held) });
-    const run = new BodyRun(body, held.stand.taskId, lease, ports);
-    const context = new BodyContext(held, run.signal, ports.logger, (taskId) => this.#readEarlier(held, taskId));
-    return chain(run.start(input, context), (result) => this.#interpret(held, node, body, result));
-  }
-
-  #interpret(held: HeldPosition, node: FlowNode, body: TaskNode, result: BodyResult): MaybePromise<Happening> {
-    if (result.kind === "stopped") return { kind: "giveUp", settle: result.settle };
-    if (result.kind === "threw") {
-      if (this.#isPassing(result.error)) throw result.error;
-      return this.#failed(held, body, result.error, result.durationMs);
-    }
-    const { claim, stand, codec } = held;
-    const { durationMs } = result;
-    const onError = (error: unknown): MaybePromise<Happening> => {
-      if (isKeyError(error)) throw error;
-      return this.#failed(held, body, error, durationMs);
-    };
-    try {
-      const { output, decision } = interpretOutput(node, stand.taskId, result.value);
-      const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
-      const bytes = encodePayload(codec, output, context, this.#parts.store.maxPayloadBytes);
-      if (!isPromiseLike(bytes)) return { kind: "succeeded", output: bytes, decision, durationMs };
-      return bytes.then((encoded) => ({ kind: "succeeded", output: encoded, decision, durationMs }), onError);
-    } catch (error) {
-      return onError(error);
-    }
-  }
-
-  async #failed(held: HeldPosition, body: TaskNode, error: unknown, durationMs: number): Promise<Occurrence> {
-    const { ports } = this.#parts;
-    const retryAfterMs = retryDelayMs(body.policy.retry, held.stand.attempt, error, ports.random.next());
-    this.#error = error;
-    return { kind: "failed", failure: await this.#encodeFailure(held, error), retryAfterMs, durationMs };
   }
 
   #commit(held: HeldPosition, happening: Occurrence, plan: Plan): MaybePromise<HeldPosition | null> {
@@ -275,7 +207,7 @@ export class PositionDriver {
     switch (fate.kind) {
       case "fenced":
         this.#parts.host.tally.fenced++;
-        this.#parts.observer?.({ kind: "fenced", ...this.#atTask(held) });
+        this.#parts.observer?.({ kind: "fenced", ...atTask(held) });
         return null;
       case "eventGone":
       case "recorded":
@@ -297,7 +229,7 @@ export class PositionDriver {
   }
 
   async #commitFailure(held: HeldPosition, error: unknown): Promise<HeldPosition | null> {
-    const occurrence = await this.#hopeless(held, error);
+    const occurrence = await this.#bodies.hopeless(held, error);
     return await this.#commit(held, occurrence, planNext(held.flow, held.stand, occurrence));
   }
 
@@ -391,23 +323,6 @@ export class PositionDriver {
     return null;
   }
 
-  async #readEarlier(held: HeldPosition, taskId: TaskId): Promise<unknown> {
-    try {
-      return await readEarlierOutput(this.#parts.store, held, taskId);
-    } catch (error) {
-      if (isPassing(error)) this.#passing.add(error);
-      throw error;
-    }
-  }
-
-  #isPassing(error: unknown): boolean {
-    return typeof error === "object" && error !== null && this.#passing.has(error);
-  }
-
-  async #encodeFailure(held: HeldPosition, error: unknown): Promise<Bytes> {
-    return await encodeFailure(held.codec, error, held.claim.instanceId, held.stand.taskId);
-  }
-
   #tell(held: HeldPosition, happening: Occurrence, move: Move, kept: boolean): void {
     const { observer, host } = this.#parts;
     const isParked = !kept && (move.kind === "park" || move.kind === "await");
@@ -416,10 +331,10 @@ export class PositionDriver {
     const wakeAfterMs = isParked ? wakeAfterOf(move) : null;
     if (wakeAfterMs !== null) host.expect(wakeAfterMs);
     if (observer === null) return;
-    const at = this.#atTask(held);
+    const at = atTask(held);
     if (happening.kind === "succeeded") observer({ kind: "task_completed", durationMs: happening.durationMs, ...at });
     if (happening.kind === "failed") {
-      observer({ kind: "task_failed", error: this.#error, retryAfterMs: happening.retryAfterMs, ...at });
+      observer({ kind: "task_failed", error: this.#bodies.error, retryAfterMs: happening.retryAfterMs, ...at });
     }
     if (happening.kind === "elapsed") observer({ kind: "task_completed", durationMs: 0, ...at });
     if (isParked) {
@@ -436,11 +351,7 @@ export class PositionDriver {
   #tellReceived(held: HeldPosition): void {
     const { node } = standpoint(held.flow, held.stand.taskId).located;
     if (node.kind !== "wait" || held.recorded?.outcome !== "completed") return;
-    this.#parts.observer?.({ kind: "event_received", event: node.event, ...this.#atTask(held) });
-  }
-
-  #atTask(held: HeldPosition): { instanceId: string; taskId: TaskId; attempt: number } {
-    return { instanceId: held.claim.instanceId, taskId: held.stand.taskId, attempt: held.stand.attempt };
+    this.#parts.observer?.({ kind: "event_received", event: node.event, ...atTask(held) });
   }
 }
 
@@ -459,13 +370,4 @@ function wakeAfterOf(move: Extract<Move, { kind: "park" | "await" }>): number | 
 /** The join that the branch at a position's path counts down. */
 function joinTaskIdOf(held: HeldPosition): TaskId {
   return held.stand.path.slice(0, held.stand.path.lastIndexOf("/"));
-}
-
-/** Errors that are not the instance's fault: of the store, and of whoever keeps the keys. */
-function isPassing(error: unknown): error is WaymarkError {
-  return isKeyError(error) || (WaymarkError.is(error) && error.code.startsWith("BACKEND_"));
-}
-
-function isKeyError(error: unknown): boolean {
-  return WaymarkError.is(error) && error.code === "KEY_UNAVAILABLE";
 }

@@ -32,6 +32,7 @@ export interface Beginning {
 }
 
 const DEFAULT_PRIORITY = 3;
+const AT_ONCE: Beginning = { claimed: false, afterMs: 0 };
 
 /** @throws {InvalidArgumentError} it isn't one */
 export function checkConflictPolicy(policy: unknown): void {
@@ -54,7 +55,7 @@ export async function newInstance(
   input: unknown,
   options: StartOptions,
   store: { readonly codec: Codec; readonly maxPayloadBytes: number },
-  beginning: Beginning = { claimed: false, afterMs: 0 },
+  beginning: Beginning = AT_ONCE,
 ): Promise<NewInstance> {
   if (!(flow instanceof Flow))
     throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);

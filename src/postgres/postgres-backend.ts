@@ -88,9 +88,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     const { testClock, schema, notify, logger } = options;
     const { db, reserved, prepared, ownsPools, sidePool } = connections;
     const { preparedStatements } = options;
-    prepared.isDirect = preparedStatements === true;
+    prepared.turn(preparedStatements === true);
     const onLive = (isLive: boolean): void => {
-      if (preparedStatements === null && ownsPools) prepared.isDirect = isLive;
+      if (preparedStatements === null && ownsPools) prepared.turn(isLive);
     };
     this.#wakeups = new PostgresWakeups({ db, pool: sidePool, schema, notify, onLive, logger, ...PORTS });
     const context: StoreContext = {

@@ -21,8 +21,8 @@ export class PreparedStatements {
   #isOn = false;
   #isOff = false;
 
-  /** `true` while it is known that nothing is between us and the server. */
-  set isDirect(isDirect: boolean) {
+  /** @param isDirect - whether it is known that nothing is between us and the server */
+  turn(isDirect: boolean): void {
     this.#isOn = isDirect;
   }
 

@@ -2,7 +2,7 @@ import { checkAbortSignal, checkFunction, checkOptions } from "../engine/call-op
 import { type Ports, systemPorts } from "../engine/ports.ts";
 import { type ConflictPolicy, checkConflictPolicy, type StartOptions } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { kindOf, parseWorkerId } from "../ids.ts";
+import { parseWorkerId } from "../ids.ts";
 import { type Logger, parseLogger } from "../logger.ts";
 import type { Observer } from "../observability/observer.ts";
 import { parseWhole } from "../store/arguments.ts";

@@ -39,7 +39,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
     const interrupts = status === "paused" ? ["paused", "cancel"] : [null, "pause", "cancel"];
     require(interrupts.includes(
       position.interrupt,
-    ), `${field}.interrupt`, `can't be "${position.interrupt}" while the instance is ${status}.`);
+    ), `${field}.interrupt`, `can't be "${position.interrupt ?? "none"}" while the instance is ${status}.`);
     require(!(status === "paused" && position.ready), `${field}.ready`, "can't be while the instance is paused.");
   }
 }

@@ -112,11 +112,8 @@ export class Poller {
   }
 
   async #claim(): Promise<void> {
-    const room = this.#target.room();
-    if (room === 0) return;
-    // A look without a reason leaves slots for what is handed over meanwhile.
-    const hasReason = this.#isHinted || this.#isHungry;
-    const limit = Math.min(hasReason ? room : Math.ceil(room / 2), MOST_AT_ONCE);
+    const limit = Math.min(this.#target.room(), MOST_AT_ONCE);
+    if (limit === 0) return;
     this.#polls++;
     // Hints that come while the statement runs count for the next one.
     this.#isHinted = false;

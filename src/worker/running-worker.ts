@@ -60,6 +60,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   #close: () => void = () => undefined;
   #active = 0;
   #reserved = 0;
+  #isClaiming = false;
   #otherWorkers = 0;
   #state: WorkerStats["state"] = "running";
   #leaving: Promise<void> | null = null;
@@ -174,12 +175,12 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     const { workerId, leaseMs } = this;
     const sparesFailed = this.#otherWorkers > 0;
     const request = { workerId, leaseMs, limit, lanes: this.#lanes, readyOnly: true, sparesFailed };
-    this.#reserved += limit;
+    this.#isClaiming = true;
     let claimed: readonly ClaimedPosition[] = [];
     try {
       claimed = await this.#backend.claimPositions(request);
     } finally {
-      this.#reserved -= limit;
+      this.#isClaiming = false;
       this.#takeClaimed(claimed);
     }
     return claimed.length;
@@ -209,7 +210,10 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       const held = this.#engine.hold(claimed);
       const isSuspect = claimed.lost >= SUSPECT_FROM_LOST;
       // A second one would lose another lease if the first one is what ends processes.
-      if (held === null || (isSuspect && (suspect !== null || this.#suspects.count > 0))) this.#giveBack(claimed);
+      // Slots are not kept for a claim, which may bring nothing; what was handed over meanwhile has them.
+      const isFull = this.#active + this.#reserved + (suspect === null ? 0 : 1) >= this.#options.concurrency;
+      if (held === null || isFull || (isSuspect && (suspect !== null || this.#suspects.count > 0)))
+        this.#giveBack(claimed);
       else if (isSuspect) suspect = held;
       else void this.#drive(held);
     }
@@ -277,7 +281,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   }
 
   #settled(): void {
-    if (this.#active === 0 && this.#reserved === 0) this.#onIdle?.();
+    if (this.#active === 0 && this.#reserved === 0 && !this.#isClaiming) this.#onIdle?.();
   }
 
   #warnLost({ claim, stand }: HeldPosition, error: unknown): void {

@@ -37,7 +37,7 @@ export class Suspects {
   }
 
   /** @returns its turn; `done` has to be called when it is not driven any more */
-  add(): { readonly turn: Turn; done(): void } {
+  add(): { readonly turn: Turn; readonly done: () => void } {
     let isOver = false;
     let hasBegun = false;
     let begin: () => void = () => undefined;

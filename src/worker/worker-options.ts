@@ -109,6 +109,11 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   };
 }
 
+/** `Array.isArray` would make the items `any`. */
+function isArray(value: unknown): boolean {
+  return Array.isArray(value);
+}
+
 function parseAtLeast(duration: Duration, option: string, leastMs: number): number {
   const ms = parseDuration(duration, `options.${option}`);
   if (ms < leastMs) throw new InvalidArgumentError(`options.${option}`, `is ${ms} ms; the minimum is ${leastMs} ms.`);
@@ -116,7 +121,7 @@ function parseAtLeast(duration: Duration, option: string, leastMs: number): numb
 }
 
 function parseFlows(flows: readonly Flow[]): readonly Flow[] {
-  if (!Array.isArray(flows) || flows.length === 0)
+  if (!isArray(flows) || flows.length === 0)
     throw new InvalidArgumentError("options.flows", "must be an array of at least one built flow.");
   const names = new Map<string, string>();
   for (const [index, flow] of flows.entries()) {
@@ -128,5 +133,5 @@ function parseFlows(flows: readonly Flow[]): readonly Flow[] {
       throw new InvalidArgumentError(field, `is there twice: "${flow.name}" has the definition of "${other}".`);
     names.set(flow.hash, flow.name);
   }
-  return [...flows];
+  return flows.slice();
 }

@@ -177,10 +177,10 @@ describe.each(await bothBackends())("submit on $name", ({ backend, open }) => {
       startWorker(looking, { ...quick, flows: [double], workerId: "local", concurrency: 100 });
       await asked.passed;
       const handle = await new Client(looking).submit(double, fresh("handed"), 1);
+      answer.open();
 
       expect(holders).toEqual([{ workerId: "local", leaseMs: 3_600_000 }]);
       expect(await handle.result()).toBe(2);
-      answer.open();
     });
 
     test("without room, is left ready, and taken when there is some", async () => {

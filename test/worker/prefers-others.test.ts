@@ -106,4 +106,23 @@ describe("a retry", () => {
     // The clock stands still from now on.
     expect(await handle.result()).toBe(2);
   });
+
+  test("is run by the worker itself, without another wait, where the others that are alive can't run it", async () => {
+    const [probe, stranger] = [
+      new Probe(),
+      flow<null>("stranger-prefers")
+        .then("work", () => 1)
+        .build(),
+    ];
+    startWorker(other!, { ...quick, flows: [stranger], workerId: "stranger" });
+    const worker = startWorker(backend!, { ...quick, leaseTtl: "1h", flows: [flaky], observer: probe.observer });
+    const handle = await client.submit(flaky, "not-theirs", null);
+    await probe.first("parked");
+    await severalRoundTrips(backend!);
+    clock.advance(MINUTE);
+
+    // The clock stands still from now on.
+    expect(await handle.result({ timeout: "5s" })).toBe(2);
+    expect(worker.stats().completedTasks).toBe(1);
+  });
 });

@@ -7,7 +7,7 @@ import { bothBackends } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { Probe } from "../support/probe.ts";
-import { holdersOf, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
+import { holdersOf, severalRoundTrips, soon, withLateClaims, workerStarter } from "../support/workers.ts";
 
 const startWorker = workerStarter();
 const HOUR = 3_600_000;
@@ -211,5 +211,33 @@ describe.each(await bothBackends())("a position whose lease was lost, on $name,"
     startWorker(backend, { ...quick, flows: [stepping], observer: probe.observer });
 
     expect(await client.result(id)).toBe(2);
+  });
+
+  test("twice, and whose claim arrives while the worker is drained, is given back at once", async () => {
+    const { clock, backend, client, probe } = await timed();
+    const gate = new Gate();
+    const mixed = flow<string>("late-suspect")
+      .then("work", async (who) => {
+        if (who === "long") await gate.passed;
+        return who;
+      })
+      .build();
+    const id = (await client.submit(mixed, fresh("suspect"), "suspect")).instanceId;
+    await loseLeases(backend, clock, id, 2);
+    const late = withLateClaims(backend);
+    const options = { ...quick, flows: [mixed], gracePeriod: "1h", observer: probe.observer };
+    const worker = startWorker(late.backend, options);
+    const long = await new Client(late.backend).submit(mixed, fresh("long"), "long");
+    await probe.first("task_started");
+    clock.advance(HOUR);
+    await late.granted;
+    const drained = worker.drain();
+    late.answer.open();
+
+    // The other task still runs.
+    await expect.poll(async () => await holdersOf(backend, id), soon).toEqual([null]);
+    gate.open();
+    await drained;
+    await long.result();
   });
 });

@@ -1,0 +1,135 @@
+import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
+import { TaskLostError } from "../errors/task-errors.ts";
+import { WaymarkError } from "../errors/waymark-error.ts";
+import type { FlowNode, TaskNode } from "../flow/definition.ts";
+import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
+import type { Observer } from "../observability/observer.ts";
+import type { Occurrence } from "../snapshot/plan.ts";
+import type { Bytes } from "../snapshot/snapshot.ts";
+import type { Backend } from "../store/backend.ts";
+import { BodyContext } from "./body-context.ts";
+import type { HeldPosition } from "./held-position.ts";
+import type { Host } from "./host.ts";
+import { bodyOf, interpretOutput } from "./interpret-output.ts";
+import type { Lease } from "./lease-keeper.ts";
+import { encodeFailure, encodePayload } from "./payloads.ts";
+import type { Ports } from "./ports.ts";
+import { retryDelayMs } from "./retry.ts";
+import { type BodyResult, BodyRun } from "./run-body.ts";
+import { readEarlierOutput, readInput } from "./task-inputs.ts";
+
+export interface BodyParts {
+  readonly store: Backend;
+  readonly ports: Ports;
+  readonly observer: Observer | null;
+  readonly workerId: WorkerId;
+  readonly host: Host;
+  readonly lease: Lease;
+}
+
+/** What came of looking at a position: something happened, it is to be given up, or to sleep where it is. */
+export type Happening =
+  | Occurrence
+  | { readonly kind: "giveUp"; readonly settle: boolean }
+  | { readonly kind: "sleep"; readonly forMs: number };
+
+/** Runs the bodies at which a position stands, one after the other, and says what came of each. */
+export class TaskBodies {
+  readonly #parts: BodyParts;
+  /** What the last failed attempt threw: recorded as bytes, told to observers as it was. */
+  #error: unknown = null;
+  /** What reading an earlier output has failed with for no fault of the body that asked. */
+  readonly #passing = new WeakSet<object>();
+
+  constructor(parts: BodyParts) {
+    this.#parts = parts;
+  }
+
+  get error(): unknown {
+    return this.#error;
+  }
+
+  /** May throw, or reject, where it is not the body's fault. */
+  run(held: HeldPosition, node: FlowNode): MaybePromise<Happening> {
+    const body = bodyOf(node);
+    const { host, store } = this.#parts;
+    if (held.lost >= host.mostLost) return this.hopeless(held, new TaskLostError(held.stand.taskId, held.lost));
+    return chain(readInput(store, held), (input) => this.#runBody(held, node, body, input));
+  }
+
+  #runBody(held: HeldPosition, node: FlowNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
+    const { ports, observer, workerId, lease } = this.#parts;
+    observer?.({ kind: "task_started", workerId, ...atTask(held) });
+    const run = new BodyRun(body, held.stand.taskId, lease, ports);
+    const context = new BodyContext(held, run.signal, ports.logger, (taskId) => this.#readEarlier(held, taskId));
+    return chain(run.start(input, context), (result) => this.#interpret(held, node, body, result));
+  }
+
+  #interpret(held: HeldPosition, node: FlowNode, body: TaskNode, result: BodyResult): MaybePromise<Happening> {
+    if (result.kind === "stopped") return { kind: "giveUp", settle: result.settle };
+    if (result.kind === "threw") {
+      if (this.#isPassing(result.error)) throw result.error;
+      return this.#failed(held, body, result.error, result.durationMs);
+    }
+    const { claim, stand, codec } = held;
+    const { durationMs } = result;
+    const onError = (error: unknown): MaybePromise<Happening> => {
+      if (isKeyError(error)) throw error;
+      return this.#failed(held, body, error, durationMs);
+    };
+    try {
+      const { output, decision } = interpretOutput(node, stand.taskId, result.value);
+      const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
+      const bytes = encodePayload(codec, output, context, this.#parts.store.maxPayloadBytes);
+      if (!isPromiseLike(bytes)) return { kind: "succeeded", output: bytes, decision, durationMs };
+      return bytes.then((encoded) => ({ kind: "succeeded", output: encoded, decision, durationMs }), onError);
+    } catch (error) {
+      return onError(error);
+    }
+  }
+
+  /** What stands in the way would stand in the way of every attempt: the instance fails. */
+  async hopeless(held: HeldPosition, error: unknown): Promise<Occurrence> {
+    this.#error = error;
+    const failure = await encodeFailureOf(held, error);
+    if (held.recorded !== null) return { kind: "unusable", failure };
+    return { kind: "failed", failure, retryAfterMs: null, durationMs: 0 };
+  }
+
+  async #failed(held: HeldPosition, body: TaskNode, error: unknown, durationMs: number): Promise<Occurrence> {
+    const { ports } = this.#parts;
+    const retryAfterMs = retryDelayMs(body.policy.retry, held.stand.attempt, error, ports.random.next());
+    this.#error = error;
+    return { kind: "failed", failure: await encodeFailureOf(held, error), retryAfterMs, durationMs };
+  }
+
+  async #readEarlier(held: HeldPosition, taskId: TaskId): Promise<unknown> {
+    try {
+      return await readEarlierOutput(this.#parts.store, held, taskId);
+    } catch (error) {
+      if (isPassing(error)) this.#passing.add(error);
+      throw error;
+    }
+  }
+
+  #isPassing(error: unknown): boolean {
+    return typeof error === "object" && error !== null && this.#passing.has(error);
+  }
+}
+
+export function atTask({ claim, stand }: HeldPosition): { instanceId: InstanceId; taskId: TaskId; attempt: number } {
+  return { instanceId: claim.instanceId, taskId: stand.taskId, attempt: stand.attempt };
+}
+
+export async function encodeFailureOf({ codec, claim, stand }: HeldPosition, error: unknown): Promise<Bytes> {
+  return await encodeFailure(codec, error, claim.instanceId, stand.taskId);
+}
+
+/** Errors that are not the instance's fault: of the store, and of whoever keeps the keys. */
+export function isPassing(error: unknown): error is WaymarkError {
+  return isKeyError(error) || (WaymarkError.is(error) && error.code.startsWith("BACKEND_"));
+}
+
+export function isKeyError(error: unknown): boolean {
+  return WaymarkError.is(error) && error.code === "KEY_UNAVAILABLE";
+}
