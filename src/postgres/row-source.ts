@@ -1,17 +1,19 @@
 import { Identifier, type Query, sql } from "./sql.ts";
 
-const TYPES = {
+type SqlType = "text" | "int" | "smallint" | "bigint" | "boolean" | "bytea";
+
+const TYPES: Readonly<Record<SqlType, { readonly one: Query<never>; readonly many: Query<never> }>> = {
   text: { one: sql<never>`text`, many: sql<never>`text[]` },
   int: { one: sql<never>`int`, many: sql<never>`int[]` },
   smallint: { one: sql<never>`smallint`, many: sql<never>`smallint[]` },
   bigint: { one: sql<never>`bigint`, many: sql<never>`bigint[]` },
   boolean: { one: sql<never>`boolean`, many: sql<never>`boolean[]` },
   bytea: { one: sql<never>`bytea`, many: sql<never>`bytea[]` },
-} as const;
+};
 
 export interface Column {
   readonly name: string;
-  readonly type: keyof typeof TYPES;
+  readonly type: SqlType;
   /** One a row. */
   readonly values: readonly unknown[];
 }
