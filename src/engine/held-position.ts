@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Stand } from "../snapshot/plan.ts";
@@ -25,6 +26,8 @@ export interface HeldPosition {
 
 export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): HeldPosition {
   const { instanceId, path, token, taskId, attempt, inputRef, instancePriority } = claimed;
+  // One that starts later stands at its first node as a delay; the node's own time has not begun.
+  const isStart = claimed.kind === "delay" && standpoint(flow, taskId).located.node.kind !== "delay";
   return {
     claim: { instanceId, path, token },
     flow,
@@ -32,8 +35,8 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): He
     stand: { path, taskId, attempt, inputRef, instancePriority, codec: claimed.codec },
     input: claimed.input,
     recorded: claimed.recorded,
-    armed: claimed.armed,
-    due: claimed.due,
+    armed: claimed.armed && !isStart,
+    due: claimed.due && !isStart,
     interrupted: claimed.interrupt !== null,
     lost: claimed.lost,
   };

@@ -110,8 +110,11 @@ function firstPositions(flow: Flow, codecId: string, priority: number, beginning
   const all = startingPositions(flow, codecId, priority, claimed && afterMs === 0);
   if (afterMs === 0) return all;
   return all.map((position) => {
-    const { wakeAfterMs } = position;
-    return { ...position, wakeAfterMs: wakeAfterMs === null ? null : wakeAfterMs + afterMs };
+    const { wakeAfterMs, standing } = position;
+    if (wakeAfterMs === null) return position;
+    // Until then it is a delay, whatever it stands at: a wait would take an event, and count its time limit.
+    const delayed = { ...standing, kind: "delay", event: null } as const;
+    return { ...position, standing: delayed, wakeAfterMs: wakeAfterMs + afterMs };
   });
 }
 

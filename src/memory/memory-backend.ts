@@ -3,6 +3,7 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { BackendError } from "../errors/backend-errors.ts";
 import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { Lane } from "../snapshot/position.ts";
 import {
   type Bytes,
   type HistoryEntry,
@@ -293,8 +294,13 @@ export class InMemoryBackend implements Backend {
     return await this.#open("registerWorker", this.#workers).registerWorker(workerId, tags);
   }
 
-  async keepWorker(workerId: WorkerId, tags: readonly string[], ttlMs: number): Promise<number> {
-    return await this.#open("keepWorker", this.#workers).keepWorker(workerId, tags, ttlMs);
+  async keepWorker(
+    workerId: WorkerId,
+    tags: readonly string[],
+    ttlMs: number,
+    lanes?: readonly Lane[],
+  ): Promise<number> {
+    return await this.#open("keepWorker", this.#workers).keepWorker(workerId, tags, ttlMs, lanes);
   }
 
   async unregisterWorker(workerId: WorkerId): Promise<void> {

@@ -16,11 +16,18 @@ import { isParked, StoredInstance } from "./stored-instance.ts";
  * Nothing here is asynchronous: each call of a store runs from start to end without another one in
  * between, which is what makes it atomic.
  */
+interface KnownWorker {
+  readonly tags: readonly string[];
+  /** Keys of the lanes that it can serve. */
+  readonly lanes: ReadonlySet<string>;
+  readonly seenAt: number;
+}
+
 export class MemoryState {
   /** Id of the codec that writes what is sent. */
   readonly codecId: string;
   readonly ids: OrderedIds = new OrderedIds();
-  readonly workers: Map<WorkerId, { readonly tags: readonly string[]; readonly seenAt: number }> = new Map();
+  readonly workers: Map<WorkerId, KnownWorker> = new Map();
   readonly table: PositionTable = new PositionTable();
   readonly #clock: Clock;
   readonly #instances = new Map<InstanceId, StoredInstance>();

@@ -1,5 +1,7 @@
 import { parseWorkerId, type WorkerId } from "../ids.ts";
+import type { Lane } from "../snapshot/position.ts";
 import { parseSpanMs, parseTags } from "../store/arguments.ts";
+import { checkLanes } from "../store/check-instance.ts";
 import type { WorkerStore } from "../store/worker-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 
@@ -13,17 +15,34 @@ export class MemoryWorkerStore implements WorkerStore {
 
   async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {
     parseWorkerId(workerId);
-    this.#state.workers.set(workerId, { tags: parseTags(tags), seenAt: this.#state.now() });
+    this.#state.workers.set(workerId, { tags: parseTags(tags), lanes: new Set(), seenAt: this.#state.now() });
   }
 
-  async keepWorker(workerId: WorkerId, tags: readonly string[], ttlMs: number): Promise<number> {
+  async keepWorker(
+    workerId: WorkerId,
+    tags: readonly string[],
+    ttlMs: number,
+    lanes?: readonly Lane[],
+  ): Promise<number> {
     parseSpanMs(ttlMs, "ttlMs");
-    await this.registerWorker(workerId, tags);
-    const since = this.#state.now() - ttlMs;
-    return [...this.#state.workers].filter(([id, { seenAt }]) => id !== workerId && seenAt > since).length;
+    parseWorkerId(workerId);
+    checkLanes(lanes ?? [], "lanes");
+    const now = this.#state.now();
+    const own = new Set((lanes ?? []).map(laneKey));
+    this.#state.workers.set(workerId, { tags: parseTags(tags), lanes: own, seenAt: now });
+    return [...this.#state.workers].filter(
+      ([id, other]) =>
+        id !== workerId &&
+        other.seenAt > now - ttlMs &&
+        (lanes === undefined || [...own].some((key) => other.lanes.has(key))),
+    ).length;
   }
 
   async unregisterWorker(workerId: WorkerId): Promise<void> {
     this.#state.workers.delete(parseWorkerId(workerId));
   }
+}
+
+function laneKey({ definitionHash, codec, tags }: Lane): string {
+  return JSON.stringify([definitionHash, codec, ...[...tags].sort()]);
 }

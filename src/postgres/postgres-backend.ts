@@ -3,6 +3,7 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { Lane } from "../snapshot/position.ts";
 import type {
   Bytes,
   HistoryEntry,
@@ -236,8 +237,8 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   registerWorker(workerId: string, tags: readonly string[]): Promise<void> {
     return this.#taskClaims.registerWorker(workerId, tags);
   }
-  keepWorker(workerId: string, tags: readonly string[], ttlMs: number): Promise<number> {
-    return this.#taskClaims.keepWorker(workerId, tags, ttlMs);
+  keepWorker(workerId: string, tags: readonly string[], ttlMs: number, lanes?: readonly Lane[]): Promise<number> {
+    return this.#taskClaims.keepWorker(workerId, tags, ttlMs, lanes);
   }
   unregisterWorker(workerId: string): Promise<void> {
     return this.#taskClaims.unregisterWorker(workerId);

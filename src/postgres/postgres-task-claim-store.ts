@@ -1,7 +1,9 @@
 import { ClaimLostError } from "../errors/claim-errors.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
+import type { Lane } from "../snapshot/position.ts";
 import { parseSpanMs, parseTags, parseWhole } from "../store/arguments.ts";
+import { checkLanes } from "../store/check-instance.ts";
 import type { AvailableTask, TaskClaim, TaskClaimStore } from "../store/task-claim-store.ts";
 import type { WorkerStore } from "../store/worker-store.ts";
 import { findInstance } from "./queries/find-instances.ts";
@@ -77,16 +79,19 @@ export class PostgresTaskClaimStore implements TaskClaimStore, WorkerStore {
   }
 
   async registerWorker(workerId: string, tags: readonly string[]): Promise<void> {
-    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags), now: this.#context.now() };
+    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags), lanes: [], now: this.#context.now() };
     await this.#context.db.run("upsert-worker", upsertWorker(this.#context.tables, params));
   }
 
-  async keepWorker(workerId: string, tags: readonly string[], ttlMs: number): Promise<number> {
+  async keepWorker(workerId: string, tags: readonly string[], ttlMs: number, lanes?: readonly Lane[]): Promise<number> {
+    checkLanes(lanes ?? [], "lanes");
     const { reserved, tables } = this.#context;
     const now = this.#context.now();
-    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags), now };
+    const numbers = lanes === undefined ? null : await this.#context.lanes.find(lanes);
+    const params = { workerId: parseWorkerId(workerId), tags: parseTags(tags), lanes: numbers ?? [], now };
     await reserved.run("upsert-worker", upsertWorker(tables, params));
-    const query = countOthers(tables, { workerId: params.workerId, ttlMs: parseSpanMs(ttlMs, "ttlMs"), now });
+    const own = { workerId: params.workerId, lanes: numbers, ttlMs: parseSpanMs(ttlMs, "ttlMs"), now };
+    const query = countOthers(tables, own);
     const [row] = await reserved.run("count-others", query);
     return row?.others ?? 0;
   }

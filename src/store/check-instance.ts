@@ -1,4 +1,5 @@
 import { parseEventName, parseInstanceId, parseWorkerId } from "../ids.ts";
+import type { Lane } from "../snapshot/position.ts";
 import {
   refuse,
   requireArray,
@@ -92,13 +93,17 @@ export function checkInstanceIds(instanceIds: readonly string[]): void {
   for (const [index, id] of instanceIds.entries()) parseInstanceId(id, `instanceIds[${index}]`);
 }
 
+export function checkLanes(lanes: readonly Lane[], field: string): void {
+  requireArray(lanes, field);
+  for (const [index, lane] of lanes.entries()) checkLane(lane, `${field}[${index}]`);
+}
+
 export function checkClaimRequest(request: ClaimRequest): void {
   requireObject(request, "request");
   parseWorkerId(request.workerId);
   parseSpanMs(request.leaseMs, "leaseMs");
   parseWhole(request.limit, "limit", 1, 10_000);
-  requireArray(request.lanes, "lanes");
-  for (const [index, lane] of request.lanes.entries()) checkLane(lane, `lanes[${index}]`);
+  checkLanes(request.lanes, "lanes");
   if (request.instanceId !== undefined) parseInstanceId(request.instanceId);
   if (request.readyOnly !== undefined) requireBoolean(request.readyOnly, "readyOnly");
   if (request.sparesFailed !== undefined) requireBoolean(request.sparesFailed, "sparesFailed");

@@ -1,4 +1,5 @@
 import type { WorkerId } from "../ids.ts";
+import type { Lane } from "../snapshot/position.ts";
 
 /** Knows the workers and what they can run. */
 export interface WorkerStore {
@@ -7,9 +8,11 @@ export interface WorkerStore {
   /**
    * The worker is known, with these tags, and alive.
    *
-   * @returns how many others have been seen alive within the last `ttlMs`
+   * @param lanes - what it can run. Default: nothing that is known
+   * @returns how many others have been seen alive within the last `ttlMs` that can run something of that, too; all
+   *   others where `lanes` is not given
    */
-  keepWorker(workerId: WorkerId, tags: readonly string[], ttlMs: number): Promise<number>;
+  keepWorker(workerId: WorkerId, tags: readonly string[], ttlMs: number, lanes?: readonly Lane[]): Promise<number>;
   /** The worker is forgotten. Its claims are not touched. Idempotent. */
   unregisterWorker(workerId: WorkerId): Promise<void>;
 }

@@ -28,6 +28,8 @@ const FIRST_INTERVAL_MS = 25;
 /** Where more is known to be ready, claims are this far apart, unless a quarter of the slots is free. */
 const HUNGRY_GAP_MS = 5;
 const FIRST_FAILURE_MS = 100;
+/** More are covered by looking at the last of them. */
+const MOST_LATER_HINTS = 100;
 /** Given, because the default one is an exception with a stack. */
 const WOKEN = "woken";
 
@@ -38,6 +40,8 @@ export class Poller {
   /** More was ready than could be taken. */
   #isHungry = false;
   #isHinted = true;
+  /** When to look without being told, in order. */
+  readonly #laterHints: number[] = [];
   #intervalMs = FIRST_INTERVAL_MS;
   #promoteAtMs = 0;
   #claimedAtMs = 0;
@@ -58,6 +62,13 @@ export class Poller {
   /** Something may have become ready. */
   hint(): void {
     this.#isHinted = true;
+    this.#wake();
+  }
+
+  /** After `ms`, something becomes ready that nobody will tell of. */
+  hintAfter(ms: number): void {
+    if (this.#laterHints.length < MOST_LATER_HINTS) this.#laterHints.push(this.#now() + ms);
+    this.#laterHints.sort((a, b) => a - b);
     this.#wake();
   }
 
@@ -91,6 +102,10 @@ export class Poller {
 
   async #poll(): Promise<void> {
     if (this.#target.room() === 0) return;
+    while ((this.#laterHints[0] ?? Number.POSITIVE_INFINITY) <= this.#now()) {
+      this.#laterHints.shift();
+      this.#isHinted = true;
+    }
     if (this.#now() >= this.#promoteAtMs) await this.#promote();
     if (this.#isHinted || this.#isHungry || this.#claimDue()) await this.#claim();
   }
@@ -150,7 +165,8 @@ export class Poller {
     if (this.#isHinted) return 0;
     if (this.#isHungry && room >= this.#options.concurrency / 4) return 0;
     const tillHungry = this.#isHungry ? this.#claimedAtMs + HUNGRY_GAP_MS - now : Number.POSITIVE_INFINITY;
-    return Math.min(tillClaim, tillPromote, tillHungry);
+    const tillHint = (this.#laterHints[0] ?? Number.POSITIVE_INFINITY) - now;
+    return Math.min(tillClaim, tillPromote, tillHungry, tillHint);
   }
 
   #limitMs(): number {

@@ -36,6 +36,8 @@ export interface WorkerStats {
   readonly otherWorkers: number;
 }
 
+/** For how long what has failed here is left to others, and a little longer. */
+const SPARED_MS = 2_100;
 /** Bodies get this much longer than their grace to be given back, before nobody waits for them any more. */
 const LAST_WAIT_MS = 1_000;
 
@@ -162,6 +164,8 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   expect(ms: number): void {
     this.#poller.expect(ms);
+    // By then, the others have had their chance to take what has failed here.
+    if (this.#otherWorkers > 0) this.#poller.hintAfter(ms + SPARED_MS);
   }
 
   room(): number {
@@ -205,6 +209,10 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   #takeClaimed(positions: readonly ClaimedPosition[]): void {
     this.#claimed += positions.length;
+    if (this.isLeaving) {
+      for (const claimed of positions) this.#giveBack(claimed);
+      return;
+    }
     let suspect: HeldPosition | null = null;
     for (const claimed of positions) {
       const held = this.#engine.hold(claimed);
@@ -302,7 +310,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     const { ports, leaseMs, tags } = this.#options;
     while (!this.#end.signal.aborted) {
       try {
-        this.#otherWorkers = await this.#backend.keepWorker(this.workerId, tags, leaseMs);
+        this.#otherWorkers = await this.#backend.keepWorker(this.workerId, tags, leaseMs, this.#lanes);
       } catch (error) {
         ports.logger.warn({ error }, "The worker's heartbeat could not be written; trying again.");
       }

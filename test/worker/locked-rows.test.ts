@@ -6,7 +6,7 @@ import { Gate } from "../support/gate.ts";
 import { inSession } from "../support/positions.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { Probe } from "../support/probe.ts";
-import { soon, workerStarter } from "../support/workers.ts";
+import { aborted, holdersOf, severalRoundTrips, soon, workerStarter } from "../support/workers.ts";
 
 const database = await createTestDatabase();
 const backend = await database.connect();
@@ -108,5 +108,27 @@ describe("an open transaction of somebody else", { timeout: 60_000 }, () => {
     });
 
     expect(await Promise.all(ids.map(async (id) => await client.result(id)))).toEqual(all.map(({ input }) => input));
+  });
+
+  test("that has locked a position for a moment does not keep a worker from giving it back", async () => {
+    const probe = new Probe();
+    const hanging = flow<null>("locked-release")
+      .then("work", async (_, { signal }) => {
+        throw await aborted(signal);
+      })
+      .build();
+    const worker = startWorker(backend, { flows: [hanging], leaseTtl: "1h", observer: probe.observer });
+    await client.submit(hanging, "locked-release", null);
+    await probe.first("task_started");
+    await inSession(database.pool, async (session) => {
+      await session.query("BEGIN");
+      await session.query("SELECT FROM waymark.positions FOR UPDATE");
+      const stopped = worker.stop();
+      await severalRoundTrips(backend);
+      await session.query("ROLLBACK");
+      await stopped;
+    });
+
+    expect(await holdersOf(backend, "locked-release")).toEqual([null]);
   });
 });

@@ -25,6 +25,7 @@ CREATE TABLE :schema.lanes (
 CREATE TABLE :schema.workers (
   worker_id     text        COLLATE "C" PRIMARY KEY,
   tags          text[]      NOT NULL DEFAULT '{}',
+  lanes         integer[]   NOT NULL DEFAULT '{}',
   registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   seen_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );

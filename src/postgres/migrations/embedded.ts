@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "4de5bd317b0d73e6744a67bca266d244dd89790878ba32ea9718674406926063",
+    sha256: "97e19977a3001376720dbde379d6bdbf2ee4aa671fc0a7582ae5436551ac9743",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -47,6 +47,7 @@ CREATE TABLE :schema.lanes (
 CREATE TABLE :schema.workers (
   worker_id     text        COLLATE "C" PRIMARY KEY,
   tags          text[]      NOT NULL DEFAULT '{}',
+  lanes         integer[]   NOT NULL DEFAULT '{}',
   registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   seen_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );

@@ -32,19 +32,30 @@ export function findLanes(
 
 export function upsertWorker(
   t: Tables,
-  p: { readonly workerId: string; readonly tags: readonly string[]; readonly now: Date | null },
+  p: {
+    readonly workerId: string;
+    readonly tags: readonly string[];
+    readonly lanes: readonly number[];
+    readonly now: Date | null;
+  },
 ): Query<never> {
   return sql`
-    INSERT INTO ${t.workers} (worker_id, tags, seen_at)
-    VALUES (${p.workerId}::text, ${p.tags}::text[], coalesce(${p.now}::timestamptz, clock_timestamp()))
-    ON CONFLICT (worker_id) DO UPDATE SET tags = excluded.tags, seen_at = excluded.seen_at
+    INSERT INTO ${t.workers} (worker_id, tags, lanes, seen_at)
+    VALUES (${p.workerId}::text, ${p.tags}::text[], ${p.lanes}::int[], coalesce(${p.now}::timestamptz, clock_timestamp()))
+    ON CONFLICT (worker_id) DO UPDATE SET tags = excluded.tags, lanes = excluded.lanes, seen_at = excluded.seen_at
   `;
 }
 
 /** Counts the other workers that have been seen lately; forgets those that have not been seen for a day. */
 export function countOthers(
   t: Tables,
-  p: { readonly workerId: string; readonly ttlMs: number; readonly now: Date | null },
+  p: {
+    readonly workerId: string;
+    /** Only those that can serve one of these; `null` for all. */
+    readonly lanes: readonly number[] | null;
+    readonly ttlMs: number;
+    readonly now: Date | null;
+  },
 ): Query<{ others: number }> {
   return sql`
     WITH clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now),
@@ -59,6 +70,7 @@ export function countOthers(
     FROM ${t.workers} AS w
     CROSS JOIN clock
     WHERE w.worker_id <> ${p.workerId}::text
+      AND (${p.lanes}::int[] IS NULL OR w.lanes && ${p.lanes}::int[])
       AND w.seen_at > clock.now - ${p.ttlMs}::bigint * interval '1 millisecond'
   `;
 }

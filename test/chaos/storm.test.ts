@@ -1,0 +1,114 @@
+import { writeFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { Client } from "../../src/client/client.ts";
+import { type LocalPostgres, startLocalPostgres } from "../../src/local/index.ts";
+import { PostgresBackend } from "../../src/postgres/index.ts";
+import { countLive, type Evidence, readDatabase } from "../support/storm-evidence.ts";
+import { StormFaults, sleep } from "../support/storm-faults.ts";
+import { StormFleet } from "../support/storm-fleet.ts";
+import { StormSubmitter } from "../support/storm-submitter.ts";
+import { complaintsAbout, curiositiesOf } from "../support/storm-verifier.ts";
+
+// Repeat a failure with WAYMARK_STORM_SEED=<what was printed>; look longer with WAYMARK_STORM_SECONDS=60.
+const seed = process.env["WAYMARK_STORM_SEED"] ?? String(Date.now() % 100_000);
+const seconds = Number(process.env["WAYMARK_STORM_SECONDS"] ?? 20);
+const WORKERS = 4;
+const INSTANCES = Math.min(600, Math.max(300, 20 * seconds));
+const DEADLINE_MS = 60_000;
+const PROMISED_MS = 15_000;
+
+const undo: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  // Whatever was started last goes first; one that can't be ended must not keep the others.
+  const results = [];
+  for (const step of undo.splice(0).reverse()) results.push(...(await Promise.allSettled([step()])));
+  expect(results.filter(({ status }) => status === "rejected")).toEqual([]);
+});
+
+async function startServer(): Promise<LocalPostgres> {
+  const server = await startLocalPostgres({ persistent: false });
+  undo.push(async () => await server.stop({ mode: "immediate" }));
+  return server;
+}
+
+async function startFleet(url: string): Promise<StormFleet> {
+  const fleet = new StormFleet(url);
+  undo.push(async () => await fleet.clear());
+  await Promise.all(Array.from({ length: WORKERS }, async () => await fleet.started()));
+  return fleet;
+}
+
+/** @returns after how many milliseconds all had ended */
+async function untilAllEnded(url: string): Promise<number> {
+  const startedAt = Date.now();
+  for (;;) {
+    const live = await countLive(url);
+    const tookMs = Date.now() - startedAt;
+    if (live === 0) return tookMs;
+    if (tookMs > DEADLINE_MS) return Number.POSITIVE_INFINITY;
+    await sleep(100);
+  }
+}
+
+/** Where WAYMARK_STORM_KEEP names a file, everything that is known goes there. */
+function keep(evidence: Evidence, fleet: StormFleet, said: readonly string[]): void {
+  const file = process.env["WAYMARK_STORM_KEEP"];
+  if (file !== undefined) writeFileSync(file, JSON.stringify({ seed, said, logs: fleet.logs(), evidence }, null, 1));
+}
+
+describe("a storm", () => {
+  test(`of kills, stops and restarts loses nothing (seed ${seed}, ${seconds} s)`, { timeout: 240_000 }, async () => {
+    console.log(`WAYMARK_STORM_SEED=${seed} WAYMARK_STORM_SECONDS=${seconds}`);
+    const server = await startServer();
+    // Gives up soon, so that it is the submitter who has to insist.
+    const backend = await PostgresBackend.connect(server.url, { retryFor: "300ms", applicationName: "submitter" });
+    undo.push(async () => await backend.close());
+    const fleet = await startFleet(server.url);
+    const submitter = new StormSubmitter(new Client(backend), seed);
+    const said: string[] = [];
+    const faults = new StormFaults(fleet, server, seed, (line) => said.push(line));
+
+    const submitting = submitter.run(INSTANCES, seconds * 1_000);
+    const counts = await faults.run(seconds);
+    const calmAt = Date.now();
+    await submitting;
+    const answeredMs = Date.now() - calmAt;
+    const endedMs = answeredMs + (await untilAllEnded(server.url));
+
+    const database = await readDatabase(server.url);
+    const evidence: Evidence = { ...database, acknowledged: submitter.acknowledged, journal: fleet.journal() };
+    const oddEnds = await fleet.drain();
+    keep(evidence, fleet, said);
+    const completed = evidence.instances.filter(({ status }) => status === "completed").length;
+    const cancelled = evidence.instances.filter(({ status }) => status === "cancelled").length;
+    const curiosities = curiositiesOf(evidence);
+    const lateByUnstopped = curiosities.runAfterOutcome.filter(
+      (line) => !fleet.everStopped.has(line.split(" ")[0] ?? ""),
+    );
+    console.log(
+      [
+        ...said,
+        `${counts.kills} kills, ${counts.stops} stops, ${counts.restarts} restarts of the database`,
+        `${evidence.acknowledged.length} instances: ${completed} completed, ${cancelled} cancelled; ` +
+          `${evidence.history.length} entries; ${submitter.retries} calls made again`,
+        `${curiosities.runAgain} bodies run again, ${curiosities.runAfterOutcome.length} after their outcome was recorded, ` +
+          `of these by workers that were never stopped: ${JSON.stringify(lateByUnstopped)}`,
+        `${curiosities.fenced} checkpoints fenced; completed in spite of a requested cancel: ` +
+          JSON.stringify(curiosities.cancelsLost),
+        `all ended ${endedMs} ms after the last fault (last answer: ${answeredMs} ms); promised are ${PROMISED_MS} ms`,
+      ].join("\n"),
+    );
+
+    expect([...submitter.complaints, ...oddEnds, ...complaintsAbout(evidence)]).toEqual([]);
+    expect(endedMs).toBeLessThan(DEADLINE_MS);
+    // A storm that did nothing must not pass.
+    expect(counts.kills + counts.stops).toBeGreaterThanOrEqual(seconds * 0.6);
+    expect(counts).toMatchObject({ restarts: 2 });
+    expect(Math.min(counts.kills, counts.stops)).toBeGreaterThan(0);
+    expect(evidence.acknowledged).toHaveLength(INSTANCES);
+    expect(completed).toBeGreaterThan(INSTANCES * 0.8);
+    expect(cancelled).toBeGreaterThan(0);
+    expect(curiosities.runAgain).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,82 @@
+import { between, chance, pick } from "../../examples/order-fulfilment/seeded.ts";
+import type { LocalPostgres } from "../../src/local/index.ts";
+import type { StormFleet } from "./storm-fleet.ts";
+
+/** Beyond the lease of 1.5 s: somebody else goes on meanwhile. */
+const STOPPED_MS = 2_500;
+const SHARE_OF_KILLS = 0.6;
+/** Somebody has to be left at work. */
+const LEAST_AT_WORK = 2;
+
+/** What has been done to the workers and the database. */
+export interface FaultCounts {
+  readonly kills: number;
+  readonly stops: number;
+  readonly restarts: number;
+}
+
+/** Does something to a worker each second, and twice to the database. The seed decides what; to whom depends on who is there. */
+export class StormFaults {
+  readonly #fleet: StormFleet;
+  readonly #server: LocalPostgres;
+  readonly #seed: string;
+  readonly #say: (line: string) => void;
+  readonly #counts = { kills: 0, stops: 0, restarts: 0 };
+  readonly #underWay: Promise<void>[] = [];
+
+  constructor(fleet: StormFleet, server: LocalPostgres, seed: string, say: (line: string) => void) {
+    this.#fleet = fleet;
+    this.#server = server;
+    this.#seed = seed;
+    this.#say = say;
+  }
+
+  /** Resolves when everybody is up again. */
+  async run(seconds: number): Promise<FaultCounts> {
+    const startedAt = Date.now();
+    const third = Math.floor(seconds / 3);
+    const restarts = [1, 2].map((n) => n * third + between(0, Math.floor(third / 2), this.#seed, "restart", n));
+    for (let second = 1; second <= seconds; second++) {
+      await sleep(startedAt + second * 1_000 - Date.now());
+      if (restarts.includes(second)) this.#begin(this.#restart(second));
+      this.#begin(this.#strike(second));
+    }
+    await Promise.all(this.#underWay);
+    return { ...this.#counts };
+  }
+
+  #begin(fault: Promise<void>): void {
+    // Handled at once, thrown at the end: a rejection that nobody awaits yet would end the process.
+    fault.catch(() => undefined);
+    this.#underWay.push(fault);
+  }
+
+  async #strike(second: number): Promise<void> {
+    const victims = this.#fleet.atWork;
+    if (victims.length < LEAST_AT_WORK) return;
+    const victim = pick(victims, this.#seed, "victim", second);
+    if (chance(this.#seed, "fault", second) < SHARE_OF_KILLS) {
+      this.#counts.kills++;
+      this.#say(`${second} s: kill ${victim.workerId}`);
+      await this.#fleet.kill(victim);
+      this.#fleet.start();
+      return;
+    }
+    this.#counts.stops++;
+    this.#say(`${second} s: stop ${victim.workerId}`);
+    this.#fleet.stop(victim);
+    await sleep(STOPPED_MS);
+    this.#fleet.goOn(victim);
+  }
+
+  async #restart(second: number): Promise<void> {
+    this.#counts.restarts++;
+    const startedAt = Date.now();
+    await this.#server.restart({ mode: "immediate" });
+    this.#say(`${second} s: restarted the database, took ${Date.now() - startedAt} ms`);
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+}
