@@ -49,7 +49,8 @@ export class Engine {
     this.#committer = new Committer(backend, ports, { workerId, leaseMs });
     this.#releases = new Gatherer((claims) => this.#releaseAll(claims), {
       timers: ports.timers,
-      inFlight: 1,
+      // One that waits for a locked row must not hold up the others.
+      inFlight: 4,
       maxItems: MOST_RELEASED_AT_ONCE,
     });
     this.#leases = new LeaseKeeper(backend, ports, leaseMs);

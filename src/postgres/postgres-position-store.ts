@@ -13,6 +13,7 @@ import type {
   Promotion,
   Renewal,
 } from "../store/position-store.ts";
+import { pause, systemTimers } from "../time/timers.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { type ClaimedRow, claimInstance, claimReady } from "./queries/claim-positions.ts";
 import { peekEvent } from "./queries/events.ts";
@@ -23,6 +24,10 @@ import type { StoreContext } from "./store-context.ts";
 
 /** Most positions that one poll makes ready; the rest follows with the next one. */
 const PROMOTE_LIMIT = 1_000;
+
+/** About two seconds. */
+const MOST_RELEASE_TRIES = 25;
+const LONGEST_RELEASE_PAUSE_MS = 100;
 
 /** Claims and checkpoints in batches. */
 export class PostgresPositionStore implements PositionStore {
@@ -87,8 +92,14 @@ export class PostgresPositionStore implements PositionStore {
     checkClaimRefs(claims);
     if (claims.length === 0) return;
     const { db, tables } = this.#context;
-    await db.run("release-claims", releaseClaims(tables, { claims, now: this.#context.now() }));
-    this.#context.hints.ready(null);
+    let left = claims;
+    // A row may be locked for a moment, by a renewal or a request: its claim must not outlive its holder by a whole lease.
+    for (let tries = 0; left.length > 0 && tries < MOST_RELEASE_TRIES; tries++) {
+      if (tries > 0) await pause(systemTimers, Math.min(2 ** tries, LONGEST_RELEASE_PAUSE_MS));
+      const busy = await db.run("release-claims", releaseClaims(tables, { claims: left, now: this.#context.now() }));
+      if (busy.length < left.length) this.#context.hints.ready(null);
+      left = busy.flatMap(({ idx }) => left[idx - 1] ?? []);
+    }
   }
 
   async peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {

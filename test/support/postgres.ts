@@ -6,6 +6,9 @@ import { createDatabase, dropDatabase, urlOf } from "./databases.ts";
 
 let made = 0;
 
+/** With WAYMARK_TEST_NOTIFY=off, everything must hold without hints from other processes. */
+const NOTIFY = process.env["WAYMARK_TEST_NOTIFY"] === "off" ? { notify: false } : {};
+
 /** A database of a test file's own, cloned from the migrated template. Dropped when the file is done. */
 export interface TestDatabase {
   /** For backends: through the pooler, if there is one. */
@@ -40,7 +43,7 @@ export async function createTestDatabase(empty: boolean = false): Promise<TestDa
     directUrl,
     pool,
     connect: async (options = {}) => {
-      const backend = await PostgresBackend.connect(url, options);
+      const backend = await PostgresBackend.connect(url, { ...NOTIFY, ...options });
       backends.push(backend);
       return backend;
     },

@@ -13,10 +13,10 @@ import { givenBack } from "./free-position.ts";
 export function releaseClaims(
   t: Tables,
   p: { readonly claims: readonly ClaimRef[]; readonly now: Date | null },
-): Query<{ path: string }> {
+): Query<{ idx: number }> {
   return sql`
     WITH held AS MATERIALIZED (
-      SELECT h.instance_id, h.path
+      SELECT c.idx, h.instance_id, h.path
       FROM ${rowSource("c", claimColumns(p.claims), "idx")}
       CROSS JOIN LATERAL (
         SELECT q.instance_id, q.path
@@ -25,12 +25,20 @@ export function releaseClaims(
         FOR NO KEY UPDATE OF q SKIP LOCKED
       ) AS h
     ),
-    clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now)
-    UPDATE ${t.positions} AS q
-    SET ${givenBack(t)}
-    FROM held AS h
-    CROSS JOIN clock
-    WHERE q.instance_id = h.instance_id AND q.path = h.path
-    RETURNING q.path
+    clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now),
+    released AS (
+      UPDATE ${t.positions} AS q
+      SET ${givenBack(t)}
+      FROM held AS h
+      CROSS JOIN clock
+      WHERE q.instance_id = h.instance_id AND q.path = h.path
+    )
+    SELECT c.idx::int
+    FROM ${rowSource("c", claimColumns(p.claims), "idx")}
+    CROSS JOIN LATERAL (
+      SELECT FROM ${t.positions} AS q
+      WHERE q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token AND q.worker_id IS NOT NULL
+    ) AS left_over
+    WHERE c.idx NOT IN (SELECT h.idx FROM held AS h)
   `;
 }
