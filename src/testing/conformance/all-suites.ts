@@ -7,6 +7,7 @@ import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
 import { taskClaimStoreSuite } from "./task-claim-store.suite.ts";
+import { wakeupStoreSuite } from "./wakeup-store.suite.ts";
 
 /** Everything that a backend has to pass. */
 export const conformanceSuites: readonly ConformanceSuite[] = [
@@ -18,5 +19,6 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   positionStoreSuite,
   historyStoreSuite,
   argumentsSuite,
+  wakeupStoreSuite,
   backendSuite,
 ];

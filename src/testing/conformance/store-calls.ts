@@ -26,6 +26,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   createInstances: (backend, given, instanceId) => backend.createInstances([given.newInstance({ instanceId })]),
   replaceInstance: (backend, given, instanceId) => backend.replaceInstance(given.newInstance({ instanceId })),
   findInstance: (backend, _, instanceId) => backend.findInstance(instanceId),
+  findEnded: (backend, _, instanceId) => backend.findEnded([instanceId]),
   "listInstances (after)": (backend, _, after) => backend.listInstances({ after }),
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
@@ -47,6 +48,7 @@ export const callsWithWorkerId: Readonly<Record<string, OpenCall>> = {
   releaseTaskClaim: (backend, _, workerId) => backend.releaseTaskClaim("order-1", "first", workerId),
   extendTaskClaim: (backend, _, workerId) => backend.extendTaskClaim("order-1", "first", workerId, 1_000),
   findAvailableTasks: (backend, _, workerId) => backend.findAvailableTasks(workerId, 1),
+  keepWorker: (backend, _, workerId) => backend.keepWorker(workerId, [], 1_000),
   claimPositions: (backend, given, workerId) =>
     backend.claimPositions({ workerId, leaseMs: 1_000, limit: 1, lanes: [given.lane()] }),
   commitCheckpoints: (backend, _, workerId) => backend.commitCheckpoints([], { workerId, leaseMs: 1_000 }),
