@@ -7,6 +7,9 @@ export interface InstanceRow {
   readonly status: string;
   readonly output: unknown;
   readonly failure: unknown;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly endedAt: number;
 }
 
 export interface HistoryRow {
@@ -39,7 +42,10 @@ export async function readDatabase(
 ): Promise<Pick<Evidence, "instances" | "history"> & { readonly leftovers: readonly string[] }> {
   const instances = await query(
     url,
-    "SELECT instance_id AS id, status, output, failure FROM waymark.instances_json ORDER BY instance_id",
+    `SELECT instance_id AS id, status, output, failure,
+            (extract(epoch FROM created_at) * 1000)::float8 AS "createdAt",
+            (extract(epoch FROM coalesce(ended_at, clock_timestamp())) * 1000)::float8 AS "endedAt"
+     FROM waymark.instances_json ORDER BY instance_id`,
   );
   const history = await query(
     url,

@@ -13,6 +13,8 @@ export interface FaultCounts {
   readonly kills: number;
   readonly stops: number;
   readonly restarts: number;
+  /** When the last worker was killed, in milliseconds since the epoch. */
+  readonly lastStruckAt: number;
 }
 
 /** Does something to a worker each second, and twice to the database. The seed decides what; to whom depends on who is there. */
@@ -21,7 +23,7 @@ export class StormFaults {
   readonly #server: LocalPostgres;
   readonly #seed: string;
   readonly #say: (line: string) => void;
-  readonly #counts = { kills: 0, stops: 0, restarts: 0 };
+  readonly #counts = { kills: 0, stops: 0, restarts: 0, lastStruckAt: 0 };
   readonly #underWay: Promise<void>[] = [];
 
   constructor(fleet: StormFleet, server: LocalPostgres, seed: string, say: (line: string) => void) {
@@ -39,7 +41,8 @@ export class StormFaults {
     for (let second = 1; second <= seconds; second++) {
       await sleep(startedAt + second * 1_000 - Date.now());
       if (restarts.includes(second)) this.#begin(this.#restart(second));
-      this.#begin(this.#strike(second));
+      // The last one is a kill, so that there is something left to take over when the storm is over.
+      this.#begin(this.#strike(second, second === seconds));
     }
     await Promise.all(this.#underWay);
     return { ...this.#counts };
@@ -51,15 +54,16 @@ export class StormFaults {
     this.#underWay.push(fault);
   }
 
-  async #strike(second: number): Promise<void> {
+  async #strike(second: number, isLast: boolean): Promise<void> {
     const victims = this.#fleet.atWork;
     if (victims.length < LEAST_AT_WORK) return;
     const victim = pick(victims, this.#seed, "victim", second);
-    if (chance(this.#seed, "fault", second) < SHARE_OF_KILLS) {
+    if (isLast || chance(this.#seed, "fault", second) < SHARE_OF_KILLS) {
+      this.#counts.lastStruckAt = Date.now();
       this.#counts.kills++;
       this.#say(`${second} s: kill ${victim.workerId}`);
       await this.#fleet.kill(victim);
-      this.#fleet.start();
+      await this.#fleet.start();
       return;
     }
     this.#counts.stops++;

@@ -30,26 +30,11 @@ export class StormFleet {
     mkdirSync(this.#journals);
   }
 
-  start(): StormWorker {
-    const workerId = `w${String(this.#all.length + 1).padStart(3, "0")}`;
-    const options: StormWorkerOptions = {
-      url: this.#url,
-      workerId,
-      journal: join(this.#journals, `${workerId}.jsonl`),
-    };
-    const args = ["--import", TSX, PROGRAM, JSON.stringify(options)];
-    // The program ends when its standard input does, so that it can't outlive this process.
-    const run = new Run(spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] }));
-    const worker: StormWorker = { workerId, run, isStopped: false };
-    this.#all.push(worker);
-    return worker;
-  }
-
-  /** @throws the worker has ended instead */
-  async started(): Promise<void> {
-    const { run, workerId } = this.start();
+  /** Starts a worker, and resolves when it works. @throws it has ended instead */
+  async start(): Promise<void> {
+    const { run, workerId } = this.#start();
     await run.until(() => run.output.includes("started"));
-    if (!run.isRunning) throw new Error(`${workerId} did not start:\n${run.errors}`);
+    if (!run.output.includes("started")) throw new Error(`${workerId} did not start:\n${run.errors}`);
   }
 
   /** Workers that have been started, and to which nothing is happening. */
@@ -81,7 +66,7 @@ export class StormFleet {
     await Promise.all(running.map(async ({ run }) => await run.kill("SIGTERM")));
     for (const { workerId, run } of running) {
       const { code, signal } = await run.ended();
-      if (code !== 0) complaints.push(`${workerId} ended with ${code ?? signal}: ${run.errors.slice(-2_000)}`);
+      if (code !== 0) complaints.push(`${workerId} ended with ${code ?? String(signal)}: ${run.errors.slice(-2_000)}`);
     }
     return complaints;
   }
@@ -98,6 +83,21 @@ export class StormFleet {
   async clear(): Promise<void> {
     await Promise.all(this.#all.splice(0).map(async ({ run }) => await run.kill("SIGKILL")));
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #start(): StormWorker {
+    const workerId = `w${String(this.#all.length + 1).padStart(3, "0")}`;
+    const options: StormWorkerOptions = {
+      url: this.#url,
+      workerId,
+      journal: join(this.#journals, `${workerId}.jsonl`),
+    };
+    const args = ["--import", TSX, PROGRAM, JSON.stringify(options)];
+    // The program ends when its standard input does, so that it can't outlive this process.
+    const run = new Run(spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] }));
+    const worker: StormWorker = { workerId, run, isStopped: false };
+    this.#all.push(worker);
+    return worker;
   }
 
   get #journals(): string {

@@ -13,6 +13,8 @@ export interface Acknowledged {
   readonly events: number;
   /** The answer to the cancel; "ended": it came too late. `null` if none was sent. */
   readonly cancel: "applied" | "requested" | "unchanged" | "ended" | null;
+  /** When that answer came, in milliseconds since the epoch; 0 if none was sent. */
+  readonly cancelledAt: number;
 }
 
 interface Wish {
@@ -26,6 +28,7 @@ interface Wish {
 const SHARE_OF_CANCELS = 0.12;
 const PATIENCE_MS = 60_000;
 const RETRY_AFTER_MS = 50;
+const BEFORE_FAULT_MS = 120;
 
 const nobodyRunsThem = stormFlows(() => Promise.reject(new Error("The submitter runs nothing.")));
 
@@ -45,11 +48,14 @@ export class StormSubmitter {
   }
 
   /** Resolves when all that was asked for has been acknowledged. */
-  async run(count: number, withinMs: number): Promise<void> {
+  async run(count: number, seconds: number): Promise<void> {
     const startedAt = Date.now();
     const lives: Promise<void>[] = [];
     for (let n = 0; n < count; n++) {
-      await sleep(startedAt + (n * withinMs) / count - Date.now());
+      const evenly = (n * seconds * 1_000) / count;
+      // Every other one comes right before a fault, which strikes on the second: it has something to hit.
+      const inTheWay = Math.ceil((evenly + 1) / 1_000) * 1_000 - BEFORE_FAULT_MS;
+      await sleep(startedAt + (n % 2 === 0 ? evenly : Math.max(evenly, inTheWay)) - Date.now());
       lives.push(this.#guarded(this.#wish(n)));
     }
     await Promise.all(lives);
@@ -87,8 +93,8 @@ export class StormSubmitter {
         await this.#send(id, index, input, cancelAfterMs !== null);
       }
     };
-    const [cancel] = await Promise.all([cancelAfterMs === null ? null : this.#cancel(id, cancelAfterMs), late()]);
-    return { id, kind, input, events, cancel };
+    const [cancelled] = await Promise.all([this.#cancel(id, cancelAfterMs), late()]);
+    return { id, kind, input, events, ...cancelled };
   }
 
   async #send(id: string, index: number, input: number, mayHaveEnded: boolean = false): Promise<void> {
@@ -101,12 +107,14 @@ export class StormSubmitter {
     }
   }
 
-  async #cancel(id: string, afterMs: number): Promise<Acknowledged["cancel"]> {
+  async #cancel(id: string, afterMs: number | null): Promise<Pick<Acknowledged, "cancel" | "cancelledAt">> {
+    if (afterMs === null) return { cancel: null, cancelledAt: 0 };
     await sleep(afterMs);
     try {
-      return await this.#insist(async () => await this.#client.cancel(id, { reason: "storm" }));
+      const cancel = await this.#insist(async () => await this.#client.cancel(id, { reason: "storm" }));
+      return { cancel, cancelledAt: Date.now() };
     } catch (error) {
-      if (isTooLate(error)) return "ended";
+      if (isTooLate(error)) return { cancel: "ended", cancelledAt: Date.now() };
       throw error;
     }
   }

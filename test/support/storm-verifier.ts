@@ -59,6 +59,7 @@ function checkInstance(it: Case): void {
   checkHistory(it);
   checkOrder(it);
   checkBegins(it);
+  checkStopped(it);
 }
 
 function checkCompleted({ course, row, history, complain }: Case): void {
@@ -155,6 +156,18 @@ function checkBegin({ history, complain }: Case, begin: JournalLine, model: Expe
     complain(`${task} was tried again after ${(at - failed.at).toFixed(1)} ms (INV-10)`);
 }
 
+/** No task begins after one that was recorded when the cancel had been acknowledged already (INV-1). */
+function checkStopped({ promised, course, history, begins, complain }: Case): void {
+  const { cancel, cancelledAt } = promised;
+  if (cancel === null || cancel === "ended") return;
+  const isLater = (at: number): boolean => at > cancelledAt + CLOCK_SLACK_MS;
+  for (const { task, at, worker } of begins) {
+    const after = course.tasks.find(({ taskId }) => taskId === task)?.after ?? [];
+    if (isLater(at) && after.some((id) => isLater(outcomeOf(history, id)?.at ?? 0)))
+      complain(`${worker} went on with ${task} ${(at - cancelledAt).toFixed(0)} ms after its cancel was acknowledged`);
+  }
+}
+
 function outcomeOf(history: readonly HistoryRow[], taskId: string): HistoryRow | undefined {
   return history.find(({ task, outcome }) => task === taskId && outcome === "completed");
 }
@@ -179,9 +192,12 @@ export interface Curiosities {
   readonly fenced: number;
   /** A cancel was acknowledged as requested, and the instance completed all the same. */
   readonly cancelsLost: readonly string[];
+  /** Which instance lived longest, and for how many milliseconds. */
+  readonly longestLife: string;
 }
 
 export function curiositiesOf({ journal, history, acknowledged, instances }: Evidence): Curiosities {
+  const [longest] = instances.toSorted((a, b) => b.endedAt - b.createdAt - (a.endedAt - a.createdAt));
   const begins = journal.filter(({ what }) => what === "begin");
   const attempts = new Set(begins.map(({ instance, task, attempt }) => `${instance} ${task} ${attempt}`));
   const recordedAt = new Map(history.map(({ instance, task, attempt, at }) => [`${instance} ${task} ${attempt}`, at]));
@@ -196,5 +212,7 @@ export function curiositiesOf({ journal, history, acknowledged, instances }: Evi
     runAfterOutcome: late,
     fenced: journal.filter(({ what }) => what === "fenced").length,
     cancelsLost: lost.map(({ id }) => id),
+    longestLife:
+      longest === undefined ? "none" : `${longest.id}, ${(longest.endedAt - longest.createdAt).toFixed(0)} ms`,
   };
 }

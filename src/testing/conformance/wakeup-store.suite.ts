@@ -8,7 +8,10 @@ import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
 /** Notes what it is told, a word each. It may be told more: whoever has just begun to hear others is told to look at everything. */
 function noting(heard: string[]): WakeupListener {
   return {
-    ready: () => (heard.push("ready"), 0),
+    ready: () => {
+      heard.push("ready");
+      return 0;
+    },
     ended: (ids) => void heard.push(`ended ${ids?.join() ?? "?"}`),
     interrupted: () => void heard.push("interrupted"),
     due: (afterMs) => void heard.push(`due ${afterMs}`),
