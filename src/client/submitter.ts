@@ -97,8 +97,8 @@ export class Submitter {
     for (const [index, submission] of submissions.entries()) {
       checkOptions(submission, SUBMISSION_KEYS, `submissions[${index}]`);
       const id = parseInstanceId(submission.instanceId, `submissions[${index}].instanceId`);
-      const { input } = submission;
-      instances.push(await newInstance(flow, id, input, submission, this.#backend, { claimed: false, afterMs }));
+      const beginning = { claimed: false, afterMs, field: `submissions[${index}]` };
+      instances.push(await newInstance(flow, id, submission.input, submission, this.#backend, beginning));
     }
     const results: Submitted[] = [];
     for (const chunk of chunksOf(instances)) {

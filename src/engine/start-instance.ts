@@ -29,6 +29,8 @@ export interface Beginning {
   readonly claimed: boolean;
   /** After which time it starts; 0 for at once. */
   readonly afterMs: number;
+  /** How the caller calls the options, for messages. */
+  readonly field?: string;
 }
 
 const DEFAULT_PRIORITY = 3;
@@ -60,9 +62,10 @@ export async function newInstance(
   if (!(flow instanceof Flow))
     throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
   if (input instanceof Promise) throw new InvalidArgumentError("input", "is a Promise. Await it first.");
-  const priority = parsePriority(options.priority ?? DEFAULT_PRIORITY, "options.priority");
-  const tags = parseTags(options.tags ?? [], "options.tags");
-  const labels = parseLabels(options.labels ?? {}, "options.labels");
+  const { field = "options" } = beginning;
+  const priority = parsePriority(options.priority ?? DEFAULT_PRIORITY, `${field}.priority`);
+  const tags = parseTags(options.tags ?? [], `${field}.tags`);
+  const labels = parseLabels(options.labels ?? {}, `${field}.labels`);
   const { codec } = store;
   const valid =
     flow.inputSchema === null ? input : await validate(flow.inputSchema, input, `input of flow "${flow.name}"`);
