@@ -33,7 +33,10 @@ export class MemoryPositionStore implements PositionStore {
     const now = this.#state.now();
     const next = this.#source(request, now);
     const claimed: ClaimedPosition[] = [];
+    const { suspectFromLost = Number.POSITIVE_INFINITY } = request;
+    let suspects = 0;
     for (let slot = next(); slot !== undefined; slot = claimed.length < request.limit ? next() : undefined) {
+      if (slot.position.lost >= suspectFromLost && ++suspects > 1) break;
       claimed.push(this.#claim(slot, request, now));
     }
     return claimed;

@@ -1,4 +1,4 @@
-import { Database, type DatabaseOptions, type PgPool } from "./database.ts";
+import { Database, type DatabaseOptions, type PgClient, type PgPool } from "./database.ts";
 import { HeldConnection } from "./held-connection.ts";
 import { PreparedStatements } from "./prepared-statements.ts";
 
@@ -8,6 +8,14 @@ export interface Pools {
   readonly sidePool: PgPool;
   /** Whether `close` ends them. */
   readonly ownsPools: boolean;
+}
+
+/**
+ * A connection may break in the very moment in which it is made, before whoever asked for it could listen; without a
+ * listener, Node would end the process. What happens to a statement on it is told by that.
+ */
+function listenForErrors(client: Pick<PgClient, "on">): void {
+  client.on("error", () => undefined);
 }
 
 /** The connections of a backend: for its work, and apart from it for what must not wait. */
@@ -22,8 +30,12 @@ export class Connections {
   readonly ownsPools: boolean;
   #closing: Promise<void> | null = null;
 
+  readonly #pools: ReadonlySet<PgPool>;
+
   constructor({ pool, sidePool, ownsPools }: Pools, options: Omit<DatabaseOptions, "pool" | "ownsPool">) {
     this.sidePool = sidePool;
+    this.#pools = new Set([pool, sidePool]);
+    for (const one of this.#pools) one.on("connect", listenForErrors);
     this.ownsPools = ownsPools;
     this.prepared = new PreparedStatements();
     this.db = new Database({ ...options, pool, ownsPool: ownsPools, prepared: this.prepared });
@@ -39,5 +51,6 @@ export class Connections {
     await this.reserved.close();
     await this.db.close();
     if (this.ownsPools) await this.sidePool.end();
+    else for (const one of this.#pools) one.off("connect", listenForErrors);
   }
 }

@@ -48,6 +48,10 @@ export interface Notification {
 /** The part of a `pg` pool that is used here. A caller's own pool only has to look like this. */
 export interface PgPool extends ConnectionPool {
   connect(): Promise<PgClient>;
+  on(event: "error", listener: OnError): unknown;
+  on(event: "connect", listener: (client: PgClient) => void): unknown;
+  off(event: "error", listener: OnError): unknown;
+  off(event: "connect", listener: (client: PgClient) => void): unknown;
 }
 
 /** Runs statements one after the other: a pool, or a transaction. */

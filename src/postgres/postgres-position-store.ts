@@ -52,7 +52,8 @@ export class PostgresPositionStore implements PositionStore {
     if (request.instanceId === undefined) {
       const numbers = await lanes.find(request.lanes);
       if (request.readyOnly !== true) await this.promoteDue();
-      const query = claimReady(tables, { ...params, lanes: numbers, sparesFailed: request.sparesFailed === true });
+      const { sparesFailed = false, suspectFromLost = null } = request;
+      const query = claimReady(tables, { ...params, lanes: numbers, sparesFailed, suspectFromLost });
       rows = numbers.length === 0 ? [] : await db.run("claim-positions", query);
     } else {
       const instanceId = parseInstanceId(request.instanceId);

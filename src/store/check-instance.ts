@@ -106,6 +106,7 @@ export function checkClaimRequest(request: ClaimRequest): void {
   checkLanes(request.lanes, "lanes");
   if (request.instanceId !== undefined) parseInstanceId(request.instanceId);
   if (request.readyOnly !== undefined) requireBoolean(request.readyOnly, "readyOnly");
+  if (request.suspectFromLost !== undefined) parseWhole(request.suspectFromLost, "suspectFromLost", 1, 32_767);
   if (request.sparesFailed !== undefined) requireBoolean(request.sparesFailed, "sparesFailed");
 }
 

@@ -46,6 +46,11 @@ export interface ClaimRequest {
   /** Takes only what is ready already, without looking for what has come due: one round trip less. */
   readonly readyOnly?: boolean;
   /**
+   * Takes at most one position at which so many leases were lost in a row, and leaves what comes after a second one. Only
+   * with `lanes`. Default: takes them all.
+   */
+  readonly suspectFromLost?: number;
+  /**
    * Leaves to others for two seconds what failed in the hands of this worker. Set it only where there are others.
    * A hint: a store whose workers all live in one process may ignore it.
    */

@@ -177,8 +177,9 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   /** @returns how many it got */
   async claim(limit: number): Promise<number> {
     const { workerId, leaseMs } = this;
+    const suspectFromLost = SUSPECT_FROM_LOST;
     const sparesFailed = this.#otherWorkers > 0;
-    const request = { workerId, leaseMs, limit, lanes: this.#lanes, readyOnly: true, sparesFailed };
+    const request = { workerId, leaseMs, limit, lanes: this.#lanes, readyOnly: true, sparesFailed, suspectFromLost };
     this.#isClaiming = true;
     let claimed: readonly ClaimedPosition[] = [];
     try {

@@ -27,7 +27,9 @@ afterEach(async () => {
 });
 
 async function startServer(): Promise<LocalPostgres> {
-  const server = await startLocalPostgres({ persistent: false });
+  // The same PostgreSQL as that of the other tests.
+  const binaries = process.env["WAYMARK_TEST_BINARIES"];
+  const server = await startLocalPostgres({ persistent: false, ...(binaries === undefined ? {} : { binaries }) });
   undo.push(async () => await server.stop({ mode: "immediate" }));
   return server;
 }

@@ -163,7 +163,14 @@ describe.each([
 });
 
 function claim(p: { readonly limit: number; readonly lanes: readonly number[] }): Query<unknown> {
-  return claimReady(tables, { ...p, workerId: "worker-b", leaseMs: 30_000, now: null, sparesFailed: true });
+  return claimReady(tables, {
+    ...p,
+    workerId: "worker-b",
+    leaseMs: 30_000,
+    now: null,
+    sparesFailed: true,
+    suspectFromLost: 2,
+  });
 }
 
 function lost(one: ClaimRef): ClaimRef {

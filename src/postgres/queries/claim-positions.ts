@@ -42,18 +42,22 @@ export interface ClaimParams {
  */
 export function claimReady(
   t: Tables,
-  p: ClaimParams & { readonly lanes: readonly number[]; readonly sparesFailed: boolean },
+  p: ClaimParams & {
+    readonly lanes: readonly number[];
+    readonly sparesFailed: boolean;
+    readonly suspectFromLost: number | null;
+  },
 ): Query<ClaimedRow> {
   // MATERIALIZED: without a fence the planner may run the limited subquery once per joined row and
   // update more rows than LIMIT allows.
   // LIMIT (SELECT …): a limit that the planner can't see makes it read in order. Where it sees one that is near to
   // the number of rows that it expects, it reads and sorts all that are ready, however many there really are.
   return sql`
-    WITH candidate AS MATERIALIZED (
-      SELECT r.instance_id, r.path, r.order_key
+    WITH found AS MATERIALIZED (
+      SELECT r.instance_id, r.path, r.order_key, r.lost
       FROM ${rowSource("l", [{ name: "lane", type: "int", values: p.lanes }], "nth")}
       CROSS JOIN LATERAL (
-        SELECT q.instance_id, q.path, q.order_key
+        SELECT q.instance_id, q.path, q.order_key, q.lost
         FROM ${t.positions} AS q
         WHERE q.lane = l.lane AND q.order_key IS NOT NULL
           AND NOT (${p.sparesFailed}::boolean AND coalesce(q.failed_by = ${p.workerId}::text, false)
@@ -64,6 +68,15 @@ export function claimReady(
       ) AS r
       ORDER BY r.order_key, r.instance_id, r.path
       LIMIT ${p.limit}::int
+    ),
+    candidate AS MATERIALIZED (
+      SELECT f.instance_id, f.path, f.order_key
+      FROM (
+        SELECT f.*, count(*) FILTER (WHERE f.lost >= ${p.suspectFromLost}::int)
+                    OVER (ORDER BY f.order_key, f.instance_id, f.path) AS suspects
+        FROM found AS f
+      ) AS f
+      WHERE f.suspects <= 1
     ),
     ${claimed(t, p)}
   `;

@@ -152,6 +152,24 @@ const sparedTests: ConformanceTests = {
   },
 };
 
+const suspectTests: ConformanceTests = {
+  "takes one position that lost so many leases, leaves what comes after a second, and keeps its place": async ({
+    given,
+  }) => {
+    for (const instanceId of ["a", "b", "c"]) await given.instance({ instanceId });
+    for (const instanceId of ["a", "b"]) {
+      await given.claimOf(instanceId, { leaseMs: 1_000 });
+      given.after(1_000);
+    }
+    await given.instance({ instanceId: "d" });
+    const ids = async (): Promise<string[]> =>
+      (await given.claim({ suspectFromLost: 1 })).map(({ instanceId }) => instanceId);
+
+    expect(await ids()).toEqual(["c", "a"]);
+    expect(await ids()).toEqual(["b", "d"]);
+  },
+};
+
 /** What workers and waiting clients rely on besides claims and checkpoints. */
 export const wakeupStoreSuite: ConformanceSuite = {
   name: "WakeupStore, and what goes with it",
@@ -162,5 +180,6 @@ export const wakeupStoreSuite: ConformanceSuite = {
     keepWorker: keepWorkerTests,
     "listInstances, tags and labels": filterTests,
     "claimPositions, sparing": sparedTests,
+    "claimPositions, suspects": suspectTests,
   },
 };
