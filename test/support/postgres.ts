@@ -9,6 +9,9 @@ let made = 0;
 /** With WAYMARK_TEST_NOTIFY=off, everything must hold without hints from other processes. */
 const NOTIFY = process.env["WAYMARK_TEST_NOTIFY"] === "off" ? { notify: false } : {};
 
+/** Whether hints of other processes arrive: not without NOTIFY, nor through a pooler. */
+export const HEARS_OTHERS: boolean = NOTIFY.notify !== false && process.env["WAYMARK_TEST_POOLER"] !== "1";
+
 /** A database of a test file's own, cloned from the migrated template. Dropped when the file is done. */
 export interface TestDatabase {
   /** For backends: through the pooler, if there is one. */
