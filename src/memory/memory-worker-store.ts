@@ -1,4 +1,5 @@
 import { parseWorkerId, type WorkerId } from "../ids.ts";
+import { laneKey } from "../snapshot/lane-key.ts";
 import type { Lane } from "../snapshot/position.ts";
 import { parseSpanMs, parseTags } from "../store/arguments.ts";
 import { checkLanes } from "../store/check-instance.ts";
@@ -41,8 +42,4 @@ export class MemoryWorkerStore implements WorkerStore {
   async unregisterWorker(workerId: WorkerId): Promise<void> {
     this.#state.workers.delete(parseWorkerId(workerId));
   }
-}
-
-function laneKey({ definitionHash, codec, tags }: Lane): string {
-  return JSON.stringify([definitionHash, codec, ...[...tags].sort()]);
 }

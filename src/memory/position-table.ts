@@ -1,4 +1,5 @@
 import type { Path } from "../ids.ts";
+import { laneKey } from "../snapshot/lane-key.ts";
 import type { Lane, Position } from "../snapshot/position.ts";
 import { IndexedHeap } from "./indexed-heap.ts";
 import {
@@ -79,7 +80,7 @@ export class PositionTable {
 
   /** The queues of these lanes, as far as anything is ready there. */
   queuesOf(lanes: readonly Lane[]): LaneQueue[] {
-    const keys = new Set(lanes.map((lane) => laneKey(lane.definitionHash, lane.codec, lane.tags)));
+    const keys = new Set(lanes.map((lane) => laneKey(lane)));
     return [...keys].flatMap((key) => this.#lanes.get(key) ?? []);
   }
 
@@ -126,7 +127,7 @@ export class PositionTable {
   #laneOf(slot: Slot): LaneQueue {
     const { definitionHash, codec } = slot.instance.record;
     const { tags } = slot.position;
-    const key = laneKey(definitionHash, codec, tags);
+    const key = laneKey({ definitionHash, codec, tags });
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
       lane = { key, tags, ready: new IndexedHeap("inLane", compareReady) };
@@ -154,8 +155,4 @@ function sameIndexes(before: Position, after: Position): boolean {
 
 function forgetTask(instance: StoredInstance, position: Position): void {
   if (instance.pathsByTask.get(position.taskId) === position.path) instance.pathsByTask.delete(position.taskId);
-}
-
-function laneKey(definitionHash: string, codec: string, tags: readonly string[]): string {
-  return JSON.stringify([definitionHash, codec, ...[...tags].sort()]);
 }

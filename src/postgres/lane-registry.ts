@@ -1,4 +1,5 @@
 import { BackendError } from "../errors/backend-errors.ts";
+import { laneKey } from "../snapshot/lane-key.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { Database, Session } from "./database.ts";
 import { findLanes, insertLanes } from "./queries/lanes-and-workers.ts";
@@ -21,7 +22,7 @@ export class LaneRegistry {
   numberOf(lane: Lane): number {
     const number = this.#known(lane);
     if (number === null) {
-      throw new BackendError("BACKEND_BUG", { queryName: "lanes", problem: `Lane ${keyOf(lane)} has no number` });
+      throw new BackendError("BACKEND_BUG", { queryName: "lanes", problem: `Lane ${laneKey(lane)} has no number` });
     }
     return number;
   }
@@ -30,7 +31,7 @@ export class LaneRegistry {
   async resolve(lanes: Iterable<Lane>, session: Session = this.#db): Promise<void> {
     const unknown = new Map<string, Lane>();
     for (const lane of lanes) {
-      if (this.#known(lane) === null) unknown.set(keyOf(lane), lane);
+      if (this.#known(lane) === null) unknown.set(laneKey(lane), lane);
     }
     if (unknown.size === 0) return;
     const hashes = [...new Set([...unknown.values()].map((lane) => lane.definitionHash))];
@@ -49,20 +50,16 @@ export class LaneRegistry {
 
   async #read(session: Session, hashes: readonly string[]): Promise<void> {
     for (const row of await session.run("find-lanes", findLanes(this.#tables, hashes))) {
-      this.#byKey.set(keyOf({ definitionHash: row.definition_hash, codec: row.codec, tags: row.tags }), row.lane);
+      this.#byKey.set(laneKey({ definitionHash: row.definition_hash, codec: row.codec, tags: row.tags }), row.lane);
     }
   }
 
   #known(lane: Lane): number | null {
     const cached = this.#byObject.get(lane);
     if (cached !== undefined) return cached;
-    const number = this.#byKey.get(keyOf(lane));
+    const number = this.#byKey.get(laneKey(lane));
     if (number === undefined) return null;
     this.#byObject.set(lane, number);
     return number;
   }
-}
-
-function keyOf(lane: Pick<Lane, "definitionHash" | "codec" | "tags">): string {
-  return JSON.stringify([lane.definitionHash, lane.codec, ...[...lane.tags].sort()]);
 }

@@ -6,6 +6,7 @@ import { addLocalWorker, type LocalWorker } from "../engine/local-workers.ts";
 import { ABORT_GRACE_MS } from "../engine/run-body.ts";
 import { WorkerStoppedError } from "../errors/claim-errors.ts";
 import type { WorkerId } from "../ids.ts";
+import { laneKey } from "../snapshot/lane-key.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
@@ -13,7 +14,7 @@ import type { WakeupSubscription } from "../store/wakeup.ts";
 import { pause } from "../time/timers.ts";
 import { Poller, type PollTarget } from "./polling.ts";
 import { SUSPECT_FROM_LOST, Suspects } from "./suspects.ts";
-import { keyOf, lanesFor } from "./worker-lanes.ts";
+import { lanesFor } from "./worker-lanes.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
 /** What a worker is doing, and has done since it was started. */
@@ -78,7 +79,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     this.#engine = new Engine({ backend, workerId, leaseMs, ports, observer: options.observer });
     for (const flow of flows) this.#engine.register(flow);
     this.#lanes = lanesFor(flows, backend.codecIds, tags);
-    this.#laneKeys = new Set(this.#lanes.map(keyOf));
+    this.#laneKeys = new Set(this.#lanes.map(laneKey));
     this.#suspects = new Suspects(
       ports,
       leaseMs,
@@ -159,7 +160,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   }
 
   serves(lane: Lane): boolean {
-    return this.#laneKeys.has(keyOf(lane));
+    return this.#laneKeys.has(laneKey(lane));
   }
 
   expect(ms: number): void {

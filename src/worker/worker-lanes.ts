@@ -1,4 +1,5 @@
 import type { Flow } from "../flow/flow-definition.ts";
+import { laneKey } from "../snapshot/lane-key.ts";
 import { laneOf } from "../snapshot/plan.ts";
 import type { Lane } from "../snapshot/position.ts";
 
@@ -13,14 +14,9 @@ export function lanesFor(flows: readonly Flow[], codecIds: readonly string[], ta
     for (const located of flow.nodes()) {
       for (const codecId of codecIds) {
         const lane = laneOf(flow, located, codecId);
-        if (tags.length === 0 || lane.tags.every((tag) => tags.includes(tag))) lanes.set(keyOf(lane), lane);
+        if (tags.length === 0 || lane.tags.every((tag) => tags.includes(tag))) lanes.set(laneKey(lane), lane);
       }
     }
   }
   return [...lanes.values()];
-}
-
-/** Equal for equal lanes. */
-export function keyOf({ definitionHash, codec, tags }: Lane): string {
-  return JSON.stringify([definitionHash, codec, ...[...tags].sort()]);
 }
