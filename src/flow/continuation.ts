@@ -32,6 +32,23 @@ interface Segment {
 
 const SEGMENT = /^([^[\]/]+)(?:\[(\d+)\])?$/;
 
+const standpoints = new WeakMap<Flow, Map<TaskId, Standpoint>>();
+const continuations = new WeakMap<Flow, Map<TaskId, Continuation>>();
+
+/** What follows from a definition and a task id never changes. Iterations are not kept: there is no end to them. */
+function remembered<T>(all: WeakMap<Flow, Map<TaskId, T>>, flow: Flow, taskId: TaskId, find: () => T): T {
+  let ofFlow = all.get(flow);
+  if (ofFlow === undefined) {
+    ofFlow = new Map();
+    all.set(flow, ofFlow);
+  }
+  const known = ofFlow.get(taskId);
+  if (known !== undefined) return known;
+  const found = find();
+  if (!taskId.includes("[")) ofFlow.set(taskId, found);
+  return found;
+}
+
 /** The start of an instance. */
 export function enter(flow: Flow): Continuation {
   return enterSequence(flow, flow.root, []) ?? { kind: "end" };
@@ -43,13 +60,15 @@ export function enter(flow: Flow): Continuation {
  * @throws {InvalidArgumentError} the definition has no such node
  */
 export function standpoint(flow: Flow, taskId: TaskId): Standpoint {
-  return { taskId, located: flow.get(addressOf(parseSegments(taskId))) };
+  return remembered(standpoints, flow, taskId, () => ({ taskId, located: flow.get(addressOf(parseSegments(taskId))) }));
 }
 
 /** What follows when the node at `taskId` is behind the path: a loop has left, a route's branch has ended. */
 export function after(flow: Flow, taskId: TaskId): Continuation {
-  const segments = parseSegments(taskId);
-  return afterNode(flow, flow.get(addressOf(segments)), segments.slice(0, -1));
+  return remembered(continuations, flow, taskId, () => {
+    const segments = parseSegments(taskId);
+    return afterNode(flow, flow.get(addressOf(segments)), segments.slice(0, -1));
+  });
 }
 
 /** The branch that a route takes for a key; `null` if it has none for it. */
