@@ -133,8 +133,9 @@ export class Client {
   /** Instances that fit a filter, page by page. */
   async list(filter: ListFilter = {}): Promise<InstancePage> {
     checkOptions(filter, ["flow", "status", "idPrefix", "tags", "labels", "after", "limit"], "filter");
-    const records = await this.#backend.listInstances(filter);
-    const isFull = records.length === (filter.limit ?? DEFAULT_PAGE);
+    const { limit = DEFAULT_PAGE } = filter;
+    const records = await this.#backend.listInstances({ ...filter, limit });
+    const isFull = records.length === limit;
     return { instances: records.map(summaryOf), next: isFull ? (records.at(-1)?.instanceId ?? null) : null };
   }
 

@@ -10,10 +10,10 @@ import {
   newInstance,
   type StartOptions,
 } from "../engine/start-instance.ts";
-import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceConflictError } from "../errors/instance-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
-import { type InstanceId, kindOf, parseInstanceId } from "../ids.ts";
+import { type InstanceId, parseInstanceId } from "../ids.ts";
+import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
@@ -89,8 +89,7 @@ export class Submitter {
     options: ManyOptions,
   ): Promise<readonly Submitted[]> {
     checkOptions(options, ["startAfter"]);
-    if (!isArray(submissions))
-      throw new InvalidArgumentError("submissions", `must be an array, not ${kindOf(submissions)}.`);
+    requireArray(submissions, "submissions");
     const afterMs = parseStartAfter(options.startAfter);
     // All are encoded before any is written: one that can't be stored keeps none of the others half done.
     const instances: NewInstance[] = [];
@@ -150,11 +149,6 @@ export class Submitter {
     const state = await this.#backend.findInstance(instanceId);
     if (state !== null) requireDefinition(flow, state.instance);
   }
-}
-
-/** `Array.isArray` would make the items `any`. */
-function isArray(value: unknown): boolean {
-  return Array.isArray(value);
 }
 
 function unclaimed(instance: NewInstance): NewInstance {

@@ -70,7 +70,7 @@ export class Committer {
    */
   async insist(checkpoint: Checkpoint): Promise<Exclude<CheckpointFate, { kind: "busy" }>> {
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, LONGEST_BUSY_WAIT_MS)) {
-      const fate = await this.#gatherers[checkpoint.move.kind].add(checkpoint);
+      const fate = await this.commit(checkpoint);
       if (fate.kind !== "busy") return fate;
       await pause(this.#ports.timers, waitMs * (0.5 + this.#ports.random.next()));
     }

@@ -43,7 +43,11 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): He
 }
 
 /** The same position, at another standing. `input` is the encoded value under `to.inputRef`. */
-export function movedTo(held: HeldPosition, to: Standing, input: Bytes | null): HeldPosition {
+export function movedTo(
+  held: HeldPosition,
+  to: Pick<Standing, "taskId" | "attempt" | "inputRef">,
+  input: Bytes | null,
+): HeldPosition {
   const { taskId, attempt, inputRef } = to;
   return {
     ...held,

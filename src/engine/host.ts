@@ -28,8 +28,8 @@ export interface Host {
   readonly leases: Set<Lease>;
   /** Counts what becomes of them. */
   readonly tally: Tally;
-  /** A position was parked that comes due after `ms`. */
-  expect(ms: number): void;
+  /** A position was parked that comes due after `ms`; `hasFailed`: for another attempt. */
+  expect(ms: number, hasFailed: boolean): void;
   /** Whether no further task is to be started: each position is given back at its next boundary. */
   readonly givesBack: boolean;
   /**

@@ -25,6 +25,9 @@ import {
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
 
+type ForkMove = Extract<Move, { kind: "fork" }>;
+type FinalFate = Exclude<CheckpointFate, { kind: "busy" }>;
+
 interface DriverParts extends BodyParts {
   readonly committer: Committer;
   readonly releases: Gatherer<ClaimRef, void>;
@@ -37,8 +40,6 @@ export class PositionDriver {
   readonly #parts: DriverParts;
   /** As it was granted; later on, its standing has been looked at when it was moved there. */
   #first: HeldPosition | null = null;
-  /** Kept for the branches of the fork that is being written. */
-  #slots = 0;
   readonly #bodies: TaskBodies;
 
   constructor(parts: DriverParts) {
@@ -170,39 +171,38 @@ export class PositionDriver {
   #write(held: HeldPosition, happening: Occurrence, plan: Plan, move: Move): Promise<HeldPosition | null> {
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
     const { committer } = this.#parts;
-    if (move.kind === "fork") return this.#writeFork(held, happening, checkpoint);
-    return committer.commit(checkpoint).then((fate) => {
-      if (fate.kind === "accepted") return this.#accepted(held, happening, move, fate);
-      if (fate.kind !== "busy") return this.#refused(held, move, fate);
-      return committer
-        .insist(checkpoint)
-        .then((final) =>
-          final.kind === "accepted" ? this.#accepted(held, happening, move, final) : this.#refused(held, move, final),
-        );
-    });
+    if (move.kind === "fork") return this.#writeFork(held, happening, checkpoint, move);
+    const follow = (fate: FinalFate): MaybePromise<HeldPosition | null> => this.#follow(held, happening, move, fate);
+    return committer
+      .commit(checkpoint)
+      .then((fate) => (fate.kind === "busy" ? committer.insist(checkpoint).then(follow) : follow(fate)));
   }
 
-  async #writeFork(held: HeldPosition, happening: Occurrence, checkpoint: Checkpoint): Promise<HeldPosition | null> {
-    const slots = this.#slots;
-    let hasSlots = true;
-    const release = (): void => {
-      if (hasSlots) this.#parts.host.unreserve(slots);
-      hasSlots = false;
-    };
+  async #writeFork(
+    held: HeldPosition,
+    happening: Occurrence,
+    checkpoint: Checkpoint,
+    move: ForkMove,
+  ): Promise<HeldPosition | null> {
+    const { committer, host } = this.#parts;
+    let fate: FinalFate;
     try {
-      const fate = await this.#parts.committer.insist(checkpoint);
-      release();
-      if (fate.kind === "accepted") return await this.#accepted(held, happening, checkpoint.move, fate);
-      return await this.#refused(held, checkpoint.move, fate);
+      fate = await committer.insist(checkpoint);
     } finally {
-      release();
+      // Before the branches are taken: they need the slots that were kept for them.
+      host.unreserve(move.branches.filter(({ claimed }) => claimed).length);
     }
+    return await this.#follow(held, happening, move, fate);
+  }
+
+  #follow(held: HeldPosition, happening: Occurrence, move: Move, fate: FinalFate): MaybePromise<HeldPosition | null> {
+    return fate.kind === "accepted" ? this.#accepted(held, happening, move, fate) : this.#refused(held, move, fate);
   }
 
   async #refused(
     held: HeldPosition,
     move: Move,
-    fate: Exclude<CheckpointFate, { kind: "accepted" | "busy" }>,
+    fate: Exclude<FinalFate, { kind: "accepted" }>,
   ): Promise<HeldPosition | null> {
     switch (fate.kind) {
       case "fenced":
@@ -260,18 +260,8 @@ export class PositionDriver {
     }
     // A join that this branch has closed. Its inputs are in the history.
     const taskId = joinTaskIdOf(held);
-    const stand = { ...held.stand, path, taskId, attempt: 1, inputRef: null };
-    this.#parts.host.take({
-      ...held,
-      claim,
-      stand,
-      input: null,
-      recorded: null,
-      armed: false,
-      due: false,
-      interrupted: false,
-      lost: 0,
-    });
+    const moved = movedTo(held, { taskId, attempt: 1, inputRef: null }, null);
+    this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
   }
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
@@ -293,11 +283,10 @@ export class PositionDriver {
   }
 
   /** The branches that this host can run at once are its own from the start. */
-  #keepBranches(move: Extract<Move, { kind: "fork" }>): Move {
+  #keepBranches(move: ForkMove): Move {
     const { host } = this.#parts;
     const isOurs = (branch: NewPosition): boolean => branch.wakeAfterMs === 0 && host.serves(branch.standing.lane);
-    this.#slots = host.reserveSlots(move.branches.filter(isOurs).length);
-    let left = this.#slots;
+    let left = host.reserveSlots(move.branches.filter(isOurs).length);
     return { ...move, branches: move.branches.map((branch) => ({ ...branch, claimed: isOurs(branch) && left-- > 0 })) };
   }
 
@@ -329,7 +318,7 @@ export class PositionDriver {
     if (happening.kind === "succeeded" || happening.kind === "elapsed") host.tally.completedTasks++;
     if (happening.kind === "failed") host.tally.failedAttempts++;
     const wakeAfterMs = isParked ? wakeAfterOf(move) : null;
-    if (wakeAfterMs !== null) host.expect(wakeAfterMs);
+    if (wakeAfterMs !== null) host.expect(wakeAfterMs, happening.kind === "failed");
     if (observer === null) return;
     const at = atTask(held);
     if (happening.kind === "succeeded") observer({ kind: "task_completed", durationMs: happening.durationMs, ...at });

@@ -15,17 +15,30 @@ export class Identifier {
 }
 
 class Statement<Row> implements Query<Row> {
-  readonly text: string;
-  readonly values: readonly unknown[];
   readonly strings: readonly string[];
   readonly parts: readonly unknown[];
+  #rendered: { readonly text: string; readonly values: readonly unknown[] } | null = null;
 
   constructor(strings: readonly string[], parts: readonly unknown[]) {
     this.strings = strings;
     this.parts = parts;
-    const values: unknown[] = [];
-    this.text = render(strings, parts, values);
-    this.values = values;
+  }
+
+  get text(): string {
+    return this.#render().text;
+  }
+
+  get values(): readonly unknown[] {
+    return this.#render().values;
+  }
+
+  /** Only when it is asked for: what is part of another statement is rendered with that one, and only then. */
+  #render(): { readonly text: string; readonly values: readonly unknown[] } {
+    if (this.#rendered === null) {
+      const values: unknown[] = [];
+      this.#rendered = { text: render(this.strings, this.parts, values), values };
+    }
+    return this.#rendered;
   }
 }
 

@@ -28,7 +28,7 @@ const FIRST_INTERVAL_MS = 25;
 /** Where more is known to be ready, claims are this far apart, unless a quarter of the slots is free. */
 const HUNGRY_GAP_MS = 5;
 const FIRST_FAILURE_MS = 100;
-/** More are covered by looking at the last of them. */
+/** What comes beyond that is found by looking without a reason. */
 const MOST_LATER_HINTS = 100;
 /** Given, because the default one is an exception with a stack. */
 const WOKEN = "woken";

@@ -55,6 +55,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   readonly #suspects: Suspects;
   readonly #lanes: readonly Lane[];
   readonly #laneKeys: ReadonlySet<string>;
+  readonly #served = new WeakMap<Lane, boolean>();
   readonly #subscription: WakeupSubscription;
   readonly #removeLocal: () => void;
   readonly tally: Tally = { completedTasks: 0, failedAttempts: 0, fenced: 0 };
@@ -159,14 +160,20 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     this.#settled();
   }
 
+  /** Asked at each step; the engine uses the same object for the same lane. */
   serves(lane: Lane): boolean {
-    return this.#laneKeys.has(laneKey(lane));
+    let isServed = this.#served.get(lane);
+    if (isServed === undefined) {
+      isServed = this.#laneKeys.has(laneKey(lane));
+      this.#served.set(lane, isServed);
+    }
+    return isServed;
   }
 
-  expect(ms: number): void {
+  expect(ms: number, hasFailed: boolean): void {
     this.#poller.expect(ms);
     // By then, the others have had their chance to take what has failed here.
-    if (this.#otherWorkers > 0) this.#poller.hintAfter(ms + SPARED_MS);
+    if (hasFailed && this.#otherWorkers > 0) this.#poller.hintAfter(ms + SPARED_MS);
   }
 
   room(): number {
@@ -272,7 +279,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       leases,
       mostLost,
       tally,
-      expect: (ms) => this.expect(ms),
+      expect: (ms, hasFailed) => this.expect(ms, hasFailed),
       reserveSlots: (wanted) => this.reserveSlots(wanted),
       unreserve: (slots) => this.unreserve(slots),
       serves: (lane) => this.serves(lane),
@@ -301,10 +308,10 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   #hinted(lanes: readonly Lane[] | null): number {
     if (this.isLeaving) return 0;
-    if (lanes !== null && !lanes.some((lane) => this.serves(lane))) return 0;
+    const served = lanes?.filter((lane) => this.serves(lane)).length;
+    if (served === 0) return 0;
     this.#poller.hint();
-    const served = lanes?.filter((lane) => this.serves(lane)).length ?? 0;
-    return Math.min(this.room(), served);
+    return Math.min(this.room(), served ?? 0);
   }
 
   /** Says that it is alive, and learns who else is. */

@@ -1,12 +1,13 @@
 import type { ClaimRef } from "../../snapshot/checkpoint.ts";
-import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { claimColumns } from "./checkpoint-columns.ts";
 import { givenBack } from "./free-position.ts";
+import { heldClaims } from "./held-claims.ts";
 
 /**
  * Gives positions back, ready at once; interrupted ones as a checkpoint leaves them.
+ *
+ * @returns which of them still stand, because somebody has locked their rows: to be tried again
  *
  * Locks: positions, skipping locked ones: a lease that is not given back runs out by itself.
  */
@@ -15,16 +16,7 @@ export function releaseClaims(
   p: { readonly claims: readonly ClaimRef[]; readonly now: Date | null },
 ): Query<{ idx: number }> {
   return sql`
-    WITH held AS MATERIALIZED (
-      SELECT c.idx, h.instance_id, h.path
-      FROM ${rowSource("c", claimColumns(p.claims), "idx")}
-      CROSS JOIN LATERAL (
-        SELECT q.instance_id, q.path
-        FROM ${t.positions} AS q
-        WHERE q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token AND q.worker_id IS NOT NULL
-        FOR NO KEY UPDATE OF q SKIP LOCKED
-      ) AS h
-    ),
+    WITH ${heldClaims(t, p.claims)},
     clock AS MATERIALIZED (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now),
     released AS (
       UPDATE ${t.positions} AS q
@@ -34,7 +26,7 @@ export function releaseClaims(
       WHERE q.instance_id = h.instance_id AND q.path = h.path
     )
     SELECT c.idx::int
-    FROM ${rowSource("c", claimColumns(p.claims), "idx")}
+    FROM claim AS c
     CROSS JOIN LATERAL (
       SELECT FROM ${t.positions} AS q
       WHERE q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token AND q.worker_id IS NOT NULL

@@ -1,9 +1,8 @@
 import type { ClaimRef } from "../../snapshot/checkpoint.ts";
 import type { Interrupt } from "../../snapshot/position.ts";
-import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { claimColumns } from "./checkpoint-columns.ts";
+import { heldClaims } from "./held-claims.ts";
 
 export interface RenewalRow {
   readonly idx: number;
@@ -23,19 +22,7 @@ export function renewClaims(
   p: { readonly claims: readonly ClaimRef[]; readonly leaseMs: number; readonly now: Date | null },
 ): Query<RenewalRow> {
   return sql`
-    WITH claim AS MATERIALIZED (
-      SELECT * FROM ${rowSource("c", claimColumns(p.claims), "idx")}
-    ),
-    held AS MATERIALIZED (
-      SELECT c.idx, h.instance_id, h.path
-      FROM claim AS c
-      CROSS JOIN LATERAL (
-        SELECT q.instance_id, q.path
-        FROM ${t.positions} AS q
-        WHERE q.instance_id = c.instance_id AND q.path = c.path AND q.token = c.token AND q.worker_id IS NOT NULL
-        FOR NO KEY UPDATE OF q SKIP LOCKED
-      ) AS h
-    ),
+    WITH ${heldClaims(t, p.claims)},
     renewed AS (
       UPDATE ${t.positions} AS q
       SET available_at = CASE
