@@ -10,6 +10,7 @@ import { asJson, asMarkdown, asText, type Report, tableOf } from "./report.ts";
 import type { Task, Workload } from "./workload.ts";
 import { WORKLOADS } from "./workloads/all.ts";
 
+const OURS = ["bare", "waymark"];
 const ROOT = join(import.meta.dirname, "..");
 
 function buildIfMissing(): void {
@@ -66,6 +67,8 @@ async function measureAll(
     const order = [...engines.slice(shift), ...engines.slice(0, shift)];
     for (const workload of workloads) {
       for (const engine of order) {
+        const isOnce = workload.once === "everybody" || (workload.once === "peers" && !OURS.includes(engine));
+        if (isOnce && repetition > 0) continue;
         if (workload.only?.includes(engine) === false || workload.except?.includes(engine) === true) continue;
         const outcome = await measureOne(server, settings, engine, workload);
         results.add(workload.name, engine, outcome);

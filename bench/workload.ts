@@ -53,5 +53,7 @@ export interface Workload {
   readonly only?: readonly string[];
   /** Engines that it says nothing about. */
   readonly except?: readonly string[];
+  /** Measured once instead of as often as the others, by everybody or by the peers: it takes minutes, over which chance evens out. */
+  readonly once?: "everybody" | "peers";
   run(context: Context): Promise<Metrics>;
 }

@@ -30,8 +30,19 @@ export async function workOff(opened: Opened, flow: FlowName, instances: number)
   return seconds;
 }
 
-/** Submits and works off a few, so that code is compiled, and plans and catalogue are cached. */
-export async function warmUp(opened: Opened, flow: FlowName, instances: number): Promise<void> {
-  await opened.session.submit(flow, idsOf(`warm-${flow}`, instances));
+/**
+ * Submits and works off batches for so many seconds, at least one: code is compiled then, and plans and catalogue are cached.
+ * A time and not a number, so that every engine gets as warm as the others.
+ */
+export async function warmUp(opened: Opened, flow: FlowName, instances: number, seconds: number): Promise<void> {
+  const started = performance.now();
+  for (let batch = 0; batch === 0 || secondsSince(started) < seconds; batch++) {
+    await runBatch(opened, flow, `warm-${flow}-${batch}`, instances);
+  }
+}
+
+/** Submits a batch and works it off. */
+export async function runBatch(opened: Opened, flow: FlowName, label: string, instances: number): Promise<void> {
+  await opened.session.submit(flow, idsOf(label, instances));
   await workOff(opened, flow, instances);
 }

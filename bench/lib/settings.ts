@@ -10,7 +10,8 @@ interface Size {
 export const SIZES = {
   throughputInstances: { full: 2_000, quick: 300, about: "instances of the throughput runs" },
   throughputSteps: { full: 5, quick: 5, about: "steps of each" },
-  warmUpInstances: { full: 500, quick: 50, about: "instances run before, in the same process" },
+  warmUpInstances: { full: 500, quick: 50, about: "instances of a batch that is run before, in the same process" },
+  warmUpSeconds: { full: 5, quick: 1, about: "seconds for which such batches are run" },
   latencyCalls: { full: 200, quick: 20, about: "calls one after the other" },
   latencySteps: { full: 3, quick: 3, about: "steps of each" },
   fanInstances: { full: 20, quick: 5, about: "instances that fan out" },

@@ -11,7 +11,7 @@ it.`,
   metrics: [{ key: "branchesPerSecond", label: "branches/s", digits: 0 }],
   async run({ sizes, open }) {
     const opened = await open({ branches: sizes.fanBranches });
-    await warmUp(opened, "fan", 2);
+    await warmUp(opened, "fan", sizes.fanInstances, sizes.warmUpSeconds);
     await opened.session.submit("fan", idsOf("run", sizes.fanInstances));
     const seconds = await workOff(opened, "fan", sizes.fanInstances);
     return { branchesPerSecond: (sizes.fanInstances * sizes.fanBranches) / seconds };

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { warmUp } from "../lib/batch.ts";
+import { runBatch } from "../lib/batch.ts";
 import { pause } from "../lib/parallel.ts";
 import type { Workload } from "../workload.ts";
 
@@ -9,12 +9,13 @@ export const idle: Workload = {
   about: `One worker runs, has had a little to do at first, and then nothing. After a time of silence the transactions of its database
 are counted for a while (\`xact_commit + xact_rollback\` of \`pg_stat_database\`, asked from another database, so that the asking does not
 count).`,
+  once: "everybody",
   // Its loop was not made to be idle.
   except: ["bare"],
   metrics: [{ key: "transactionsPerSecond", label: "transactions/s", digits: 2 }],
   async run({ task, sizes, open }) {
     const opened = await open({ steps: sizes.throughputSteps });
-    await warmUp(opened, "chain", 10);
+    await runBatch(opened, "chain", "warm", 10);
     await opened.session.startWorker(["chain"]);
     await pause(sizes.idleSilence * 1_000);
     const url = new URL(task.url);

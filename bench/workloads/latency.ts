@@ -1,7 +1,6 @@
-import type { Client } from "pg";
 import { secondsSince } from "../lib/batch.ts";
-import { Observer } from "../lib/observer.ts";
 import { quantile } from "../lib/statistics.ts";
+import { Yardstick } from "../lib/yardstick.ts";
 import type { Workload } from "../workload.ts";
 
 /** Submitting, two steps that are followed by another, and the last: what one instance of three steps has to commit. */
@@ -27,7 +26,7 @@ steps).`,
   ],
   async run({ task, sizes, engine, open }) {
     const { session, hooks } = await open({ steps: sizes.latencySteps });
-    const { client, ...observer } = await prepared(await Observer.connect(task.url, task.serverPid));
+    const yardstick = await Yardstick.connect(task.url, task.serverPid);
     await session.startWorker(["chain"]);
     const results: number[] = [];
     const lastSteps: number[] = [];
@@ -46,31 +45,20 @@ steps).`,
       await session.call("chain", id);
       const result = secondsSince(started) * 1_000;
       await ended;
-      const commit = await timeOfCommit(client, call);
+      const commit = await yardstick.timeOfCommit();
       if (call < 0) continue;
       results.push(result);
       lastSteps.push(engine.cannot.result === undefined ? lastStep : result);
       commits.push(commit);
     }
     await session.stopWorker();
-    await observer.close();
+    await yardstick.close();
     const commitP50 = quantile(commits, 0.5);
     const last = { lastStepP50: quantile(lastSteps, 0.5), lastStepP99: quantile(lastSteps, 0.99) };
-    const yardstick = { commitP50, commitP99: quantile(commits, 0.99) };
-    if (engine.cannot.result !== undefined) return { ...last, ...yardstick };
+    const commit = { commitP50, commitP99: quantile(commits, 0.99) };
+    if (engine.cannot.result !== undefined) return { ...last, ...commit };
     const resultP50 = quantile(results, 0.5);
     const ratio = resultP50 / (COMMITS_OF_A_CALL * commitP50);
-    return { resultP50, resultP99: quantile(results, 0.99), ...last, ...yardstick, ratio };
+    return { resultP50, resultP99: quantile(results, 0.99), ...last, ...commit, ratio };
   },
 };
-
-async function prepared(observer: Observer): Promise<{ client: Client; close: () => Promise<void> }> {
-  await observer.client.query("CREATE TABLE bench_yardstick (id int PRIMARY KEY, data text)");
-  return { client: observer.client, close: () => observer.close() };
-}
-
-async function timeOfCommit(client: Client, id: number): Promise<number> {
-  const started = performance.now();
-  await client.query("INSERT INTO bench_yardstick (id, data) VALUES ($1, 'x')", [id]);
-  return secondsSince(started) * 1_000;
-}

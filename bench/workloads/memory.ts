@@ -12,6 +12,7 @@ export const memory: Workload = {
 after a forced garbage collection. The slope is that of a straight line through the points, the first of which comes after the first
 part, so that caches are warm.`,
   only: ["waymark"],
+  once: "everybody",
   metrics: [
     { key: "bytesPerStep", label: "growth, bytes/step", digits: 2 },
     { key: "firstMegabytes", label: "heap at the first look, MB", digits: 1 },
@@ -21,7 +22,7 @@ part, so that caches are warm.`,
     const collect = globalThis.gc;
     if (collect === undefined) throw new Error("The process needs --expose-gc.");
     const opened = await open({ steps: sizes.throughputSteps });
-    await warmUp(opened, "chain", sizes.warmUpInstances);
+    await warmUp(opened, "chain", sizes.warmUpInstances, sizes.warmUpSeconds);
     await opened.session.startWorker(["chain"]);
     const points: { x: number; y: number }[] = [];
     const part = sizes.memorySteps / sizes.memoryLooks;

@@ -7,7 +7,7 @@ export const throughput: Workload = {
   title: "Throughput",
   about: `All instances are submitted first, in the engine's fastest way; that is timed apart. Then one worker starts in the
 same process, and the time runs until the last step of each has run *and* the database says that none is unfinished. Each
-step returns about 200 bytes of JSON and does nothing else. A small run in the same process comes before. WAL is the
+step returns about 200 bytes of JSON and does nothing else. For some seconds before, the same process works off batches of the same size. WAL is the
 difference of \`pg_current_wal_insert_lsn()\`, PostgreSQL's CPU time that of its main process and all children, ended ones too,
 from \`/proc\`; Node's is that of the process with submitter and worker in it. Both are of the worker's run alone, unless it says
 otherwise.`,
@@ -22,7 +22,7 @@ otherwise.`,
   async run({ task, sizes, open }) {
     const opened = await open({ steps: sizes.throughputSteps });
     const observer = await Observer.connect(task.url, task.serverPid);
-    await warmUp(opened, "chain", sizes.warmUpInstances);
+    await warmUp(opened, "chain", sizes.throughputInstances, sizes.warmUpSeconds);
 
     const instances = sizes.throughputInstances;
     const first = await observer.usage();

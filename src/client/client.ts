@@ -12,10 +12,11 @@ import {
 } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId } from "../ids.ts";
-import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { type Bytes, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, InstanceState } from "../store/instance-store.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { InstanceEnd } from "../store/wakeup.ts";
 import { parseDuration } from "../time/duration.ts";
 import { pause } from "../time/timers.ts";
 import { EndWatch } from "./end-watch.ts";
@@ -177,7 +178,9 @@ export class Client {
         options.signal?.throwIfAborted();
         const leftMs = timeoutMs - (clock.monotonicMs() - startedAt);
         if (leftMs <= 0) throw new ResultTimeoutError(id, timeoutMs);
-        await watched.ends(leftMs, options.signal);
+        const end = await watched.ends(leftMs, options.signal);
+        // It was a worker of this process that has just written it: no need to read it back.
+        if (end?.output) return await this.#decodeOutput(id, end.output.bytes, end.output.codec);
       } finally {
         watched.stop();
       }
@@ -269,16 +272,25 @@ export class Client {
     this.#handedOver.add(id);
   }
 
-  #watch(id: InstanceId): { ends(withinMs: number, signal?: AbortSignal): Promise<void>; stop(): void } {
+  #watch(id: InstanceId): { ends(withinMs: number, signal?: AbortSignal): Promise<InstanceEnd | null>; stop(): void } {
     const ended = new AbortController();
-    const stop = this.#ends.watch(id, () => ended.abort());
+    let known: InstanceEnd | null = null;
+    const stop = this.#ends.watch(id, (end) => {
+      known = end;
+      ended.abort();
+    });
     const { timers } = this.#ports;
-    const ends = async (withinMs: number, signal?: AbortSignal): Promise<void> => {
+    const ends = async (withinMs: number, signal?: AbortSignal): Promise<InstanceEnd | null> => {
       const either = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
       // Far beyond what a timer can count; looked at again then.
       await pause(timers, Math.min(withinMs, LONGEST_WAIT_MS), either);
+      return known;
     };
     return { ends, stop };
+  }
+
+  async #decodeOutput(instanceId: InstanceId, bytes: Bytes, codecId: string): Promise<unknown> {
+    return await codecOf(this.#backend, codecId).decode(bytes, { instanceId, taskId: "", kind: "output" });
   }
 
   async #request(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {

@@ -2,7 +2,7 @@ import type { Ports } from "../engine/ports.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
 import type { InstanceId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
-import type { WakeupSubscription } from "../store/wakeup.ts";
+import type { InstanceEnd, WakeupSubscription } from "../store/wakeup.ts";
 import { pause } from "../time/timers.ts";
 
 const FIRST_LOOK_MS = 10;
@@ -11,6 +11,9 @@ const LIVE_LOOK_MS = 2_000;
 const DEAF_LOOK_MS = 500;
 const MOST_AT_ONCE = 1_000;
 
+/** `end` is `null` where all that is known is that it is worth a look. */
+export type EndListener = (end: InstanceEnd | null) => void;
+
 /**
  * Tells who waits for instances that they have ended. All of them together, so that ten thousand callers cost one
  * statement now and then; it is idle, and holds no connection, while nobody waits.
@@ -18,7 +21,7 @@ const MOST_AT_ONCE = 1_000;
 export class EndWatch {
   readonly #backend: Backend;
   readonly #ports: Ports;
-  readonly #waiting = new Map<InstanceId, Set<() => void>>();
+  readonly #waiting = new Map<InstanceId, Set<EndListener>>();
   #subscription: WakeupSubscription | null = null;
   #looker: AbortController | null = null;
   #isHinted = false;
@@ -33,11 +36,11 @@ export class EndWatch {
    *
    * @returns ends it; idempotent
    */
-  watch(instanceId: InstanceId, listener: () => void): () => void {
+  watch(instanceId: InstanceId, listener: EndListener): () => void {
     const listeners = this.#waiting.get(instanceId) ?? new Set();
     this.#waiting.set(instanceId, listeners);
     listeners.add(listener);
-    this.#subscription ??= this.#backend.subscribe({ ended: (ids) => this.#hint(ids) });
+    this.#subscription ??= this.#backend.subscribe({ ended: (ends) => this.#hint(ends) });
     if (this.#looker === null) void this.#look();
     return () => {
       listeners.delete(listener);
@@ -46,18 +49,20 @@ export class EndWatch {
     };
   }
 
-  #hint(instanceIds: readonly InstanceId[] | null): void {
-    if (instanceIds !== null) return this.#tell(instanceIds);
-    this.#isHinted = true;
-    this.#looker?.abort();
+  #hint(ends: readonly InstanceEnd[] | null): void {
+    if (ends === null) {
+      this.#isHinted = true;
+      this.#looker?.abort();
+      return;
+    }
+    for (const end of ends) this.#tell(end.instanceId, end);
   }
 
-  #tell(instanceIds: readonly InstanceId[]): void {
-    for (const id of instanceIds) {
-      const listeners = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      for (const listener of listeners ?? []) listener();
-    }
+  #tell(id: InstanceId, end: InstanceEnd | null): void {
+    const listeners = this.#waiting.get(id);
+    if (listeners === undefined) return;
+    this.#waiting.delete(id);
+    for (const listener of listeners) listener(end);
     if (this.#waiting.size === 0) this.#rest();
   }
 
@@ -73,13 +78,15 @@ export class EndWatch {
       try {
         const ids = [...this.#waiting.keys()];
         for (let from = 0; from < ids.length; from += MOST_AT_ONCE) {
-          this.#tell(await this.#backend.findEnded(ids.slice(from, from + MOST_AT_ONCE)));
+          const ended = await this.#backend.findEnded(ids.slice(from, from + MOST_AT_ONCE));
+          for (const id of ended) this.#tell(id, null);
         }
       } catch (error) {
         // Whoever waits has a time limit of their own; until then the database may come back.
         this.#ports.logger.debug({ error }, "Looking for ended instances failed; trying again.");
         // It won't: whoever waits shall hear it.
-        if (WaymarkError.is(error) && error.code === "BACKEND_CLOSED") this.#tell([...this.#waiting.keys()]);
+        if (WaymarkError.is(error) && error.code === "BACKEND_CLOSED")
+          for (const id of [...this.#waiting.keys()]) this.#tell(id, null);
       }
     }
   }

@@ -277,7 +277,7 @@ export class PositionDriver {
     const context = { instanceId, taskId: "", kind: "output" } as const;
     return chain(decodeOwned(flow, codec, instanceId, { owner: move.outputRef, bytes }), (value) =>
       chain(encodePayload(codec, value, context, this.#parts.store.maxPayloadBytes), (output): Move => {
-        return { kind: "complete", output };
+        return { kind: "complete", output, codec: codec.id };
       }),
     );
   }

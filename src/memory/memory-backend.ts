@@ -125,7 +125,7 @@ export class InMemoryBackend implements Backend {
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
     await this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot);
     this.#hub.ready();
-    if (isTerminal(snapshot.status)) this.#hub.ended([snapshot.instanceId]);
+    if (isTerminal(snapshot.status)) this.#hub.ended([{ instanceId: snapshot.instanceId, output: null }]);
   }
 
   async saveTaskResult(instanceId: InstanceId, taskId: TaskId, output: Bytes): Promise<void> {
@@ -139,7 +139,7 @@ export class InMemoryBackend implements Backend {
 
   async deleteSnapshot(instanceId: InstanceId): Promise<void> {
     await this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId);
-    this.#hub.ended([instanceId]);
+    this.#hub.ended([{ instanceId, output: null }]);
   }
 
   async listSnapshots(page?: { readonly after?: InstanceId; readonly limit?: number }): Promise<InstanceId[]> {
@@ -172,7 +172,7 @@ export class InMemoryBackend implements Backend {
 
   async checkAndCancel(instanceId: InstanceId, interruptedAtTask?: TaskId): Promise<boolean> {
     const applied = await this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask);
-    if (applied) this.#hub.ended([instanceId]);
+    if (applied) this.#hub.ended([{ instanceId, output: null }]);
     return applied;
   }
 
@@ -239,7 +239,7 @@ export class InMemoryBackend implements Backend {
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
     const status = await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
-    if (status === "cancelled") this.#hub.ended([instanceId]);
+    if (status === "cancelled") this.#hub.ended([{ instanceId, output: null }]);
     return status;
   }
 

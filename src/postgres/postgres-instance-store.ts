@@ -164,7 +164,7 @@ export class PostgresInstanceStore implements InstanceStore {
       await instance.refresh();
       return instance.status;
     });
-    if (status === "cancelled") this.#context.hints.ended([id]);
+    if (status === "cancelled") this.#context.hints.ended([{ instanceId: id, output: null }]);
     return status;
   }
 

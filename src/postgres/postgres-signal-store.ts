@@ -120,7 +120,7 @@ export class PostgresSignalStore implements SignalStore {
       await apply(instance, request);
       return true;
     });
-    if (applied && kind === "cancel") this.#context.hints.ended([instanceId]);
+    if (applied && kind === "cancel") this.#context.hints.ended([{ instanceId, output: null }]);
     return applied;
   }
 }

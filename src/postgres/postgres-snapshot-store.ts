@@ -51,7 +51,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await appendNote(this.#context, tx, instanceId, NOTES.save, null);
       await this.#overwritePositions(tx, snapshot, stored);
     });
-    if (isTerminal(snapshot.status)) this.#context.hints.ended([instanceId]);
+    if (isTerminal(snapshot.status)) this.#context.hints.ended([{ instanceId, output: null }]);
     else this.#context.hints.ready(null);
   }
 
@@ -106,7 +106,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await tx.run("delete-positions", deletePositions(tables, id));
       await tx.run("delete-instance", deleteInstance(tables, id));
     });
-    this.#context.hints.ended([id]);
+    this.#context.hints.ended([{ instanceId: id, output: null }]);
   }
 
   async listSnapshots(page: { readonly after?: string; readonly limit?: number } = {}): Promise<string[]> {

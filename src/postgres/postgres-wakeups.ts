@@ -1,8 +1,7 @@
-import type { InstanceId } from "../ids.ts";
 import type { Logger } from "../logger.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { HintSink } from "../store/hints.ts";
-import type { WakeupListener, WakeupStore, WakeupSubscription } from "../store/wakeup.ts";
+import type { InstanceEnd, WakeupListener, WakeupStore, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Random } from "../time/random.ts";
@@ -113,8 +112,8 @@ export class PostgresWakeups implements WakeupStore, HintSink {
     this.#hub.due(afterMs);
   }
 
-  ended(instanceIds: readonly InstanceId[]): void {
-    this.#hub.ended(instanceIds);
+  ended(ends: readonly InstanceEnd[]): void {
+    this.#hub.ended(ends);
     this.#tellOthers("e");
   }
 

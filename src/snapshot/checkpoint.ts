@@ -36,8 +36,8 @@ export type Move =
   | { readonly kind: "fork"; readonly join: Standing; readonly branches: readonly NewPosition[] }
   /** It is gone, and the join at `joinPath` has one branch less to wait for. */
   | { readonly kind: "endBranch"; readonly joinPath: Path }
-  /** It is gone and the instance is completed. */
-  | { readonly kind: "complete"; readonly output: Bytes }
+  /** It is gone and the instance is completed. `codec`: the id of what wrote the output. */
+  | { readonly kind: "complete"; readonly output: Bytes; readonly codec: string }
   /** All positions are gone and the instance has failed. */
   | { readonly kind: "fail"; readonly failure: Bytes };
 

@@ -40,7 +40,7 @@ export function transition(
   const results = [...snapshot.results, ...plan.entries.flatMap(resultFrom)];
   const move: Move =
     plan.move.kind === "complete"
-      ? { kind: "complete", output: valueOf(snapshot, results, plan.move.outputRef) }
+      ? { kind: "complete", output: valueOf(snapshot, results, plan.move.outputRef), codec: snapshot.codec }
       : plan.move;
   const claim = { instanceId: snapshot.instanceId, path, token: held.claim.token };
   const changes = applyCheckpoint(positions, { claim, entries: plan.entries, move, consumes: plan.consumes }, facts);

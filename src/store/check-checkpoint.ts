@@ -99,6 +99,7 @@ function checkMove(move: Move, field: string): void {
       return;
     case "complete":
       parseBytes(move.output, `${field}.output`);
+      if (typeof move.codec !== "string") refuse(`${field}.codec`, "must be the id of a codec");
       return;
     case "fail":
       parseBytes(move.failure, `${field}.failure`);

@@ -3,13 +3,14 @@ import type { Checkpoint, NewPosition } from "../snapshot/checkpoint.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ControlOutcome, CreatedInstance, NewInstance } from "./instance-store.ts";
 import type { CheckpointFate } from "./position-store.ts";
+import type { InstanceEnd } from "./wakeup.ts";
 
 /** Takes hints of what a store's calls have brought about, and passes them on to who listens. */
 export interface HintSink {
   /** `lanes`: of the positions, one each; `null` if they are not known. */
   ready(lanes: readonly Lane[] | null): void;
   due(afterMs: number): void;
-  ended(instanceIds: readonly InstanceId[]): void;
+  ended(ends: readonly InstanceEnd[]): void;
   interrupted(): void;
 }
 
@@ -36,10 +37,12 @@ export function hintCommitted(
   fates: readonly CheckpointFate[],
 ): void {
   const ready: Lane[] = [];
-  const ended: InstanceId[] = [];
+  const ended: InstanceEnd[] = [];
   for (const [index, { move, claim }] of checkpoints.entries()) {
     if (fates[index]?.kind !== "accepted") continue;
-    if (move.kind === "complete" || move.kind === "fail") ended.push(claim.instanceId);
+    const { instanceId } = claim;
+    if (move.kind === "complete") ended.push({ instanceId, output: { bytes: move.output, codec: move.codec } });
+    else if (move.kind === "fail") ended.push({ instanceId, output: null });
     else if (move.kind === "park" && move.wakeAfterMs === 0) ready.push(move.to.lane);
     else if (move.kind === "fork") addReady(ready, move.branches);
   }
@@ -61,5 +64,5 @@ export function hintControlled(
   outcome: ControlOutcome,
 ): void {
   if (outcome === "requested") sink.interrupted();
-  else if (outcome === "applied" && kind === "cancel") sink.ended([instanceId]);
+  else if (outcome === "applied" && kind === "cancel") sink.ended([{ instanceId, output: null }]);
 }

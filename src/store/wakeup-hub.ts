@@ -1,6 +1,5 @@
-import type { InstanceId } from "../ids.ts";
 import type { Lane } from "../snapshot/position.ts";
-import type { WakeupListener } from "./wakeup.ts";
+import type { InstanceEnd, WakeupListener } from "./wakeup.ts";
 
 /** The listeners of this process. For backends to implement `WakeupStore` with. */
 export class WakeupHub {
@@ -16,7 +15,7 @@ export class WakeupHub {
     const own: WakeupListener = {
       ready: (lanes) => listener.ready?.(lanes) ?? 0,
       due: (afterMs) => listener.due?.(afterMs),
-      ended: (instanceIds) => listener.ended?.(instanceIds),
+      ended: (ends) => listener.ended?.(ends),
       interrupted: () => listener.interrupted?.(),
     };
     this.#listeners.add(own);
@@ -34,8 +33,8 @@ export class WakeupHub {
     for (const listener of this.#listeners) listener.due?.(afterMs);
   }
 
-  ended(instanceIds: readonly InstanceId[] | null): void {
-    for (const listener of this.#listeners) listener.ended?.(instanceIds);
+  ended(ends: readonly InstanceEnd[] | null): void {
+    for (const listener of this.#listeners) listener.ended?.(ends);
   }
 
   interrupted(): void {

@@ -1,5 +1,13 @@
 import type { InstanceId } from "../ids.ts";
 import type { Lane } from "../snapshot/position.ts";
+import type { Bytes } from "../snapshot/snapshot.ts";
+
+/** An instance that has ended. */
+export interface InstanceEnd {
+  readonly instanceId: InstanceId;
+  /** What it has completed with, where it was this process that wrote it, and the codec that it wrote it with. */
+  readonly output: { readonly bytes: Bytes; readonly codec: string } | null;
+}
 
 /**
  * Is told that something may have happened. Hints get lost, come twice and come late: whoever relies on one has to
@@ -16,7 +24,7 @@ export interface WakeupListener {
   /** A position comes due after so many milliseconds. Told in this process only. */
   due?(afterMs: number): void;
   /** Instances have ended; `null` if it isn't known which. */
-  ended?(instanceIds: readonly InstanceId[] | null): void;
+  ended?(ends: readonly InstanceEnd[] | null): void;
   /** A cancel or pause is pending on an instance that somebody runs. */
   interrupted?(): void;
 }

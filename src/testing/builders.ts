@@ -80,7 +80,7 @@ export function aCheckpoint(claim: ClaimRef, overrides: Partial<Omit<Checkpoint,
   return {
     claim: { instanceId: claim.instanceId, path: claim.path, token: claim.token },
     entries: [anEntry()],
-    move: { kind: "complete", output: bytesOf("2") },
+    move: { kind: "complete", output: bytesOf("2"), codec: "json" },
     consumes: null,
     ...overrides,
   };

@@ -44,7 +44,7 @@ describe("a control request and a checkpoint at the same time", () => {
     for (let round = 0; round < 60; round++) {
       const id = `cancel-${round}`;
       const claim = await startAndClaim(backend, id);
-      const completing = checkpoint(claim, { kind: "complete", output: bytes("1") }, [entry("a")]);
+      const completing = checkpoint(claim, { kind: "complete", output: bytes("1"), codec: "json" }, [entry("a")]);
       const [fate, control] = await Promise.all([
         commitUntilDone(backend, completing),
         other.requestControl(id, "cancel", {}).catch((error: unknown) => (error as { code: string }).code),
@@ -69,7 +69,7 @@ describe("a control request and a checkpoint at the same time", () => {
     await backend.releaseClaims([claim]);
 
     expect(await other.requestControl("idle", "cancel", { reason: "changed my mind" })).toBe("applied");
-    expect(await commit(backend, checkpoint(claim, { kind: "complete", output: bytes("1") }))).toEqual({
+    expect(await commit(backend, checkpoint(claim, { kind: "complete", output: bytes("1"), codec: "json" }))).toEqual({
       kind: "fenced",
     });
     expect((await backend.findInstance("idle"))?.instance).toMatchObject({
@@ -99,12 +99,14 @@ describe("zombies", () => {
     const current = await claimOne(other, "z", "worker-b");
 
     expect(current.lost).toBe(1);
-    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }, [entry("a")]))).toEqual({
+    expect(
+      await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1"), codec: "json" }, [entry("a")])),
+    ).toEqual({
       kind: "fenced",
     });
     expect(await backend.renewClaims([old, current], 1_000)).toMatchObject([{ held: false }, { held: true }]);
     expect(
-      await commit(backend, checkpoint(current, { kind: "complete", output: bytes("2") }, [entry("a")])),
+      await commit(backend, checkpoint(current, { kind: "complete", output: bytes("2"), codec: "json" }, [entry("a")])),
     ).toMatchObject({
       kind: "accepted",
     });
@@ -116,7 +118,7 @@ describe("zombies", () => {
     await database.pool.query("UPDATE waymark.positions SET available_at = now() - interval '1 s'");
     await claimOne(backend, "z");
 
-    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({
+    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1"), codec: "json" }))).toEqual({
       kind: "fenced",
     });
   });
@@ -127,10 +129,12 @@ describe("zombies", () => {
     const current = await startAndClaim(backend, "z");
 
     expect(current.token).toBeGreaterThan(old.token);
-    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({
+    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1"), codec: "json" }))).toEqual({
       kind: "fenced",
     });
-    expect(await commit(backend, checkpoint(current, { kind: "complete", output: bytes("2") }))).toMatchObject({
+    expect(
+      await commit(backend, checkpoint(current, { kind: "complete", output: bytes("2"), codec: "json" })),
+    ).toMatchObject({
       kind: "accepted",
     });
   });
@@ -139,7 +143,7 @@ describe("zombies", () => {
     const old = await startAndClaim(backend, "z");
     await other.replaceInstance(newInstance("z"));
 
-    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1") }))).toEqual({
+    expect(await commit(backend, checkpoint(old, { kind: "complete", output: bytes("1"), codec: "json" }))).toEqual({
       kind: "fenced",
     });
     expect(await backend.readHistory("z")).toEqual([]);

@@ -358,7 +358,9 @@ function endOf(at: Position, positions: readonly Position[]): Move {
   const joinTaskId = at.path.slice(0, Math.max(at.path.lastIndexOf("/"), 0));
   const join = positions.find((one) => one.kind === "join" && one.taskId === joinTaskId);
   if (at.path === "" || join === undefined)
-    return at.path === "" ? { kind: "complete", output: bytesOf("9") } : { kind: "fail", failure: bytesOf("3") };
+    return at.path === ""
+      ? { kind: "complete", output: bytesOf("9"), codec: "json" }
+      : { kind: "fail", failure: bytesOf("3") };
   return { kind: "endBranch", joinPath: join.path };
 }
 

@@ -52,9 +52,10 @@ const statements = {
     return fork(tables, standingRows(checkpoints), branchRows(checkpoints), facts);
   },
   "end of a branch": ({ branches }) => endBranches(tables, ended(branches, { kind: "endBranch", joinPath: "" }), facts),
-  "end of the instance": ({ trunks }) => endInstances(tables, ended(trunks, { kind: "complete", output }), facts),
+  "end of the instance": ({ trunks }) =>
+    endInstances(tables, ended(trunks, { kind: "complete", output, codec: "json" }), facts),
   "end of the instance at last": ({ trunks }) =>
-    endInstances(tables, ended(trunks, { kind: "complete", output }, 2), facts),
+    endInstances(tables, ended(trunks, { kind: "complete", output, codec: "json" }, 2), facts),
 } as const satisfies Record<string, (batch: Batch) => Query<FateRow>>;
 
 export type CheckpointName = keyof typeof statements;

@@ -147,7 +147,7 @@ export const checkAndPauseTests: ConformanceTests = {
     const claim = await given.held();
     await backend.storeSignal("order-1", "pause", { reason: "x" });
     await backend.checkAndPause("order-1");
-    await given.accepted(claim, { kind: "complete", output: bytesOf("2") });
+    await given.accepted(claim, { kind: "complete", output: bytesOf("2"), codec: "json" });
 
     expect((await given.stateOf("order-1")).instance).toMatchObject({
       status: "completed",

@@ -74,7 +74,7 @@ const payloadTests: ConformanceTests = Object.fromEntries(
       const claim = await given.held({ input: payload });
       await backend.sendEvent("order-1", "paid", payload);
       const event = await backend.consumeEvent("order-1", "paid");
-      await given.accepted(claim, { kind: "complete", output: payload }, [anEntry({ output: payload })]);
+      await given.accepted(claim, { kind: "complete", output: payload, codec: "json" }, [anEntry({ output: payload })]);
       const { output } = await backend.loadSnapshot("order-1");
       const [result] = await backend.loadResults("order-1", ["first"]);
       const failing = await given.held({ instanceId: "order-2" });
@@ -126,7 +126,7 @@ const lifecycleTests: ConformanceTests = {
     const payment = await given.claimOf("order-1");
     const { granted } = await given.accepted(payment, { kind: "endBranch", joinPath: "" });
     const join = { instanceId: "order-1", path: "", token: granted[0]?.token ?? 0n };
-    await given.accepted(join, { kind: "complete", output: bytesOf("9") }, [
+    await given.accepted(join, { kind: "complete", output: bytesOf("9"), codec: "json" }, [
       anEntry({ taskId: "both", kind: "join", output: bytesOf("9") }),
     ]);
 

@@ -318,7 +318,7 @@ export const batchTests: ConformanceTests = {
         of("await", { kind: "await", to: given.wait(), timeoutMs: null }),
         of("fork", given.forkMove("both", ["a", "b"])),
         aCheckpoint(branches["x"]!, { move: { kind: "endBranch", joinPath: "" }, entries: [anEntry({ taskId: "x" })] }),
-        of("complete", { kind: "complete", output: bytesOf("2") }),
+        of("complete", { kind: "complete", output: bytesOf("2"), codec: "json" }),
         of("fail", { kind: "fail", failure: bytesOf("3") }),
       ],
       holder,

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Checkpoint } from "../../snapshot/checkpoint.ts";
-import { aCheckpoint, aNewPosition, anEntry } from "../builders.ts";
+import { aCheckpoint, aNewPosition, anEntry, bytesOf } from "../builders.ts";
 import { expectRefusal } from "./errors.ts";
 import { holder } from "./given.ts";
 import type { ConformanceTest, ConformanceTests } from "./suite.ts";
@@ -10,7 +10,8 @@ const MISTAKES: Readonly<Record<string, Partial<Record<keyof Checkpoint, unknown
   "an unknown kind of move": { move: { kind: "jump" } },
   "no move": { move: undefined },
   "an advance to nowhere": { move: { kind: "advance" } },
-  "an output that is text": { move: { kind: "complete", output: "2" } },
+  "an output that is text": { move: { kind: "complete", output: "2", codec: "json" } },
+  "an output of no codec": { move: { kind: "complete", output: bytesOf("2") } },
   "no failure": { move: { kind: "fail" } },
   "a path that is no text": { move: { kind: "endBranch", joinPath: 7 } },
   "an entry of attempt 0": { entries: [anEntry({ attempt: 0 })] },

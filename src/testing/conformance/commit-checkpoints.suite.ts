@@ -225,12 +225,14 @@ export const endTests: ConformanceTests = {
   "completes the instance with its last task, in one write": async ({ backend, given, clock }) => {
     const claim = await given.held();
     given.after(5);
-    expect(await given.accepted(claim, { kind: "complete", output: bytesOf("9") }, [anEntry()])).toEqual({
-      kind: "accepted",
-      kept: false,
-      interrupt: null,
-      granted: [],
-    });
+    expect(await given.accepted(claim, { kind: "complete", output: bytesOf("9"), codec: "json" }, [anEntry()])).toEqual(
+      {
+        kind: "accepted",
+        kept: false,
+        interrupt: null,
+        granted: [],
+      },
+    );
 
     expect(await given.stateOf("order-1")).toMatchObject({
       instance: { status: "completed", output: bytesOf("9"), failure: null, reason: null, endedAt: clock.now() },
@@ -242,7 +244,7 @@ export const endTests: ConformanceTests = {
 
   "completes an instance with an empty output": async ({ given }) => {
     const claim = await given.held();
-    await given.accepted(claim, { kind: "complete", output: new Uint8Array() });
+    await given.accepted(claim, { kind: "complete", output: new Uint8Array(), codec: "json" });
 
     expect((await given.stateOf("order-1")).instance).toMatchObject({ status: "completed", output: new Uint8Array() });
   },
@@ -269,7 +271,7 @@ export const endTests: ConformanceTests = {
   "clears pending requests": async ({ backend, given }) => {
     const claim = await given.held();
     await backend.requestControl("order-1", "cancel", {});
-    await given.accepted(claim, { kind: "complete", output: bytesOf("2") });
+    await given.accepted(claim, { kind: "complete", output: bytesOf("2"), codec: "json" });
 
     expect((await given.stateOf("order-1")).signals).toEqual([]);
     expect(await given.statusOf("order-1")).toBe("completed");

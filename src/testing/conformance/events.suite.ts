@@ -87,7 +87,7 @@ export const sendEventTests: ConformanceTests = {
   "keeps events that were buffered when the instance ended": async ({ backend, given }) => {
     const claim = await given.held();
     await backend.sendEvent("order-1", "paid", bytesOf("7"));
-    await given.accepted(claim, { kind: "complete", output: bytesOf("2") });
+    await given.accepted(claim, { kind: "complete", output: bytesOf("2"), codec: "json" });
 
     expect(await backend.consumeEvent("order-1", "paid")).toEqual(bytesOf("7"));
   },

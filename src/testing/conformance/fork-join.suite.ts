@@ -221,7 +221,9 @@ export const endBranchTests: ConformanceTests = {
       anEntry({ taskId: "b" }),
     ]);
     const join: ClaimRef = { instanceId: "order-1", path: "", token: granted[0]?.token ?? 0n };
-    await given.accepted(join, { kind: "complete", output: bytesOf("9") }, [anEntry({ taskId: "both", kind: "join" })]);
+    await given.accepted(join, { kind: "complete", output: bytesOf("9"), codec: "json" }, [
+      anEntry({ taskId: "both", kind: "join" }),
+    ]);
 
     expect(await given.statusOf("order-1")).toBe("completed");
     const sequences = (await backend.readHistory("order-1")).map((entry) => entry.taskId);
@@ -309,7 +311,7 @@ export const interruptedMovesTests: ConformanceTests = {
     const second = await given.held({ instanceId: "b" });
     await backend.storeSignal("a", "cancel", {});
     await backend.storeSignal("b", "pause", {});
-    await given.accepted(first, { kind: "complete", output: bytesOf("2") });
+    await given.accepted(first, { kind: "complete", output: bytesOf("2"), codec: "json" });
     await given.accepted(second, { kind: "fail", failure: bytesOf("3") });
 
     expect([await given.statusOf("a"), await given.statusOf("b")]).toEqual(["completed", "failed"]);

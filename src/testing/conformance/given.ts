@@ -157,7 +157,7 @@ export class Given {
       return instance;
     }
     const claim = await this.claimOf(instanceId);
-    if (status === "completed") await this.accepted(claim, { kind: "complete", output: bytesOf("2") });
+    if (status === "completed") await this.accepted(claim, { kind: "complete", output: bytesOf("2"), codec: "json" });
     else
       await this.accepted(claim, { kind: "fail", failure: bytesOf("3") }, [
         anEntry({ outcome: "failed", output: null, failure: bytesOf("3") }),

@@ -37,9 +37,11 @@ const readHistoryTests: ConformanceTests = {
       ),
     );
     const token = fates.flatMap((fate) => fate.granted)[0]?.token ?? 0n;
-    await given.accepted({ instanceId: "order-1", path: "", token }, { kind: "complete", output: bytesOf("2") }, [
-      anEntry({ taskId: "both", kind: "join" }),
-    ]);
+    await given.accepted(
+      { instanceId: "order-1", path: "", token },
+      { kind: "complete", output: bytesOf("2"), codec: "json" },
+      [anEntry({ taskId: "both", kind: "join" })],
+    );
 
     const sequences = new Map((await backend.readHistory("order-1")).map((entry) => [entry.taskId, entry.sequence]));
     for (const name of names) expect(sequences.get("both")).toBeGreaterThan(sequences.get(name) ?? 0n);

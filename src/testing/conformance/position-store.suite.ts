@@ -35,7 +35,7 @@ const renewClaimsTests: ConformanceTests = {
   "gives one result each, in order, and tells which claims do not hold": async ({ backend, given }) => {
     const claim = await given.held({ instanceId: "a" });
     const ended = await given.held({ instanceId: "b" });
-    await given.accepted(ended, { kind: "complete", output: bytesOf("2") });
+    await given.accepted(ended, { kind: "complete", output: bytesOf("2"), codec: "json" });
     const asked = await given.held({ instanceId: "c" });
     await backend.storeSignal("c", "pause", {});
 

@@ -88,5 +88,8 @@ export const callsWithBytes: Readonly<Record<string, OpenCall>> = {
   replaceInstance: (backend, given, input) => backend.replaceInstance(given.newInstance({ input })),
   saveSnapshot: (backend, given, input) => backend.saveSnapshot(given.snapshot({ input })),
   commitCheckpoints: (backend, _, output) =>
-    backend.commitCheckpoints([aCheckpoint(aForgedClaim(), { move: { kind: "complete", output } })], holder),
+    backend.commitCheckpoints(
+      [aCheckpoint(aForgedClaim(), { move: { kind: "complete", output, codec: "json" } })],
+      holder,
+    ),
 };

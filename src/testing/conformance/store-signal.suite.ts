@@ -255,7 +255,7 @@ export const getSignalTests: ConformanceTests = {
       await backend.storeSignal(instanceId, "cancel", {});
       await backend.storeSignal(instanceId, "pause", {});
     }
-    await given.accepted(first, { kind: "complete", output: bytesOf("2") });
+    await given.accepted(first, { kind: "complete", output: bytesOf("2"), codec: "json" });
     await given.accepted(second, { kind: "fail", failure: bytesOf("3") });
 
     for (const instanceId of ["order-1", "order-2"]) {

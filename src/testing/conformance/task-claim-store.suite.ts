@@ -311,7 +311,7 @@ const extendTaskClaimTests: ConformanceTests = {
 
   "refuses a holder whose instance has ended": async ({ backend, given }) => {
     const claim = await given.held();
-    await given.accepted(claim, { kind: "complete", output: bytesOf("2") });
+    await given.accepted(claim, { kind: "complete", output: bytesOf("2"), codec: "json" });
 
     await expectRefusal(backend.extendTaskClaim("order-1", "first", "worker-a", 1_000), "CLAIM_LOST");
   },

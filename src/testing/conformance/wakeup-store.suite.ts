@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import type { WakeupListener } from "../../store/wakeup.ts";
-import { anEntry, bytesOf } from "../builders.ts";
+import type { InstanceEnd, WakeupListener } from "../../store/wakeup.ts";
+import { anEntry, bytesOf, textOf } from "../builders.ts";
 import { expectRefusal } from "./errors.ts";
 import { holder } from "./given.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
@@ -12,10 +12,14 @@ function noting(heard: string[]): WakeupListener {
       heard.push("ready");
       return 0;
     },
-    ended: (ids) => void heard.push(`ended ${ids?.join() ?? "?"}`),
+    ended: (ends) => void heard.push(`ended ${ends?.map((end) => `${end.instanceId}${outputOf(end)}`).join() ?? "?"}`),
     interrupted: () => void heard.push("interrupted"),
     due: (afterMs) => void heard.push(`due ${afterMs}`),
   };
+}
+
+function outputOf({ output }: InstanceEnd): string {
+  return output === null ? "" : `: ${textOf(output.bytes) ?? ""} by ${output.codec}`;
 }
 
 const subscribeTests: ConformanceTests = {
@@ -43,8 +47,8 @@ const subscribeTests: ConformanceTests = {
     heard.length = 0;
     await backend.requestControl("order-1", "cancel", {});
     expect(heard.splice(0)).toContain("interrupted");
-    await given.accepted(claim, { kind: "complete", output: bytesOf("2") });
-    expect(heard.splice(0)).toContain("ended order-1");
+    await given.accepted(claim, { kind: "complete", output: bytesOf("2"), codec: "json" });
+    expect(heard.splice(0)).toContain("ended order-1: 2 by json");
     await backend.requestControl("asleep", "cancel", {});
     expect(heard).toContain("ended asleep");
     subscription.close();
