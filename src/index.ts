@@ -15,6 +15,7 @@ export type { StandardSchema } from "./flow/schema.ts";
 export { task } from "./flow/task.ts";
 export type { Task } from "./flow/task.ts";
 export type { TaskContext } from "./flow/task-context.ts";
+export type * from "./flow/retry-options.ts";
 export type * from "./flow/task-options.ts";
 export { getTaskContext } from "./engine/current-task.ts";
 

@@ -6,7 +6,7 @@ export interface Options {
   readonly orders: number | null;
   readonly seed: number | null;
   readonly speed: Speed;
-  /** A duration, as the runner takes it. */
+  /** A duration, as the worker takes it. */
   readonly lease: string;
   readonly oracle: string | null;
   /** Begins a new batch even if the last one is not complete. */

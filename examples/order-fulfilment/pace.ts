@@ -9,7 +9,7 @@ export interface Pace {
   readonly packingMs: readonly [number, number];
   /** How long the flow waits for the warehouse. */
   readonly warehouseTimeout: string;
-  /** How often runner and warehouse look for news. */
+  /** How often worker and warehouse look for news. */
   readonly lookEveryMs: number;
 }
 

@@ -207,8 +207,10 @@ export class Client {
 
   /**
    * Cancels the instance: at once if nobody is running it, else at its next checkpoint or heartbeat, when
-   * the running body's `AbortSignal` fires.
+   * the running body's `AbortSignal` fires. What was only requested comes too late if the last task ends before: the
+   * instance completes then (INV-11).
    *
+   * @returns "applied" if it is cancelled now, "requested" if whoever runs it has to stop first
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has completed or failed
    */

@@ -14,7 +14,7 @@ import { bodyOf, interpretOutput } from "./interpret-output.ts";
 import type { Lease } from "./lease-keeper.ts";
 import { encodeFailure, encodePayload } from "./payloads.ts";
 import type { Ports } from "./ports.ts";
-import { retryDelayMs } from "./retry.ts";
+import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
 
@@ -97,10 +97,25 @@ export class TaskBodies {
   }
 
   async #failed(held: HeldPosition, body: TaskNode, error: unknown, durationMs: number): Promise<Occurrence> {
-    const { ports } = this.#parts;
-    const retryAfterMs = retryDelayMs(body.policy.retry, held.stand.attempt, error, ports.random.next());
+    const retryAfterMs = await this.#retryAfterMs(held, body, error, durationMs);
     this.#error = error;
     return { kind: "failed", failure: await encodeFailureOf(held, error), retryAfterMs, durationMs };
+  }
+
+  async #retryAfterMs(held: HeldPosition, body: TaskNode, error: unknown, durationMs: number): Promise<number | null> {
+    const { ports, store } = this.#parts;
+    const { attempt, taskId } = held.stand;
+    const onBroken = (what: string, cause: unknown): void =>
+      ports.logger.error(
+        { ...atTask(held), error: cause },
+        `${what} threw; the error that it was asked about is handled without it.`,
+      );
+    const policy = policyFor(body.policy.retry, error, onBroken);
+    const delayMs = retryDelayMs(policy, { error, attempt }, ports.random.next(), onBroken);
+    if (delayMs === null || policy.maxElapsedMs === null) return delayMs;
+    // By the database's clock: the first attempt may have run in another process, on another machine.
+    const sinceFirstMs = attempt === 1 ? null : await store.sinceAttempt(held.claim.instanceId, taskId, 1);
+    return (sinceFirstMs ?? durationMs) + delayMs <= policy.maxElapsedMs ? delayMs : null;
   }
 
   async #readEarlier(held: HeldPosition, taskId: TaskId): Promise<unknown> {

@@ -3,6 +3,7 @@ import type { FlowNode, LoopNode, Sequence, TaskNode } from "./definition.ts";
 import { type BadCall, BranchDraft, type RouteDraft, type SimpleDraft } from "./draft.ts";
 import { Flow } from "./flow-definition.ts";
 import { readOptions, textOf } from "./known-options.ts";
+import { resolveChoice, resolveDuration } from "./option-values.ts";
 import { Task } from "./task.ts";
 import { resolveTask, type TaskDraft, taskNode } from "./task-draft.ts";
 import {
@@ -10,8 +11,6 @@ import {
   distinct,
   LOOP_KEYS,
   POLICY_KEYS,
-  resolveChoice,
-  resolveDuration,
   resolveLoopLimits,
   resolveSchema,
   resolveTimeout,

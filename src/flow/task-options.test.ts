@@ -2,15 +2,14 @@ import { type } from "arktype";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { resolveChoice, resolveDuration } from "./option-values.ts";
+import { MAX_ATTEMPTS } from "./retry-options.ts";
 import {
   DEFAULT_POLICY,
-  MAX_ATTEMPTS,
   MAX_DESCRIPTION_LENGTH,
   MAX_LOOP_ITERATIONS,
   MAX_TAGS,
-  resolveChoice,
   resolveDescription,
-  resolveDuration,
   resolveLoopLimits,
   resolvePolicy,
   resolveSchema,
@@ -26,12 +25,14 @@ function resolved<T>(resolve: (issues: string[]) => T): { value: T; issues: stri
 
 const policy = (options: Parameters<typeof resolvePolicy>[0]) => resolved((issues) => resolvePolicy(options, issues));
 
+const unlimited = { maxElapsedMs: null, retryIf: null, rules: [] };
+
 describe("resolvePolicy", () => {
   test("without options: one attempt, no limits", () => {
     expect(policy({})).toEqual({ value: DEFAULT_POLICY, issues: [] });
     expect(DEFAULT_POLICY).toEqual({
       timeoutMs: null,
-      retry: { maxAttempts: 1, initialDelayMs: 1_000, multiplier: 2, maxDelayMs: 300_000, jitter: 0.1 },
+      retry: { maxAttempts: 1, initialDelayMs: 1_000, multiplier: 2, maxDelayMs: 300_000, jitter: 0.1, ...unlimited },
       tags: [],
       priority: null,
       description: null,
@@ -49,13 +50,55 @@ describe("resolvePolicy", () => {
     expect(policy(options)).toEqual({
       value: {
         timeoutMs: 60_000,
-        retry: { maxAttempts: 5, initialDelayMs: 2_000, multiplier: 1.5, maxDelayMs: 3_600_000, jitter: 0 },
+        retry: {
+          maxAttempts: 5,
+          initialDelayMs: 2_000,
+          multiplier: 1.5,
+          maxDelayMs: 3_600_000,
+          jitter: 0,
+          ...unlimited,
+        },
         tags: ["eu", "gpu"],
         priority: 2,
         description: "text",
       },
       issues: [],
     });
+  });
+
+  test("a rule has what it doesn't say from the options around it", () => {
+    const retryIf = (): boolean => true;
+    const rules = [
+      { for: "ECONNRESET", initialDelay: 5, attempts: undefined },
+      { for: RangeError, attempts: 1 },
+    ];
+    const { value, issues } = policy({ retry: { attempts: 7, multiplier: 3, maxElapsed: "1h", retryIf, rules } });
+
+    expect(issues).toEqual([]);
+    const around = { multiplier: 3, maxElapsedMs: 3_600_000, retryIf, rules: [] };
+    expect(value.retry.rules.map((rule) => rule.policy)).toMatchObject([
+      { ...around, maxAttempts: 7, initialDelayMs: 5 },
+      { ...around, maxAttempts: 1, initialDelayMs: 1_000 },
+    ]);
+  });
+
+  test("a rule fits by class, name, code or function", () => {
+    class CardError extends Error {
+      override readonly name: string = "CardError";
+    }
+    class StolenCard extends CardError {}
+    const coded = Object.assign(new Error("reset"), { code: "ECONNRESET" });
+    const fits = (match: unknown, error: unknown): boolean | undefined =>
+      policy({ retry: { attempts: 2, rules: [{ for: match }] } }).value.retry.rules[0]?.matches(error);
+
+    expect(fits(CardError, new StolenCard())).toBe(true);
+    expect(fits(CardError, new Error("other"))).toBe(false);
+    expect(fits(Error, new StolenCard())).toBe(true);
+    expect(fits(Error, "a text")).toBe(false);
+    expect(fits("CardError", new CardError())).toBe(true);
+    expect(fits("ECONNRESET", coded)).toBe(true);
+    expect(fits("ECONNRESET", null)).toBe(false);
+    expect(fits((error: unknown) => error === coded, coded)).toBe(true);
   });
 
   test("is frozen, and doesn't hold on to what it was given", () => {
@@ -111,6 +154,40 @@ describe("resolvePolicy", () => {
       /^retry.multiplier must be a number from 1 to 1000/,
     ],
     ["a jitter above 1", { retry: { attempts: 2, jitter: 1.1 } }, /^retry.jitter must be a number from 0 to 1/],
+    [
+      "a bad longest time",
+      { retry: { attempts: 2, maxElapsed: "ages" } },
+      /^retry.maxElapsed "ages" is not a duration/,
+    ],
+    ["retryIf that is no function", { retry: { attempts: 2, retryIf: true } }, /^retry.retryIf must be a function/],
+    ["rules that are no array", { retry: { attempts: 2, rules: {} } }, /^retry.rules must be an array, not an object/],
+    [
+      "too many rules",
+      { retry: { attempts: 2, rules: Array.from({ length: 33 }, () => ({ for: "E" })) } },
+      /^retry.rules has 33 entries; the limit is 32/,
+    ],
+    [
+      "a rule that is undefined",
+      { retry: { attempts: 2, rules: [undefined] } },
+      /^retry.rules\[0\] must be an object, not undefined/,
+    ],
+    [
+      "a rule for nothing",
+      { retry: { attempts: 2, rules: [{ attempts: 1 }] } },
+      /^retry.rules\[0\].for must be an error class, an error's name or code, or a function, not undefined/,
+    ],
+    ["a rule for an empty name", { retry: { attempts: 2, rules: [{ for: "" }] } }, /^retry.rules\[0\].for must be/],
+    [
+      "a rule with an unknown key",
+      { retry: { attempts: 2, rules: [{ for: "E", rules: [] }] } },
+      /^retry.rules\[0\] has an unknown key "rules"/,
+    ],
+    [
+      "a rule whose delays get shorter than those around it",
+      { retry: { attempts: 2, initialDelay: 10, maxDelay: 50, rules: [{ for: "E", initialDelay: 100 }] } },
+      /^retry.rules\[0\].maxDelay \(50 ms\) must not be shorter than retry.rules\[0\].initialDelay \(100 ms\)/,
+    ],
+    ["a bad attempt of a policy with rules", { retry: { attempts: 0, rules: [{ for: "E" }] } }, /^retry.attempts must/],
     ["a timeout of nothing", { timeout: 0 }, /^timeout must be longer than 0 ms/],
     ["a negative timeout", { timeout: -5 }, /^timeout must not be negative/],
     ["a timeout that is NaN", { timeout: Number.NaN }, /^timeout must not be NaN/],

@@ -11,7 +11,7 @@ export interface EntryOrigin {
 }
 
 interface TaskRecord {
-  readonly attempts: Set<number>;
+  readonly attempts: Map<number, HistoryEntry>;
   highest: number;
   outcome: OutcomeEntry | null;
 }
@@ -55,6 +55,12 @@ export class InstanceHistory {
 
   outcomeOf(taskId: TaskId): OutcomeEntry | null {
     return this.#tasks.get(taskId)?.outcome ?? null;
+  }
+
+  /** When an attempt began, by the clock of entries; `null` if it has no entry. */
+  beginningOf(taskId: TaskId, attempt: number): number | null {
+    const entry = this.#tasks.get(taskId)?.attempts.get(attempt);
+    return entry === undefined ? null : entry.at - (entry.durationMs ?? 0);
   }
 
   /** An attempt of a task that has no entry yet: `preferred` if it is free, else the one after the highest. */
@@ -106,10 +112,10 @@ export class InstanceHistory {
   #index(entry: HistoryEntry): void {
     let record = this.#tasks.get(entry.taskId);
     if (record === undefined) {
-      record = { attempts: new Set(), highest: 0, outcome: null };
+      record = { attempts: new Map(), highest: 0, outcome: null };
       this.#tasks.set(entry.taskId, record);
     }
-    record.attempts.add(entry.attempt);
+    record.attempts.set(entry.attempt, entry);
     record.highest = Math.max(record.highest, entry.attempt);
     if (!isOutcome(entry)) return;
     record.outcome = entry;

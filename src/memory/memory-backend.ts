@@ -290,6 +290,10 @@ export class InMemoryBackend implements Backend {
     return await this.#open("findLastIteration", this.#history).findLastIteration(instanceId, loopTaskId);
   }
 
+  async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
+    return await this.#open("sinceAttempt", this.#history).sinceAttempt(instanceId, taskId, attempt);
+  }
+
   async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {
     return await this.#open("registerWorker", this.#workers).registerWorker(workerId, tags);
   }

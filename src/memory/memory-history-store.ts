@@ -1,7 +1,7 @@
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
-import { parseWhole } from "../store/arguments.ts";
+import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 
@@ -41,5 +41,13 @@ export class MemoryHistoryStore implements HistoryStore {
     parseInstanceId(instanceId);
     parseTaskId(loopTaskId, "loopTaskId");
     return this.#state.find(instanceId)?.history.lastIteration(loopTaskId) ?? null;
+  }
+
+  async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
+    parseInstanceId(instanceId);
+    parseTaskId(taskId);
+    parseAttempt(attempt);
+    const beganAt = this.#state.find(instanceId)?.history.beginningOf(taskId, attempt) ?? null;
+    return beganAt === null ? null : this.#state.now() - beganAt;
   }
 }

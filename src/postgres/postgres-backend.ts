@@ -300,6 +300,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   findLastIteration(instanceId: string, loopTaskId: string): Promise<string | null> {
     return this.#history.findLastIteration(instanceId, loopTaskId);
   }
+  sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
+    return this.#history.sinceAttempt(instanceId, taskId, attempt);
+  }
 }
 
 async function open<C extends Codec>(

@@ -1,9 +1,9 @@
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
-import { parseWhole } from "../store/arguments.ts";
+import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
-import { findLastIteration, loadResults, readHistory } from "./queries/history.ts";
+import { findLastIteration, loadResults, readHistory, sinceAttempt } from "./queries/history.ts";
 import { historyEntryFromRow, resultFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -45,5 +45,17 @@ export class PostgresHistoryStore implements HistoryStore {
     const params = { instanceId: parseInstanceId(instanceId), loopTaskId: parseTaskId(loopTaskId, "loopTaskId") };
     const [row] = await this.#context.db.run("find-last-iteration", findLastIteration(this.#context.tables, params));
     return row?.task_id ?? null;
+  }
+
+  async sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
+    const { db, tables } = this.#context;
+    const params = {
+      instanceId: parseInstanceId(instanceId),
+      taskId: parseTaskId(taskId),
+      attempt: parseAttempt(attempt),
+      now: this.#context.now(),
+    };
+    const [row] = await db.run("since-attempt", sinceAttempt(tables, params));
+    return row?.since_ms ?? null;
   }
 }

@@ -22,6 +22,11 @@ export function parseWhole(value: unknown, field: string, least: number, most: n
   return value;
 }
 
+/** An attempt's number. @throws {InvalidArgumentError} naming `field` */
+export function parseAttempt(value: unknown, field: string = "attempt"): number {
+  return parseWhole(value, field, 1, MAX_INT);
+}
+
 /** A span in milliseconds, at least 1. @throws {InvalidArgumentError} naming `field` */
 export function parseSpanMs(value: unknown, field: string): number {
   if (typeof value !== "number" || !(value >= 1) || value > MAX_DURATION_MS) {

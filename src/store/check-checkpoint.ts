@@ -10,13 +10,12 @@ import {
   requireOneOf,
   requireTaskIdOrNull,
 } from "./argument-shapes.ts";
-import { parseBytes, parseClaimRef, parsePath, parseWhole } from "./arguments.ts";
+import { parseAttempt, parseBytes, parseClaimRef, parsePath } from "./arguments.ts";
 import { checkNewPositions, checkStanding, checkWait } from "./check-standing.ts";
 
 const MOVES = ["advance", "park", "await", "fork", "endBranch", "complete", "fail"];
 const OUTCOMES = ["completed", "failed", "timed_out", "noted"];
 export const ENTRY_KINDS: readonly string[] = ["task", "route", "loop", "join", "delay", "wait", "branch", "instance"];
-const MAX_ATTEMPT = 2_147_483_647;
 
 /** @throws {InvalidArgumentError} naming what is wrong */
 export function checkCheckpoints(checkpoints: readonly Checkpoint[]): void {
@@ -61,7 +60,7 @@ function checkEntries(entries: readonly NewEntry[], field: string): void {
 function checkEntry(entry: NewEntry, field: string): void {
   requireObject(entry, field);
   parseTaskId(entry.taskId, `${field}.taskId`);
-  parseWhole(entry.attempt, `${field}.attempt`, 1, MAX_ATTEMPT);
+  parseAttempt(entry.attempt, `${field}.attempt`);
   requireOneOf(entry.kind, `${field}.kind`, ENTRY_KINDS);
   requireOneOf(entry.outcome, `${field}.outcome`, OUTCOMES);
   if (entry.output !== null) parseBytes(entry.output, `${field}.output`);

@@ -25,4 +25,10 @@ export interface HistoryStore {
 
   /** The iteration of a loop with the greatest index that has a recorded outcome; `null` if none has. */
   findLastIteration(instanceId: InstanceId, loopTaskId: TaskId): Promise<TaskId | null>;
+
+  /**
+   * How long ago an attempt that has been recorded began, in milliseconds by the store's clock; `null` if it has not been
+   * recorded.
+   */
+  sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null>;
 }

@@ -114,6 +114,54 @@ describe.each(await bothBackends())("a failing task on $name", ({ backend, open 
     expect(await run).toEqual({ status: "completed", output: "attempt 3" });
   });
 
+  test("is not tried again once that would be too late after the first attempt, by the store's clock", async () => {
+    const clock = new TestClock();
+    const timed = await open({ clock });
+    const probe = new Probe();
+    const patient = new Runner(timed, { pollInterval: 10, observer: probe.observer });
+    const retry = { attempts: 9, initialDelay: 1_000, jitter: 0, maxElapsed: 5_000 };
+    const limited = flow<null>("limited")
+      .then("limited", (_, { attempt }) => failing(8)(attempt), { retry })
+      .build();
+    const run = patient.run(limited, fresh("limited"), null);
+
+    await expect.poll(() => probe.of("task_failed").length).toBe(1);
+    // 1 s and 2 s fit; the third wait, of 4 s, would end 7 s after the beginning.
+    clock.advance(1_000);
+    await expect.poll(() => probe.of("task_failed").length).toBe(2);
+    clock.advance(2_000);
+
+    expect(await run).toMatchObject({ status: "failed", failure: { message: "attempt 3 failed" } });
+    expect(probe.of("task_failed").map((event) => event.retryAfterMs)).toEqual([1_000, 2_000, null]);
+  });
+
+  test("is tried again as its policy says of the error", async () => {
+    const errors = [new RangeError("first"), new TypeError("second"), new TypeError("third")];
+    const asked: unknown[] = [];
+    const picky = flow<null>("picky")
+      .then(
+        "picky",
+        (_, { attempt }) => {
+          throw errors[attempt - 1] ?? new Error("one too many");
+        },
+        {
+          retry: {
+            attempts: 9,
+            initialDelay: "1h",
+            rules: [{ for: Error, initialDelay: 0 }],
+            retryIf: (error, attempt) => {
+              asked.push([error, attempt]);
+              return (error as Error).message !== "third";
+            },
+          },
+        },
+      )
+      .build();
+
+    expect(await runner.run(picky, fresh("picky"), null)).toMatchObject({ failure: { message: "third" } });
+    expect(asked).toEqual(errors.map((error, index) => [error, index + 1]));
+  });
+
   test("is given up at once when it throws NonRetryableError", async () => {
     const id = fresh("hopeless");
     const hopeless = flow<null>("hopeless")

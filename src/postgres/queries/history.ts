@@ -82,6 +82,19 @@ export function findOutcome(t: Tables, p: { readonly instanceId: string; readonl
   `;
 }
 
+/** How long ago a recorded attempt began. Index: checkpoints_pkey. */
+export function sinceAttempt(
+  t: Tables,
+  p: { readonly instanceId: string; readonly taskId: string; readonly attempt: number; readonly now: Date | null },
+): Query<{ since_ms: number }> {
+  return sql`
+    SELECT extract(epoch FROM coalesce(${p.now}::timestamptz, clock_timestamp()) - c.at)::float8 * 1000
+             + coalesce(c.duration_ms, 0) AS since_ms
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text AND c.task_id = ${p.taskId}::text AND c.attempt = ${p.attempt}::int
+  `;
+}
+
 /** How often a task id stands in the history already: its highest attempt, 0 if it doesn't. */
 export function highestAttempt(
   t: Tables,

@@ -229,11 +229,35 @@ const findLastIterationTests: ConformanceTests = {
   },
 };
 
+const sinceAttemptTests: ConformanceTests = {
+  "gives how long ago an attempt began": async ({ backend, clock, given }) => {
+    const claim = await given.held();
+    const failed = anEntry({ outcome: "failed", output: null, failure: bytesOf("3"), durationMs: 250 });
+    await given.accepted(claim, { kind: "advance", to: given.standing({ attempt: 2 }) }, [failed]);
+    clock.advance(4_000);
+
+    expect(await backend.sinceAttempt("order-1", failed.taskId, 1)).toBe(4_250);
+  },
+
+  "gives null for what has not been recorded": async ({ backend, given }) => {
+    await given.instance();
+
+    expect(await backend.sinceAttempt("order-1", "first", 1)).toBeNull();
+    expect(await backend.sinceAttempt("nowhere", "first", 1)).toBeNull();
+  },
+
+  "refuses what is no attempt": async ({ backend }) => {
+    for (const attempt of [0, 1.5, -1, 2 ** 31, Number.NaN])
+      await expectRefusal(backend.sinceAttempt("order-1", "first", attempt), "INVALID_ARGUMENT");
+  },
+};
+
 export const historyStoreSuite: ConformanceSuite = {
   name: "HistoryStore",
   methods: {
     readHistory: readHistoryTests,
     loadResults: loadResultsTests,
     findLastIteration: findLastIterationTests,
+    sinceAttempt: sinceAttemptTests,
   },
 };

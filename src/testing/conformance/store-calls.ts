@@ -40,6 +40,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   readHistory: (backend, _, instanceId) => backend.readHistory(instanceId),
   loadResults: (backend, _, instanceId) => backend.loadResults(instanceId, ["first"]),
   findLastIteration: (backend, _, instanceId) => backend.findLastIteration(instanceId, "step"),
+  sinceAttempt: (backend, _, instanceId) => backend.sinceAttempt(instanceId, "first", 1),
 };
 
 /** Every call that takes a worker id. */
@@ -78,6 +79,7 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
   settleInterrupt: (backend, _, taskId) => backend.settleInterrupt("order-1", taskId),
   loadResults: (backend, _, taskId) => backend.loadResults("order-1", [taskId]),
   findLastIteration: (backend, _, taskId) => backend.findLastIteration("order-1", taskId),
+  sinceAttempt: (backend, _, taskId) => backend.sinceAttempt("order-1", taskId, 1),
 };
 
 /** Every call that takes bytes. */
