@@ -112,7 +112,8 @@ function announce({ batch, orders, before }: Choice, { reports, checkpoints }: S
   const fresh = orders.filter(({ stored }) => stored === null).length;
   const ended = orders.filter(({ stored }) => stored?.ended === true).length;
   if (fresh === orders.length) {
-    if (before !== null) say(`Batch ${before.number} ${before.complete ? "is complete" : "is not complete; its orders go on beside this one"}.`);
+    const how = before?.complete === true ? "is complete" : "is not complete; its orders go on beside this one";
+    if (before !== null) say(`Batch ${before.number} ${how}.`);
     const range = `${instanceIdOf(batch.first)} to ${instanceIdOf(batch.last)}`;
     say(`Batch ${batch.number}: ${counted(orders.length, "new order")}, ${range}.`);
   } else {

@@ -8,10 +8,12 @@ import {
   InstanceCancelledError,
   InstanceFailedError,
   InstanceNotFoundError,
+  InvalidTransitionError,
   ResultTimeoutError,
 } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
-import { type InstanceId, kindOf, parseEventName, parseInstanceId } from "../ids.ts";
+import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
+import { isPendingJoin } from "../snapshot/position-rules.ts";
 import { type Bytes, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, InstanceState } from "../store/instance-store.ts";
@@ -219,6 +221,19 @@ export class Client {
   }
 
   /**
+   * Cancels the instance at once, also while somebody runs it: what they still do is not recorded, and their
+   * `AbortSignal` fires. For tasks that don't stop; `cancel` lets them.
+   *
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} it has completed or failed
+   */
+  async terminate(instanceId: string, request: SignalRequest = {}): Promise<"applied" | "unchanged"> {
+    const id = parseInstanceId(instanceId);
+    checkOptions(request, ["reason", "requestedBy"], "request");
+    return await this.#backend.terminateInstance(id, request);
+  }
+
+  /**
    * Pauses the instance. Tasks that are running finish, and are recorded; nothing new starts.
    *
    * @throws {InstanceNotFoundError}
@@ -258,6 +273,41 @@ export class Client {
     checkOptions(options, ["dedupKey"]);
     const bytes = await encodePayload(this.#backend.codec, payload, eventContext(id), this.#backend.maxPayloadBytes);
     return await this.#backend.sendEvent(id, event, bytes, options);
+  }
+
+  /**
+   * Records `output` as the outcome of a task, in place of what its body would return; the instance goes on from it at
+   * once. For what is stuck: a task that keeps failing, an event that never comes, a delay that is too long. If the body is
+   * running just now, its own result is dropped.
+   *
+   * @param taskId - where the instance stands, as `status` tells it
+   * @param output - what the next step gets; for a wait the event's payload, for a route its key, for a loop what it ends
+   *   with. A delay is over then, and passes on what it got
+   * @throws {InvalidArgumentError} the instance doesn't stand there, or its branches have not ended
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} the instance has ended
+   * @throws {ResultConflictError} the task's outcome has just been recorded (INV-3)
+   * @throws {CodecEncodeError} `output` can't be stored; nothing was recorded
+   * @throws {PayloadTooLargeError} `output` is too large; nothing was recorded
+   */
+  async completeTask(instanceId: string, taskId: string, output: unknown): Promise<void> {
+    const id = parseInstanceId(instanceId);
+    const task = parseTaskId(taskId);
+    const { instance, positions } = await this.#state(id);
+    if (isTerminal(instance.status)) throw new InvalidTransitionError(id, instance.status, "completing a task");
+    const standing = positions.find((position) => position.taskId === task);
+    if (standing === undefined || isPendingJoin(standing)) {
+      const places = positions.filter((position) => !isPendingJoin(position)).map((position) => `"${position.taskId}"`);
+      throw new InvalidArgumentError(
+        "taskId",
+        `"${task}" is not where the instance stands; that is ${places.join(", ")}.`,
+      );
+    }
+    const context =
+      standing.kind === "wait" ? eventContext(id) : ({ instanceId: id, taskId: task, kind: "output" } as const);
+    const codec = codecOf(this.#backend, instance.codec);
+    const bytes = await encodePayload(codec, output, context, this.#backend.maxPayloadBytes);
+    await this.#backend.saveTaskResult(id, task, bytes);
   }
 
   /**

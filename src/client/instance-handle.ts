@@ -48,6 +48,11 @@ export class InstanceHandle<Output = unknown> {
     return this.#client.cancel(this.instanceId, request);
   }
 
+  /** As `client.terminate`. */
+  terminate(request?: SignalRequest): Promise<"applied" | "unchanged"> {
+    return this.#client.terminate(this.instanceId, request);
+  }
+
   /** As `client.pause`. */
   pause(request?: SignalRequest): Promise<ControlOutcome> {
     return this.#client.pause(this.instanceId, request);
@@ -61,6 +66,11 @@ export class InstanceHandle<Output = unknown> {
   /** As `client.sendEvent`. */
   sendEvent(name: string, payload?: unknown, options?: SendOptions): Promise<SendOutcome> {
     return this.#client.sendEvent(this.instanceId, name, payload, options);
+  }
+
+  /** As `client.completeTask`. */
+  completeTask(taskId: string, output: unknown): Promise<void> {
+    return this.#client.completeTask(this.instanceId, taskId, output);
   }
 
   /** As `client.delete`. */

@@ -4,6 +4,12 @@ import { type Logger, withFields } from "../logger.ts";
 import type { HeldPosition } from "./held-position.ts";
 import type { LazySignal } from "./lazy-signal.ts";
 
+/** What a body can ask for of the world outside it. */
+export interface BodyReach {
+  output(taskId: TaskId): Promise<unknown>;
+  step(step: string, body: unknown): Promise<unknown>;
+}
+
 /** What a body is given. Made for every body that runs, so whatever takes time is made when it is asked for. */
 export class BodyContext implements TaskContext {
   readonly instanceId: InstanceId;
@@ -12,17 +18,17 @@ export class BodyContext implements TaskContext {
   readonly attempt: number;
   readonly #signal: LazySignal;
   readonly #log: Logger;
-  readonly #read: (taskId: TaskId) => Promise<unknown>;
+  readonly #reach: BodyReach;
   #logger: Logger | null = null;
 
-  constructor(held: HeldPosition, signal: LazySignal, log: Logger, read: (taskId: TaskId) => Promise<unknown>) {
+  constructor(held: HeldPosition, signal: LazySignal, log: Logger, reach: BodyReach) {
     this.instanceId = held.claim.instanceId;
     this.flow = held.flow.name;
     this.taskId = held.stand.taskId;
     this.attempt = held.stand.attempt;
     this.#signal = signal;
     this.#log = log;
-    this.#read = read;
+    this.#reach = reach;
   }
 
   get idempotencyKey(): string {
@@ -40,6 +46,13 @@ export class BodyContext implements TaskContext {
     return this.#logger;
   }
 
-  // A property, so that it may be taken out of the context and called on its own.
-  readonly output = (taskId: TaskId): Promise<never> => this.#read(taskId) as Promise<never>;
+  // Getters, so that they may be taken out of the context and called on their own.
+
+  get output(): (taskId: TaskId) => Promise<never> {
+    return (taskId) => this.#reach.output(taskId) as Promise<never>;
+  }
+
+  get step(): TaskContext["step"] {
+    return (step, body) => this.#reach.step(step, body) as Promise<never>;
+  }
 }

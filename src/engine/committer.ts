@@ -11,6 +11,7 @@ export interface CommitterOptions {
 
 /** How many batches of a kind are on their way at once. Joins contend with each other, so one at a time. */
 const IN_FLIGHT: Readonly<Record<Move["kind"], number>> = {
+  note: 2,
   advance: 2,
   park: 1,
   await: 1,
@@ -44,6 +45,7 @@ export class Committer {
         bytesOf,
       });
     this.#gatherers = {
+      note: gatherer("note"),
       advance: gatherer("advance"),
       park: gatherer("park"),
       await: gatherer("await"),

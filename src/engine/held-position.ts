@@ -20,6 +20,8 @@ export interface HeldPosition {
   readonly armed: boolean;
   readonly due: boolean;
   readonly interrupted: boolean;
+  /** Whether this process has just moved it here, so that nobody can have begun the task before. */
+  readonly isFresh: boolean;
   /** How many leases were lost here in a row. */
   readonly lost: number;
 }
@@ -38,6 +40,7 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): He
     armed: claimed.armed && !isStart,
     due: claimed.due && !isStart,
     interrupted: claimed.interrupt !== null,
+    isFresh: false,
     lost: claimed.lost,
   };
 }
@@ -57,6 +60,7 @@ export function movedTo(
     armed: false,
     due: false,
     interrupted: false,
+    isFresh: attempt === 1,
     lost: 0,
   };
 }

@@ -7,7 +7,6 @@ import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkp
 import { laneOf, type Occurrence, type Plan, planNext, standingHere } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { CheckpointFate, GrantedPosition } from "../store/position-store.ts";
-import type { Committer } from "./committer.ts";
 import type { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded } from "./interpret-output.ts";
@@ -29,7 +28,6 @@ type ForkMove = Extract<Move, { kind: "fork" }>;
 type FinalFate = Exclude<CheckpointFate, { kind: "busy" }>;
 
 interface DriverParts extends BodyParts {
-  readonly committer: Committer;
   readonly releases: Gatherer<ClaimRef, void>;
   /** Called when a checkpoint has been accepted. */
   readonly onProgress: (() => void) | undefined;

@@ -8,18 +8,22 @@ import type { Occurrence } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import { BodyContext } from "./body-context.ts";
+import type { Committer } from "./committer.ts";
 import type { HeldPosition } from "./held-position.ts";
 import type { Host } from "./host.ts";
 import { bodyOf, interpretOutput } from "./interpret-output.ts";
+import type { LazySignal } from "./lazy-signal.ts";
 import type { Lease } from "./lease-keeper.ts";
 import { encodeFailure, encodePayload } from "./payloads.ts";
 import type { Ports } from "./ports.ts";
 import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
+import { TaskSteps } from "./task-steps.ts";
 
 export interface BodyParts {
   readonly store: Backend;
+  readonly committer: Committer;
   readonly ports: Ports;
   readonly observer: Observer | null;
   readonly workerId: WorkerId;
@@ -61,7 +65,14 @@ export class TaskBodies {
     const { ports, observer, workerId, lease } = this.#parts;
     observer?.({ kind: "task_started", workerId, ...atTask(held) });
     const run = new BodyRun(body, held.stand.taskId, lease, ports);
-    const context = new BodyContext(held, run.signal, ports.logger, (taskId) => this.#readEarlier(held, taskId));
+    let steps: TaskSteps | null = null;
+    const context = new BodyContext(held, run.signal, ports.logger, {
+      output: (taskId) => this.#readEarlier(held, taskId),
+      step: (step, code) => {
+        steps ??= this.#stepsOf(held, run.signal);
+        return steps.run(step, code);
+      },
+    });
     return chain(run.start(input, context), (result) => this.#interpret(held, node, body, result));
   }
 
@@ -116,6 +127,14 @@ export class TaskBodies {
     // By the database's clock: the first attempt may have run in another process, on another machine.
     const sinceFirstMs = attempt === 1 ? null : await store.sinceAttempt(held.claim.instanceId, taskId, 1);
     return (sinceFirstMs ?? durationMs) + delayMs <= policy.maxElapsedMs ? delayMs : null;
+  }
+
+  #stepsOf(held: HeldPosition, signal: LazySignal): TaskSteps {
+    const { store, committer, ports, lease } = this.#parts;
+    const onPassing = (error: unknown): void => {
+      if (isPassing(error)) this.#passing.add(error);
+    };
+    return new TaskSteps(held, signal, { store, committer, clock: ports.clock, lease, onPassing });
   }
 
   async #readEarlier(held: HeldPosition, taskId: TaskId): Promise<unknown> {

@@ -31,4 +31,26 @@ export interface TaskContext<Outputs extends object = object> {
    */
   output<Id extends keyof Outputs & string>(taskId: Id): Promise<Outputs[Id]>;
   output(taskId: string): Promise<unknown>;
+  /**
+   * Runs `body` and records what it returns, so that this task, when it is tried again, has the result and does not run it
+   * again. What `body` throws is thrown on, and nothing is recorded. A crash between its end and its record runs it again, with
+   * the same idempotency key.
+   *
+   * @param step - names it, uniquely in this task; the same in each attempt
+   * @returns what is recorded: what `body` returned, as the codec gives it back
+   * @throws {InvalidArgumentError} `step` is no name, or was used before in this run
+   * @throws {CodecEncodeError} the result can't be stored
+   * @throws {PayloadTooLargeError} the result is too large
+   * @throws {ClaimLostError} somebody else has taken over; nothing was recorded
+   * @throws the reason of `signal`, if that has aborted
+   */
+  step<Result>(step: string, body: (context: StepContext) => Result): Promise<Awaited<Result>>;
+}
+
+/** What a step sees. */
+export interface StepContext {
+  /** The same for every run of this step, and for no other: see `TaskContext.idempotencyKey`. */
+  readonly idempotencyKey: string;
+  /** The task's. */
+  readonly signal: AbortSignal;
 }

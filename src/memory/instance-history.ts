@@ -1,5 +1,6 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
 import type { Bytes, HistoryEntry, NewEntry, TaskResult } from "../snapshot/snapshot.ts";
+import { taskOfStep } from "../snapshot/step-ids.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
 
 /** Where and by whom an entry was written. */
@@ -24,6 +25,8 @@ const ITERATION = /^(.+)\[(0|[1-9][0-9]{0,14})\]$/s;
 export class InstanceHistory {
   readonly #entries: HistoryEntry[] = [];
   readonly #tasks = new Map<TaskId, TaskRecord>();
+  /** By the task that they are part of, in order. */
+  readonly #steps = new Map<TaskId, OutcomeEntry[]>();
   /** Greatest index of a recorded iteration, by the loop's task id. */
   readonly #lastIterations = new Map<TaskId, number>();
 
@@ -55,6 +58,10 @@ export class InstanceHistory {
 
   outcomeOf(taskId: TaskId): OutcomeEntry | null {
     return this.#tasks.get(taskId)?.outcome ?? null;
+  }
+
+  stepsOf(taskId: TaskId): TaskResult[] {
+    return (this.#steps.get(taskId) ?? []).map(resultFrom);
   }
 
   /** When an attempt began, by the clock of entries; `null` if it has no entry. */
@@ -119,9 +126,17 @@ export class InstanceHistory {
     record.highest = Math.max(record.highest, entry.attempt);
     if (!isOutcome(entry)) return;
     record.outcome = entry;
+    const task = entry.kind === "step" ? taskOfStep(entry.taskId) : null;
+    if (task !== null) this.#addStep(task, entry);
     const [, loopTaskId, index] = ITERATION.exec(entry.taskId) ?? [];
     if (loopTaskId === undefined) return;
     this.#lastIterations.set(loopTaskId, Math.max(this.#lastIterations.get(loopTaskId) ?? 0, Number(index)));
+  }
+
+  #addStep(taskId: TaskId, step: OutcomeEntry): void {
+    const steps = this.#steps.get(taskId);
+    if (steps === undefined) this.#steps.set(taskId, [step]);
+    else steps.push(step);
   }
 
   #firstAfter(sequence: bigint): number {

@@ -16,7 +16,7 @@ import {
 import { requireName, requireObject } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
-import { hintCommitted, hintControlled, hintCreated } from "../store/hints.ts";
+import { hintCommitted, hintControlled, hintCreated, hintTerminated } from "../store/hints.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -237,6 +237,15 @@ export class InMemoryBackend implements Backend {
     return outcome;
   }
 
+  async terminateInstance(
+    instanceId: InstanceId,
+    request: SignalRequest,
+  ): Promise<Exclude<ControlOutcome, "requested">> {
+    const outcome = await this.#open("terminateInstance", this.#instances).terminateInstance(instanceId, request);
+    if (outcome === "applied") hintTerminated(this.#hub, instanceId);
+    return outcome;
+  }
+
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
     const status = await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
     if (status === "cancelled") this.#hub.ended([{ instanceId, output: null }]);
@@ -288,6 +297,10 @@ export class InMemoryBackend implements Backend {
 
   async findLastIteration(instanceId: InstanceId, loopTaskId: TaskId): Promise<TaskId | null> {
     return await this.#open("findLastIteration", this.#history).findLastIteration(instanceId, loopTaskId);
+  }
+
+  async loadSteps(instanceId: InstanceId, taskId: TaskId): Promise<readonly TaskResult[]> {
+    return await this.#open("loadSteps", this.#history).loadSteps(instanceId, taskId);
   }
 
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {

@@ -43,6 +43,12 @@ export class MemoryHistoryStore implements HistoryStore {
     return this.#state.find(instanceId)?.history.lastIteration(loopTaskId) ?? null;
   }
 
+  async loadSteps(instanceId: InstanceId, taskId: TaskId): Promise<readonly TaskResult[]> {
+    parseInstanceId(instanceId);
+    parseTaskId(taskId);
+    return this.#state.find(instanceId)?.history.stepsOf(taskId) ?? [];
+  }
+
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
     parseInstanceId(instanceId);
     parseTaskId(taskId);

@@ -104,6 +104,18 @@ export class MemoryInstanceStore implements InstanceStore {
     return "requested";
   }
 
+  async terminateInstance(
+    instanceId: InstanceId,
+    request: SignalRequest,
+  ): Promise<Exclude<ControlOutcome, "requested">> {
+    parseInstanceId(instanceId);
+    const facts = parseSignalRequest(request);
+    const instance = this.#state.get(instanceId);
+    if (isAlready(instance, "cancel")) return "unchanged";
+    control.cancel(this.#state, instance, facts, null, this.#state.now());
+    return "applied";
+  }
+
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
     parseInstanceId(instanceId);
     parseTaskId(interruptedAtTask, "interruptedAtTask");

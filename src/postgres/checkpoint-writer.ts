@@ -13,13 +13,14 @@ import { type ConsumeFateRow, consumeEvents } from "./queries/consume-event.ts";
 import { type EndBranchFateRow, endBranches } from "./queries/end-branch.ts";
 import { endInstances } from "./queries/end-instance.ts";
 import { type ForkFateRow, fork } from "./queries/fork.ts";
+import { note } from "./queries/note.ts";
 import { park } from "./queries/park.ts";
 import type { Query } from "./sql.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Which statement writes a checkpoint. Each checkpoint is in exactly one. */
-type Shape = "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endInstance" | "failBranch";
+type Shape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endInstance" | "failBranch";
 
 type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow>;
 
@@ -92,6 +93,8 @@ export class CheckpointWriter {
     const { tables } = this.#context;
     const facts: BatchFacts = { ...holder, now: this.#context.now() };
     switch (shape) {
+      case "note":
+        return note(tables, group, facts);
       case "advance":
         return advance(tables, this.#standingRows(group), facts);
       case "consume":
@@ -155,6 +158,7 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
       return "endInstance";
     case "fail":
       return claim.path === "" ? "endInstance" : "failBranch";
+    case "note":
     case "park":
     case "await":
     case "fork":
@@ -171,6 +175,7 @@ function standingOf({ move }: Checkpoint): Standing {
       return move.to;
     case "fork":
       return move.join;
+    case "note":
     case "endBranch":
     case "complete":
     case "fail":
@@ -214,6 +219,7 @@ function fateFromRow(shape: Shape, row: AnyFateRow): CheckpointFate {
   if (row.granted_path != null && row.granted_token != null) {
     granted.push({ path: row.granted_path, token: BigInt(row.granted_token) });
   }
+  if (shape === "note") return { kind: "accepted", kept: true, interrupt: row.interrupt, granted };
   const keeps = shape === "advance" || shape === "consume" || (shape === "await" && row.stayed === true);
   return { kind: "accepted", kept: keeps && row.interrupt === null, interrupt: row.interrupt, granted };
 }

@@ -262,6 +262,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   requestControl(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
     return this.#instances.requestControl(instanceId, kind, request);
   }
+  terminateInstance(instanceId: string, request: SignalRequest): Promise<Exclude<ControlOutcome, "requested">> {
+    return this.#instances.terminateInstance(instanceId, request);
+  }
   settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     return this.#instances.settleInterrupt(instanceId, interruptedAtTask);
   }
@@ -299,6 +302,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   }
   findLastIteration(instanceId: string, loopTaskId: string): Promise<string | null> {
     return this.#history.findLastIteration(instanceId, loopTaskId);
+  }
+  loadSteps(instanceId: string, taskId: string): Promise<readonly TaskResult[]> {
+    return this.#history.loadSteps(instanceId, taskId);
   }
   sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
     return this.#history.sinceAttempt(instanceId, taskId, attempt);

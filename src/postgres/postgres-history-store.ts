@@ -1,9 +1,10 @@
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import { stepRange } from "../snapshot/step-ids.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
 import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
-import { findLastIteration, loadResults, readHistory, sinceAttempt } from "./queries/history.ts";
+import { findLastIteration, loadResults, loadSteps, readHistory, sinceAttempt } from "./queries/history.ts";
 import { historyEntryFromRow, resultFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -45,6 +46,13 @@ export class PostgresHistoryStore implements HistoryStore {
     const params = { instanceId: parseInstanceId(instanceId), loopTaskId: parseTaskId(loopTaskId, "loopTaskId") };
     const [row] = await this.#context.db.run("find-last-iteration", findLastIteration(this.#context.tables, params));
     return row?.task_id ?? null;
+  }
+
+  async loadSteps(instanceId: string, taskId: string): Promise<readonly TaskResult[]> {
+    const { db, tables } = this.#context;
+    const [from, to] = stepRange(parseTaskId(taskId));
+    const params = { instanceId: parseInstanceId(instanceId), from, to };
+    return (await db.run("load-steps", loadSteps(tables, params))).map(resultFromRow);
   }
 
   async sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {

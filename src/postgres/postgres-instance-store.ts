@@ -3,7 +3,7 @@ import { parseInstanceId, parseTaskId } from "../ids.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import { checkFilter, checkInstanceIds, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
-import { hintControlled, hintCreated } from "../store/hints.ts";
+import { hintControlled, hintCreated, hintTerminated } from "../store/hints.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -142,6 +142,20 @@ export class PostgresInstanceStore implements InstanceStore {
     });
     hintControlled(this.#context.hints, id, kind, outcome);
     return outcome;
+  }
+
+  async terminateInstance(instanceId: string, request: SignalRequest): Promise<Exclude<ControlOutcome, "requested">> {
+    const id = parseInstanceId(instanceId);
+    const parsed = parseSignalRequest(request);
+    const isDone = await this.#context.db.transaction("terminate-instance", async (tx) => {
+      const instance = await LockedInstance.get(this.#context, tx, id);
+      if (instance.isAlready("cancel")) return false;
+      await instance.cancel(parsed, null);
+      return true;
+    });
+    if (!isDone) return "unchanged";
+    hintTerminated(this.#context.hints, id);
+    return "applied";
   }
 
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {

@@ -43,6 +43,8 @@ export function applyCheckpoint(
   if (held?.claim == null || held.claim.token !== checkpoint.claim.token) return null;
   const { move } = checkpoint;
   switch (move.kind) {
+    case "note":
+      return change({ upserts: [{ ...held, lost: 0 }], kept: true, interrupt: held.interrupt });
     case "advance":
       return keep(held, move.to, null, facts);
     case "park":

@@ -21,6 +21,8 @@ export interface NewPosition {
 
 /** What becomes of the position. */
 export type Move =
+  /** It stays where it is, and its worker keeps the claim, also while a request is pending. */
+  | { readonly kind: "note" }
   /** It stands at the next task and its worker keeps the claim. */
   | { readonly kind: "advance"; readonly to: Standing }
   /** It stands there without a claim: ready (0), asleep, or until somebody wakes it (`null`). */

@@ -68,7 +68,7 @@ export interface Plan {
 }
 
 export type PlannedMove =
-  | Exclude<Move, { kind: "complete" }>
+  | Exclude<Move, { kind: "complete" | "note" }>
   | { readonly kind: "complete"; readonly outputRef: TaskId | null };
 
 /** The move with which an instance begins: `advance`, `park`, `await` or `fork`. */

@@ -41,7 +41,17 @@ export type EntryOutcome =
   | "noted";
 
 /** What a history entry is about. */
-export type EntryKind = "task" | "route" | "loop" | "join" | "delay" | "wait" | "branch" | "instance";
+export type EntryKind =
+  | "task"
+  /** A step inside a task: `charge>reserve`. */
+  | "step"
+  | "route"
+  | "loop"
+  | "join"
+  | "delay"
+  | "wait"
+  | "branch"
+  | "instance";
 
 /** What a checkpoint adds to the history. */
 export interface NewEntry {

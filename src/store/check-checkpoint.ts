@@ -13,9 +13,19 @@ import {
 import { parseAttempt, parseBytes, parseClaimRef, parsePath } from "./arguments.ts";
 import { checkNewPositions, checkStanding, checkWait } from "./check-standing.ts";
 
-const MOVES = ["advance", "park", "await", "fork", "endBranch", "complete", "fail"];
+const MOVES = ["note", "advance", "park", "await", "fork", "endBranch", "complete", "fail"];
 const OUTCOMES = ["completed", "failed", "timed_out", "noted"];
-export const ENTRY_KINDS: readonly string[] = ["task", "route", "loop", "join", "delay", "wait", "branch", "instance"];
+export const ENTRY_KINDS: readonly string[] = [
+  "task",
+  "step",
+  "route",
+  "loop",
+  "join",
+  "delay",
+  "wait",
+  "branch",
+  "instance",
+];
 
 /** @throws {InvalidArgumentError} naming what is wrong */
 export function checkCheckpoints(checkpoints: readonly Checkpoint[]): void {
@@ -76,6 +86,8 @@ function checkMove(move: Move, field: string): void {
   requireObject(move, field);
   requireOneOf(move.kind, `${field}.kind`, MOVES);
   switch (move.kind) {
+    case "note":
+      return;
     case "advance":
       checkStanding(move.to, `${field}.to`);
       return;

@@ -56,6 +56,12 @@ function addReady(ready: Lane[], positions: readonly NewPosition[]): void {
   }
 }
 
+/** What an end that nobody was asked about is a reason for: whoever runs the instance shall hear of it soon. */
+export function hintTerminated(sink: HintSink, instanceId: InstanceId): void {
+  sink.interrupted();
+  sink.ended([{ instanceId, output: null }]);
+}
+
 /** What a request to an instance is a reason for. */
 export function hintControlled(
   sink: HintSink,

@@ -31,4 +31,7 @@ export interface HistoryStore {
    * recorded.
    */
   sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null>;
+
+  /** What has been recorded of the steps inside a task, in order. Their task ids are `task>step`. */
+  loadSteps(instanceId: InstanceId, taskId: TaskId): Promise<readonly TaskResult[]>;
 }

@@ -107,6 +107,15 @@ export interface InstanceStore {
   requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome>;
 
   /**
+   * Cancels the instance at once, whoever holds its positions: their claims are void from then on (INV-5).
+   *
+   * @returns "applied", or "unchanged" if it is cancelled already
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} it has completed or failed
+   */
+  terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<Exclude<ControlOutcome, "requested">>;
+
+  /**
    * Acts on what is pending: called by a worker whose checkpoint, claim or heartbeat told of an
    * interrupt. A cancel is applied once nobody holds a position of the instance any more.
    *

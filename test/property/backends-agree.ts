@@ -55,6 +55,7 @@ async function everything(backend: Backend): Promise<unknown> {
       await backend.findInstance(id),
       await backend.readHistory(id),
       await backend.findLastIteration(id, "loop"),
+      await backend.loadSteps(id, "t0"),
     );
     for (const name of EVENT_NAMES) seen.push(await backend.peekEvent(id, name));
   }

@@ -26,6 +26,7 @@ export type Step =
   | { readonly kind: "sleep"; readonly ms: number }
   | { readonly kind: "retry"; readonly ms: number }
   | { readonly kind: "await"; readonly event: Event; readonly timeoutMs: number | null }
+  | { readonly kind: "note"; readonly step: "a" | "b" }
   | { readonly kind: "waitOn" }
   | { readonly kind: "receive" }
   | { readonly kind: "fork"; readonly claimed: boolean }
@@ -125,6 +126,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("fork" as const), claimed: fc.boolean() }) },
   { weight: 2, arbitrary: fc.constant({ kind: "end" } as const) },
   { weight: 1, arbitrary: fc.constant({ kind: "fail" } as const) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("note" as const), step: fc.constantFrom("a", "b") }) },
 );
 
 /** Any call of any store, weighted so that instances get somewhere. */

@@ -2,6 +2,7 @@ import { WaymarkError } from "../../src/errors/waymark-error.ts";
 import type { Checkpoint, ClaimRef, Move } from "../../src/snapshot/checkpoint.ts";
 import type { Lane, Position, Standing } from "../../src/snapshot/position.ts";
 import type { NewEntry, Snapshot } from "../../src/snapshot/snapshot.ts";
+import { stepTaskId } from "../../src/snapshot/step-ids.ts";
 import type { Backend } from "../../src/store/backend.ts";
 import type { InstanceState, NewInstance } from "../../src/store/instance-store.ts";
 import {
@@ -267,6 +268,14 @@ export class StoreRun {
         const to = standing({ taskId: this.#name("w"), kind: "wait", event: step.event });
         return { move: { kind: "await", to, timeoutMs: step.timeoutMs } };
       }
+      case "note": {
+        const entry = anEntry({
+          taskId: stepTaskId(at.taskId, step.step),
+          kind: "step",
+          output: bytesOf(this.#name("o")),
+        });
+        return { move: { kind: "note" }, entries: [entry] };
+      }
       case "waitOn": {
         const to = standing({ taskId: at.taskId, kind: "wait", event: at.event, attempt: at.attempt });
         return at.kind === "wait" ? { move: { kind: "await", to, timeoutMs: "keep" }, entries: [] } : null;
@@ -371,5 +380,5 @@ function goTogether(a: Checkpoint, b: Checkpoint): boolean {
 }
 
 function standsAlone({ move, consumes }: Checkpoint): boolean {
-  return ["advance", "park", "endBranch"].includes(move.kind) && consumes === null;
+  return ["note", "advance", "park", "endBranch"].includes(move.kind) && consumes === null;
 }

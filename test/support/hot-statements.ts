@@ -5,6 +5,7 @@ import { consumeEvents } from "../../src/postgres/queries/consume-event.ts";
 import { endBranches } from "../../src/postgres/queries/end-branch.ts";
 import { endInstances } from "../../src/postgres/queries/end-instance.ts";
 import { fork } from "../../src/postgres/queries/fork.ts";
+import { note } from "../../src/postgres/queries/note.ts";
 import { park } from "../../src/postgres/queries/park.ts";
 import type { Query } from "../../src/postgres/sql.ts";
 import { tablesIn } from "../../src/postgres/tables.ts";
@@ -31,6 +32,7 @@ const failed = entry("second", { outcome: "failed", output: null, failure: bytes
 
 /** Each kind of checkpoint that ends a task of all positions of a batch. "At last": at the second attempt. */
 const statements = {
+  note: ({ trunks }) => note(tables, ended(trunks, { kind: "note" }), facts),
   advance: ({ trunks }) => advance(tables, standingRows(ended(trunks, { kind: "advance", to: next })), facts),
   "advance at last": ({ trunks }) =>
     advance(tables, standingRows(ended(trunks, { kind: "advance", to: next }, 2)), facts),

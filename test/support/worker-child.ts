@@ -19,6 +19,8 @@ export type Act =
   | { readonly do: "hang" }
   /** Never stops. */
   | { readonly do: "ignore" }
+  /** Runs so many steps. Each run of the task ends its process in the step that `diesIn` has for it, counted from 0. */
+  | { readonly do: "steps"; readonly count: number; readonly diesIn: readonly number[] }
   /** Leaves an error behind that nobody catches, and then hangs. */
   | { readonly do: "reject" | "throw" };
 
@@ -72,7 +74,9 @@ function main(options: ChildOptions): Promise<void> {
     appendFileSync(options.oracle, `${JSON.stringify(line)}\n`);
     running++;
     try {
-      await perform(act, context, countOf(options.oracle, line));
+      const runs = countOf(options.oracle, line);
+      if (act.do === "steps") await runSteps(options.oracle, act, context, runs);
+      else await perform(act, context, runs);
     } finally {
       running--;
     }
@@ -87,7 +91,7 @@ async function work(options: ChildOptions, acts: Flow<Acts, string>): Promise<vo
   console.log(`started ${worker.workerId}`);
 }
 
-async function perform(act: Act, { signal }: TaskContext, runs: number): Promise<void> {
+async function perform(act: Exclude<Act, { do: "steps" }>, { signal }: TaskContext, runs: number): Promise<void> {
   switch (act.do) {
     case "work":
       if (act.ms !== undefined) await new Promise((resolve) => setTimeout(resolve, act.ms));
@@ -110,6 +114,21 @@ async function perform(act: Act, { signal }: TaskContext, runs: number): Promise
       break;
   }
   throw await aborted(signal);
+}
+
+async function runSteps(
+  oracle: string,
+  { count, diesIn }: Extract<Act, { do: "steps" }>,
+  { instanceId, taskId, attempt, step }: TaskContext,
+  runs: number,
+): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    await step(`s${index}`, () => {
+      const line: Begun = { pid: process.pid, instanceId, taskId: `${taskId}>s${index}`, attempt, beside: 0 };
+      appendFileSync(oracle, `${JSON.stringify(line)}\n`);
+      if (diesIn[runs - 1] === index) die("kill");
+    });
+  }
 }
 
 function die(how: "exit" | "abort" | "kill"): void {

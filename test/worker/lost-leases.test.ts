@@ -136,3 +136,21 @@ describe("two processes", { timeout: 120_000 }, () => {
     await expectUnharmed(others);
   });
 });
+
+test("a task whose steps get on is not lost, however often its process ends; each step runs again only if it was cut off", async () => {
+  const diesIn = [2, 5, 6, 11, 12, 17];
+  const ids = await submit("steps", 1, { first: { do: "steps", count: 20, diesIn } });
+  await superviseUntilEnded(ids);
+
+  const [id = ""] = ids;
+  expect(await client.status(id)).toMatchObject({ status: "completed" });
+  const steps = Array.from({ length: 20 }, (_, index) => index);
+  expect(steps.map((index) => begunOf(id, `first>s${index}`).length)).toEqual(
+    steps.map((index) => (diesIn.includes(index) ? 2 : 1)),
+  );
+  expect((await client.history(id)).map(({ taskId, attempt }) => `${taskId} ${attempt}`)).toEqual([
+    ...steps.map((index) => `first>s${index} 1`),
+    "first 1",
+    "second 1",
+  ]);
+});

@@ -82,6 +82,20 @@ export function findOutcome(t: Tables, p: { readonly instanceId: string; readonl
   `;
 }
 
+/** Reads what has been recorded of a task's steps: task ids from `from` up to, not including, `to`. Index: checkpoints_pkey. */
+export function loadSteps(
+  t: Tables,
+  p: { readonly instanceId: string; readonly from: string; readonly to: string },
+): Query<ResultRow> {
+  return sql`
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text AND c.task_id >= ${p.from}::text AND c.task_id < ${p.to}::text
+      AND c.kind = 'step' AND c.outcome IN ('completed', 'timed_out')
+    ORDER BY c.sequence
+  `;
+}
+
 /** How long ago a recorded attempt began. Index: checkpoints_pkey. */
 export function sinceAttempt(
   t: Tables,

@@ -306,13 +306,14 @@ export const batchTests: ConformanceTests = {
   "writes every kind of move in one batch": async ({ backend, given }) => {
     const { branches } = await given.forked(["x", "y"], { instanceId: "join" });
     const claims = new Map<string, Awaited<ReturnType<typeof given.held>>>();
-    for (const name of ["advance", "park", "await", "fork", "complete", "fail"])
+    for (const name of ["note", "advance", "park", "await", "fork", "complete", "fail"])
       claims.set(name, await given.held({ instanceId: name }));
     const of = (name: string, move: Checkpoint["move"]): Checkpoint =>
       aCheckpoint(claims.get(name) ?? aForgedClaim(name), { move });
 
     const fates = await backend.commitCheckpoints(
       [
+        of("note", { kind: "note" }),
         of("advance", { kind: "advance", to: given.standing({ taskId: "second" }) }),
         of("park", { kind: "park", to: given.standing({ taskId: "second" }), wakeAfterMs: 5 }),
         of("await", { kind: "await", to: given.wait(), timeoutMs: null }),
@@ -325,6 +326,7 @@ export const batchTests: ConformanceTests = {
     );
 
     expect(fates.map((fate) => (fate.kind === "accepted" ? [fate.kept, fate.granted.length] : fate.kind))).toEqual([
+      [true, 0],
       [true, 0],
       [false, 0],
       [false, 0],

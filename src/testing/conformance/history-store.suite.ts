@@ -229,6 +229,39 @@ const findLastIterationTests: ConformanceTests = {
   },
 };
 
+const loadStepsTests: ConformanceTests = {
+  "gives the steps of one task, in order": async ({ backend, given }) => {
+    const claim = await given.held();
+    const taskIds = [
+      "first>z",
+      "first>a",
+      "first2>b",
+      "first",
+      "first>a:1",
+      "first>é",
+      "x/first>c",
+      "first?",
+      "first[1]>d",
+    ];
+    for (const taskId of taskIds) {
+      const kind = taskId.includes(">") ? "step" : "task";
+      await given.accepted(claim, { kind: "note" }, [anEntry({ taskId, kind, output: bytesOf(taskId) })]);
+    }
+
+    const steps = await backend.loadSteps("order-1", "first");
+    expect(steps.map(({ taskId }) => taskId)).toEqual(["first>z", "first>a", "first>a:1", "first>é"]);
+    expect(steps[0]).toEqual(aTaskResult({ taskId: "first>z", kind: "step", output: bytesOf("first>z") }));
+    expect(await backend.loadSteps("order-1", "first[1]")).toMatchObject([{ taskId: "first[1]>d" }]);
+  },
+
+  "gives none where there are none": async ({ backend, given }) => {
+    await given.instance();
+
+    expect(await backend.loadSteps("order-1", "first")).toEqual([]);
+    expect(await backend.loadSteps("nowhere", "first")).toEqual([]);
+  },
+};
+
 const sinceAttemptTests: ConformanceTests = {
   "gives how long ago an attempt began": async ({ backend, clock, given }) => {
     const claim = await given.held();
@@ -258,6 +291,7 @@ export const historyStoreSuite: ConformanceSuite = {
     readHistory: readHistoryTests,
     loadResults: loadResultsTests,
     findLastIteration: findLastIterationTests,
+    loadSteps: loadStepsTests,
     sinceAttempt: sinceAttemptTests,
   },
 };

@@ -172,6 +172,59 @@ export const requestControlTests: ConformanceTests = {
   },
 };
 
+export const terminateInstanceTests: ConformanceTests = {
+  "cancels at once, and fences whoever holds a position": async ({ backend, given, clock }) => {
+    const claim = await given.held();
+
+    expect(await backend.terminateInstance("order-1", { reason: "it hangs", requestedBy: "anna" })).toBe("applied");
+    expect(await given.stateOf("order-1")).toMatchObject({
+      instance: { status: "cancelled", reason: "it hangs", endedAt: clock.now() },
+      positions: [],
+      signals: [],
+    });
+    expect(await given.commit(aCheckpoint(claim))).toEqual({ kind: "fenced" });
+    expect(await given.historyOf("order-1")).toEqual(["$cancel#1 noted"]);
+  },
+
+  "ends all branches, and a request that was pending": async ({ backend, given }) => {
+    const { branches } = await given.forked(["a", "b"]);
+    await backend.requestControl("order-1", "cancel", { reason: "gently" });
+
+    expect(await backend.terminateInstance("order-1", {})).toBe("applied");
+    expect(await backend.renewClaims(Object.values(branches), 1_000)).toMatchObject([{ held: false }, { held: false }]);
+    expect(await backend.getSignal("order-1", "cancel")).toBeNull();
+  },
+
+  "changes nothing of what is cancelled already": async ({ backend, given }) => {
+    await given.ended("cancelled");
+
+    expect(await backend.terminateInstance("order-1", { reason: "again" })).toBe("unchanged");
+    expect((await given.stateOf("order-1")).instance.reason).toBe("not wanted");
+  },
+
+  "refuses what has completed or failed, and what isn't there": async ({ backend, given }) => {
+    for (const status of ["completed", "failed"] as const) {
+      await given.ended(status, { instanceId: status });
+      await expectRefusal(backend.terminateInstance(status, {}), "INVALID_TRANSITION");
+    }
+    await expectRefusal(backend.terminateInstance("nowhere", {}), "INSTANCE_NOT_FOUND");
+  },
+
+  "tells whoever runs it, and whoever waits for its end": async ({ backend, given }) => {
+    await given.held();
+    const heard: string[] = [];
+    const subscription = backend.subscribe({
+      ended: (ends) => void heard.push(...(ends ?? []).map(({ instanceId }) => `ended ${instanceId}`)),
+      interrupted: () => void heard.push("interrupted"),
+    });
+    heard.length = 0;
+    await backend.terminateInstance("order-1", {});
+
+    expect(heard).toEqual(expect.arrayContaining(["interrupted", "ended order-1"]));
+    subscription.close();
+  },
+};
+
 export const settleInterruptTests: ConformanceTests = {
   "gives null if the instance is gone": async ({ backend }) => {
     expect(await backend.settleInterrupt("nowhere", "first")).toBeNull();

@@ -8,7 +8,7 @@ import {
   replaceInstanceTests,
 } from "./create-instances.suite.ts";
 import { expectRefusal } from "./errors.ts";
-import { requestControlTests, settleInterruptTests } from "./instance-control.suite.ts";
+import { requestControlTests, settleInterruptTests, terminateInstanceTests } from "./instance-control.suite.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
 
 const findInstanceTests: ConformanceTests = {
@@ -195,6 +195,7 @@ export const instanceStoreSuite: ConformanceSuite = {
     findInstance: findInstanceTests,
     listInstances: listInstancesTests,
     requestControl: requestControlTests,
+    terminateInstance: terminateInstanceTests,
     settleInterrupt: settleInterruptTests,
   },
 };

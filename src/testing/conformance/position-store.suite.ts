@@ -7,6 +7,7 @@ import { claimedInputTests, claimPositionsTests, comingDueTests } from "./claim-
 import { advanceTests, awaitTests, endTests, parkTests } from "./commit-checkpoints.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import { endBranchTests, forkTests, interruptedMovesTests } from "./fork-join.suite.ts";
+import { noteTests } from "./note.suite.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
 
 const renewClaimsTests: ConformanceTests = {
@@ -193,6 +194,7 @@ export const positionStoreSuite: ConformanceSuite = {
     "claimPositions, the order": claimOrderTests,
     "claimPositions, coming due": comingDueTests,
     "claimPositions, the input": claimedInputTests,
+    "commitCheckpoints, note": noteTests,
     "commitCheckpoints, advance": advanceTests,
     "commitCheckpoints, park": parkTests,
     "commitCheckpoints, await": awaitTests,

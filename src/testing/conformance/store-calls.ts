@@ -29,6 +29,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   findEnded: (backend, _, instanceId) => backend.findEnded([instanceId]),
   "listInstances (after)": (backend, _, after) => backend.listInstances({ after }),
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
+  terminateInstance: (backend, _, instanceId) => backend.terminateInstance(instanceId, {}),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
   claimPositions: (backend, given, instanceId) =>
     backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
@@ -40,6 +41,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   readHistory: (backend, _, instanceId) => backend.readHistory(instanceId),
   loadResults: (backend, _, instanceId) => backend.loadResults(instanceId, ["first"]),
   findLastIteration: (backend, _, instanceId) => backend.findLastIteration(instanceId, "step"),
+  loadSteps: (backend, _, instanceId) => backend.loadSteps(instanceId, "first"),
   sinceAttempt: (backend, _, instanceId) => backend.sinceAttempt(instanceId, "first", 1),
 };
 
@@ -79,6 +81,7 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
   settleInterrupt: (backend, _, taskId) => backend.settleInterrupt("order-1", taskId),
   loadResults: (backend, _, taskId) => backend.loadResults("order-1", [taskId]),
   findLastIteration: (backend, _, taskId) => backend.findLastIteration("order-1", taskId),
+  loadSteps: (backend, _, taskId) => backend.loadSteps("order-1", taskId),
   sinceAttempt: (backend, _, taskId) => backend.sinceAttempt("order-1", taskId, 1),
 };
 

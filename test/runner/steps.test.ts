@@ -1,0 +1,206 @@
+import { describe, expect, test } from "vitest";
+import { Client } from "../../src/client/client.ts";
+import { BackendError } from "../../src/errors/backend-errors.ts";
+import { branch } from "../../src/flow/branch.ts";
+import { flow } from "../../src/flow/flow.ts";
+import { LoopResult } from "../../src/flow/loop-result.ts";
+import { Runner } from "../../src/runner/runner.ts";
+import { bothBackends } from "../support/both-backends.ts";
+import { fresh } from "../support/instance-ids.ts";
+
+const retry = { attempts: 3, initialDelay: 0 };
+
+describe.each(await bothBackends())("a step inside a task on $name", ({ backend }) => {
+  const runner = new Runner(backend, { pollInterval: 10 });
+  const client = new Client(backend);
+
+  test("is run once, however often its task is tried", async () => {
+    const ran: string[] = [];
+    const id = fresh("once");
+    const saga = flow<number>("saga")
+      .then(
+        "order",
+        async (cents, { step, attempt }) => {
+          const paid = await step("charge", () => {
+            ran.push(`charge ${attempt}`);
+            return { cents, at: new Date(0) };
+          });
+          const shipped = await step("ship", async () => {
+            ran.push(`ship ${attempt}`);
+            if (attempt < 3) throw new Error("no lorry");
+            return "shipped";
+          });
+          return { ...paid, shipped };
+        },
+        { retry },
+      )
+      .build();
+
+    expect(await runner.run(saga, id, 5)).toEqual({
+      status: "completed",
+      output: { cents: 5, at: new Date(0), shipped: "shipped" },
+    });
+    expect(ran).toEqual(["charge 1", "ship 1", "ship 2", "ship 3"]);
+    expect(
+      (await client.history(id)).map(({ taskId, kind, attempt, outcome }) => [taskId, kind, attempt, outcome]),
+    ).toEqual([
+      ["order>charge", "step", 1, "completed"],
+      ["order", "task", 1, "failed"],
+      ["order", "task", 2, "failed"],
+      ["order>ship", "step", 1, "completed"],
+      ["order", "task", 3, "completed"],
+    ]);
+  });
+
+  test("has a history entry with its output, and how long it took", async () => {
+    const id = fresh("entry");
+    const one = flow<null>("one-step")
+      .then("work", async (_, { step }) => await step("inner", () => [1, 2]))
+      .build();
+    await runner.run(one, id, null);
+
+    expect(await client.history(id)).toMatchObject([
+      { taskId: "work>inner", kind: "step", output: [1, 2], durationMs: expect.any(Number) as unknown },
+      { taskId: "work", output: [1, 2] },
+    ]);
+  });
+
+  test("gives back what is recorded, not what was returned", async () => {
+    const made = { cents: 5, also: undefined };
+    const plain = flow<null>("plain")
+      .then("work", async (_, { step }) => {
+        const money = await step("money", () => made);
+        return [money === made, money, await step("nothing", () => undefined)];
+      })
+      .build();
+
+    expect(await runner.run(plain, fresh("plain"), null)).toEqual({
+      status: "completed",
+      output: [false, made, undefined],
+    });
+  });
+
+  test("has an idempotency key of its own, the same in each attempt", async () => {
+    const keys: string[] = [];
+    const id = fresh("keys");
+    const keyed = flow<null>("keyed-steps")
+      .then(
+        "work",
+        async (_, { step, attempt, idempotencyKey }) => {
+          keys.push(idempotencyKey);
+          await step("a", (context) => {
+            keys.push(context.idempotencyKey);
+            if (attempt === 1) throw new Error("once more");
+          });
+        },
+        { retry },
+      )
+      .build();
+    await runner.run(keyed, id, null);
+
+    expect(keys).toEqual([`${id}#work`, `${id}#work>a`, `${id}#work`, `${id}#work>a`]);
+  });
+
+  test("may run beside others, in branches, loops, joins and inlined flows", async () => {
+    const id = fresh("everywhere");
+    const inner = flow<number>("inner")
+      .then("sum", async (n, { step }) =>
+        (await Promise.all([1, 2, 3].map((i) => step(`add-${i}`, () => i)))).reduce((a, b) => a + b, n),
+      )
+      .build();
+    const everywhere = flow<number>("everywhere-steps")
+      .loop("again", async (n: number, { step, taskId }) => {
+        const next = await step("next", () => n + 1);
+        return taskId === "again[1]" ? LoopResult.done(next) : LoopResult.again(next);
+      })
+      .fork([
+        branch("left", (b) => b.thenFlow("in", inner)),
+        branch("right", (b) => b.then("r", (n, { step }) => step("left", () => n))),
+      ])
+      .join("both", ({ left, right }, { step }) => step("left", () => left + right))
+      .build();
+
+    expect(await runner.run(everywhere, id, 0)).toEqual({ status: "completed", output: 10 });
+    const steps = (await client.history(id)).filter(({ kind }) => kind === "step").map(({ taskId }) => taskId);
+    expect(steps.sort()).toEqual(
+      ["again[0]>next", "again[1]>next", "both>left", "in/sum>add-1", "in/sum>add-2", "in/sum>add-3", "r>left"].sort(),
+    );
+  });
+
+  test.each<[string, unknown, unknown, RegExp]>([
+    ["without a name", "", () => 1, /step must not be empty/],
+    ["with a name that is none", "a>b", () => 1, /step "a>b" may contain only/],
+    ["with a number for a name", 5, () => 1, /step must be a string/],
+    ["without a function", "a", "b", /body must be a function, not a string/],
+    ["of a name that was used", "used", () => 2, /step "used" is there twice in one run of the task/],
+    ["whose result can't be stored", "a", () => () => 1, /output of task "work>a"/],
+  ])("%s is refused", async (_, name, body, message) => {
+    const bad = flow<null>("bad-step")
+      .then("work", async (_input, { step }) => {
+        await step("used", () => 1);
+        await step(name as string, body as () => number);
+      })
+      .build();
+
+    expect(await runner.run(bad, fresh("bad"), null)).toMatchObject({
+      status: "failed",
+      failure: { message: expect.stringMatching(message) as unknown },
+    });
+  });
+
+  test("does not run any more when its task has been told to stop", async () => {
+    const id = fresh("late");
+    let late: Promise<unknown> = Promise.resolve();
+    const slow = flow<null>("slow-step")
+      .then(
+        "work",
+        async (_, { step, signal }) => {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          late = step("late", () => "done");
+          await late;
+        },
+        { timeout: 20 },
+      )
+      .build();
+
+    expect(await runner.run(slow, id, null)).toMatchObject({ status: "failed", failure: { code: "TASK_TIMEOUT" } });
+    await expect(late).rejects.toMatchObject({ code: "TASK_TIMEOUT" });
+    expect((await client.history(id)).map(({ taskId }) => taskId)).toEqual(["work"]);
+  });
+
+  test("whose record can't be written for now spends no attempt", async () => {
+    const id = fresh("away");
+    let isAway = true;
+    const failing = new Proxy(backend, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key, target);
+        if (key !== "commitCheckpoints" || typeof value !== "function") {
+          return typeof value === "function" ? (value.bind(target) as unknown) : value;
+        }
+        return async (checkpoints: readonly { readonly move: { readonly kind: string } }[], holder: unknown) => {
+          if (isAway && checkpoints.some(({ move }) => move.kind === "note")) {
+            isAway = false;
+            throw new BackendError("BACKEND_UNAVAILABLE", { queryName: "checkpoint-note", problem: "away" });
+          }
+          return (await Reflect.apply(value, target, [checkpoints, holder])) as unknown;
+        };
+      },
+    });
+    const attempts: number[] = [];
+    const patient = flow<null>("patient-step")
+      .then("work", async (_, { step, attempt }) => {
+        attempts.push(attempt);
+        return await step("a", () => "done");
+      })
+      .build();
+    const own = new Runner(failing, { pollInterval: 10, leaseTtl: 200 });
+    await own.run(patient, id, null).catch(() => undefined);
+
+    await expect
+      .poll(async () => (await own.resume(patient, id, { until: "ended" }).catch(() => null))?.status, {
+        timeout: 5_000,
+      })
+      .toBe("completed");
+    expect(attempts).toEqual([1, 1]);
+  });
+});
