@@ -22,8 +22,22 @@ const TO_KEEP_IN_MIND = [
   "waymark and bare put checkpoints of different instances into one statement; dbos, openworkflow and absurd write each step by itself. Bodies that take long would make that matter less.",
   "pg-boss and graphile-worker are queues. A step hands on by adding the next job, and that and the completion of its own job are two commits: a crash between them runs what follows twice. No history is kept of an instance. A pg-boss handler gets a whole batch, and its completion is not awaited.",
   "Polling intervals are settings: shorter ones buy latency with idle queries, for every engine. Each engine has one set-up for all workloads.",
-  "p99 of 200 calls is the third slowest of them.",
+  "p99 of one or two hundred calls is the second or third slowest of them.",
 ];
+
+function exceptions(workloads: readonly Workload[], repeat: number): string {
+  if (repeat === 1) return "";
+  const titles = (who: Workload["once"]): string =>
+    workloads
+      .filter(({ once }) => once === who)
+      .map(({ title }) => `"${title}"`)
+      .join(", ");
+  const [all, peers] = [titles("everybody"), titles("peers")];
+  return [
+    all === "" ? "" : `; measured once: ${all}`,
+    peers === "" ? "" : `; measured once of others than waymark and bare: ${peers}`,
+  ].join("");
+}
 
 /** The table, one row for each number, one column for each engine. */
 export function tableOf(report: Report): string[][] {
@@ -79,7 +93,7 @@ export function asMarkdown(report: Report): string {
     `PostgreSQL: ${Object.entries(postgres.settings)
       .map(([name, value]) => `${name} ${value}`)
       .join(", ")}. Only max_connections differs from its defaults; the cluster's locale is C, its encoding UTF-8.`,
-    `Medians of ${settings.sizes.repeat}. Each number comes from a process and a database of its own. Engines take turns, in an order that moves on by one with each repetition.`,
+    `Medians of ${settings.sizes.repeat}${exceptions(workloads, settings.sizes.repeat)}. Each number comes from a process and a database of its own. Engines take turns, in an order that moves on by one with each repetition.`,
     markdownTable.join("\n"),
     "## To keep in mind",
     listOf(TO_KEEP_IN_MIND),
