@@ -18,7 +18,7 @@ import { type Bytes, type InstanceRecord, type InstanceStatus, isTerminal } from
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, InstanceState } from "../store/instance-store.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
-import type { InstanceEnd } from "../store/wakeup.ts";
+import type { InstanceEnd, WakeupSubscription } from "../store/wakeup.ts";
 import { parseDuration } from "../time/duration.ts";
 import { pause } from "../time/timers.ts";
 import { EndWatch } from "./end-watch.ts";
@@ -66,8 +66,9 @@ export class Client {
   readonly #ports: Ports;
   readonly #submitter: Submitter;
   readonly #ends: EndWatch;
-  /** Instances that a worker of this process was given when they were submitted. */
+  /** Instances that a worker of this process was given when they were submitted, and that have not ended since. */
   readonly #handedOver = new Set<InstanceId>();
+  #ending: WakeupSubscription | null = null;
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -172,7 +173,7 @@ export class Client {
       const watched = this.#watch(id);
       try {
         // A worker of this process is running it: the watch hears of its end, and looks for itself after a while.
-        const isRunningHere = isFirst && this.#handedOver.delete(id);
+        const isRunningHere = isFirst && this.#handedOver.has(id);
         if (!isRunningHere && (!isFirst || (await this.#backend.findEnded([id])).length > 0)) {
           const state = await this.#state(id);
           if (isTerminal(state.instance.status)) return outputOf(id, await reportStatus(this.#backend, state));
@@ -322,6 +323,15 @@ export class Client {
   #remember(id: InstanceId): void {
     if (this.#handedOver.size === MOST_HANDED_OVER) this.#handedOver.clear();
     this.#handedOver.add(id);
+    this.#ending ??= this.#backend.subscribe({ ended: (ends) => this.#forget(ends) });
+  }
+
+  #forget(ends: readonly InstanceEnd[] | null): void {
+    if (ends === null) this.#handedOver.clear();
+    else for (const { instanceId } of ends) this.#handedOver.delete(instanceId);
+    if (this.#handedOver.size > 0) return;
+    this.#ending?.close();
+    this.#ending = null;
   }
 
   #watch(id: InstanceId): { ends(withinMs: number, signal?: AbortSignal): Promise<InstanceEnd | null>; stop(): void } {
