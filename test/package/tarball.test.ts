@@ -6,6 +6,7 @@ const { files, packedBytes, consumer, subpaths } = inject("package");
 const installed = join(consumer, "node_modules/waymark");
 
 const ALLOWED = [
+  /^docs\/.+\.md$/,
   /^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/,
   /^dist\/[\w/-]+(\.suite)?\.(js|js\.map|d\.ts|d\.ts\.map)$/,
   // For source maps and for "go to definition".
