@@ -20,7 +20,7 @@ export interface HeldPosition {
   readonly armed: boolean;
   readonly due: boolean;
   readonly interrupted: boolean;
-  /** Whether this process has just moved it here, so that nobody can have begun the task before. */
+  /** Whether its row has just been moved here, by this process: nobody can have begun the task before. */
   readonly isFresh: boolean;
   /** How many leases were lost here in a row. */
   readonly lost: number;

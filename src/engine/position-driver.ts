@@ -93,7 +93,9 @@ export class PositionDriver {
     // Nothing to record: the next body may start, because what it depends on has been recorded before
     // (INV-9). The position's row follows with the next checkpoint.
     if (happening.kind === "recorded" && plan.move.kind === "advance" && plan.entries.length === 0) {
-      return movedTo(held, plan.move.to, valueUnder(plan.move.to.inputRef, held, happening));
+      const moved = movedTo(held, plan.move.to, valueUnder(plan.move.to.inputRef, held, happening));
+      // Somebody may have been here before, and left the row where it was, too.
+      return { ...moved, isFresh: false };
     }
     return this.#commit(held, happening, plan);
   }

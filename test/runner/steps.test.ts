@@ -7,6 +7,7 @@ import { LoopResult } from "../../src/flow/loop-result.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { bothBackends } from "../support/both-backends.ts";
 import { fresh } from "../support/instance-ids.ts";
+import { aborted } from "../support/workers.ts";
 
 const retry = { attempts: 3, initialDelay: 0 };
 
@@ -78,6 +79,29 @@ describe.each(await bothBackends())("a step inside a task on $name", ({ backend 
       status: "completed",
       output: [false, made, undefined],
     });
+  });
+
+  test("is run once behind a wait, too, whose end is on record before its position has moved on", async () => {
+    const ran: string[] = [];
+    const id = fresh("after-wait");
+    const stop = new AbortController();
+    const waiting = flow<null>("after-wait")
+      .waitForEvent("wait", "go")
+      .then("work", async (_, { step, signal }) => {
+        await step("a", () => void ran.push("a"));
+        return await step("b", async () => {
+          ran.push("b");
+          if (stop.signal.aborted) return "done";
+          stop.abort();
+          throw await aborted(signal);
+        });
+      })
+      .build();
+    await client.sendEvent(id, "go", 1);
+    await runner.run(waiting, id, null, { signal: stop.signal });
+
+    expect(await runner.resume(waiting, id)).toEqual({ status: "completed", output: "done" });
+    expect(ran).toEqual(["a", "b", "b"]);
   });
 
   test("has an idempotency key of its own, the same in each attempt", async () => {
