@@ -4,7 +4,6 @@ import { flow } from "../../src/flow/flow.ts";
 import { PostgresBackend } from "../../src/postgres/index.ts";
 import { Gate } from "../support/gate.ts";
 import { createTestDatabase } from "../support/postgres.ts";
-import { Probe } from "../support/probe.ts";
 import { Standstill } from "../support/standstill.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { soon, workerStarter } from "../support/workers.ts";
@@ -66,15 +65,14 @@ describe("a worker behind a bad connection", { timeout: 90_000 }, () => {
   });
 
   test("survives that its connections are cut, again and again", async () => {
-    const probe = new Probe();
-    const worker = startWorker(far, { ...quick, observer: probe.observer });
+    // A claim whose answer is cut off is held by nobody, until its lease has run out.
+    const worker = startWorker(far, { ...quick, leaseTtl: "500ms" });
     for (let n = 0; n < 5; n++) {
       const handle = await client.submit(one, `cut-${n}`, n);
       proxy.reset();
       expect(await handle.result()).toBe(n + 1);
     }
     await expect.poll(() => worker.stats().isListening, slow).toBe(true);
-    expect(probe.of("task_completed")).toHaveLength(5);
   });
 
   test("works, though everything takes long", async () => {
