@@ -17,6 +17,8 @@ const IN_FLIGHT: Readonly<Record<Move["kind"], number>> = {
   await: 1,
   fork: 1,
   endBranch: 1,
+  endItem: 1,
+  leaveBranch: 1,
   complete: 1,
   fail: 1,
 };
@@ -51,6 +53,8 @@ export class Committer {
       await: gatherer("await"),
       fork: gatherer("fork"),
       endBranch: gatherer("endBranch"),
+      endItem: gatherer("endItem"),
+      leaveBranch: gatherer("leaveBranch"),
       complete: gatherer("complete"),
       fail: gatherer("fail"),
     };

@@ -2,9 +2,9 @@ import type { Codec } from "../codec/codec.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
-import type { Stand } from "../snapshot/plan.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
+import type { Stand } from "../snapshot/standing.ts";
 import type { ClaimedPosition, RecordedOutcome } from "../store/position-store.ts";
 
 /** A position that this process holds, with what is needed to go on from it. */

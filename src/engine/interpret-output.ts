@@ -1,10 +1,12 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { LoopLimitError, RouteKeyError } from "../errors/task-errors.ts";
-import { iterationOf } from "../flow/continuation.ts";
+import { indexOf } from "../flow/continuation.ts";
 import type { FlowNode, LoopNode, RouteNode, TaskNode } from "../flow/definition.ts";
+import type { LocatedNode, PartRole } from "../flow/flow-definition.ts";
 import { LoopResult } from "../flow/loop-result.ts";
 import { kindOf } from "../ids.ts";
 import type { Decision } from "../snapshot/plan.ts";
+import type { RecordedKind } from "../snapshot/snapshot.ts";
 
 /** What a body's return value means at its node. */
 export interface Interpreted {
@@ -14,18 +16,23 @@ export interface Interpreted {
   readonly decision: Decision | null;
 }
 
+/** The end of the year 9999: what PostgreSQL and people can still read. */
+const MAX_TIME_MS = 253_402_300_799_999;
+
 /** The user function of a node that has one. */
 export function bodyOf(node: FlowNode): TaskNode {
   switch (node.kind) {
     case "task":
       return node;
     case "fork":
+    case "map":
       return node.join;
     case "route":
       return node.select;
     case "loop":
       return node.body;
     case "delay":
+    case "item":
     case "wait":
     case "subflow":
       throw new TypeError(`A ${node.kind} has no body.`);
@@ -35,9 +42,11 @@ export function bodyOf(node: FlowNode): TaskNode {
 /**
  * @throws {RouteKeyError} a route has no branch for the key
  * @throws {LoopLimitError} the loop's last allowed iteration wants another one
- * @throws {InvalidArgumentError} a loop's body returned something else than a LoopResult
+ * @throws {InvalidArgumentError} a loop's body returned something else than a LoopResult, or a delay's something else than a
+ *   time
  */
-export function interpretOutput(node: FlowNode, taskId: string, value: unknown): Interpreted {
+export function interpretOutput({ node, container }: LocatedNode, taskId: string, value: unknown): Interpreted {
+  if (isPart(container, "until")) return { output: value, decision: { kind: "until", at: checkTime(taskId, value) } };
   switch (node.kind) {
     case "route":
       return { output: value, decision: { kind: "key", key: checkKey(node, value) } };
@@ -45,7 +54,9 @@ export function interpretOutput(node: FlowNode, taskId: string, value: unknown):
       return interpretLoop(node, taskId, value);
     case "task":
     case "fork":
+    case "map":
     case "delay":
+    case "item":
     case "wait":
     case "subflow":
       return { output: value, decision: null };
@@ -57,10 +68,33 @@ export function interpretOutput(node: FlowNode, taskId: string, value: unknown):
  * the loop.
  *
  * @throws {RouteKeyError} the recorded key has no branch
+ * @throws {InvalidArgumentError} what is recorded for a delay is no time
  */
-export function decisionOfRecorded(node: FlowNode, output: unknown): Decision | null {
+export function decisionOfRecorded(
+  { node, container }: LocatedNode,
+  taskId: string,
+  recorded: { readonly outcome: RecordedKind; readonly output: unknown },
+): Decision | null {
+  const { outcome, output } = recorded;
+  if (node.kind === "wait") return outcome === "timed_out" && node.onTimeout === "branch" ? { kind: "timedOut" } : null;
+  if (isPart(container, "until")) return { kind: "until", at: checkTime(taskId, output) };
   if (node.kind === "route") return { kind: "key", key: checkKey(node, output) };
   return node.kind === "loop" ? { kind: "done" } : null;
+}
+
+/** Whether a node is this part of another. */
+export function isPart(container: LocatedNode["container"], role: PartRole): boolean {
+  return container.kind === "part" && container.role === role;
+}
+
+/** When a delay ends: a Date, or milliseconds since the epoch. */
+function checkTime(taskId: string, value: unknown): number {
+  const at = value instanceof Date ? value.getTime() : value;
+  if (typeof at === "number" && Math.abs(at) <= MAX_TIME_MS) return Math.ceil(at);
+  throw new InvalidArgumentError(
+    `"${taskId}"`,
+    `must give a Date, or milliseconds since the epoch, not ${value instanceof Date ? "an invalid Date" : kindOf(value)}.`,
+  );
 }
 
 function checkKey(node: RouteNode, value: unknown): string {
@@ -79,7 +113,7 @@ function interpretLoop(node: LoopNode, taskId: string, value: unknown): Interpre
     );
   }
   if (value.decision === "done") return { output: value.value, decision: { kind: "done" } };
-  const isLast = (iterationOf(taskId) ?? 0) + 1 >= node.maxIterations;
+  const isLast = (indexOf(taskId) ?? 0) + 1 >= node.maxIterations;
   if (!isLast) return { output: value.value, decision: { kind: "again" } };
   if (node.onMax === "fail") throw new LoopLimitError(node.id, node.maxIterations);
   return { output: value.value, decision: { kind: "done" } };

@@ -104,7 +104,7 @@ async function decodeEvent(
   instanceId: InstanceId,
   bytes: Bytes | null,
 ): Promise<unknown> {
-  if (bytes === null) return { timedOut: true };
+  if (bytes === null) return node.onTimeout === "continue" ? { timedOut: true } : undefined;
   const raw = await codec.decode(bytes, eventContext(instanceId));
   const value = node.schema === null ? raw : await validate(node.schema, raw, `payload of event "${node.event}"`);
   return node.onTimeout === "continue" ? { timedOut: false, payload: value } : value;

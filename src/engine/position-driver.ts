@@ -1,15 +1,19 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
-import { standpoint } from "../flow/continuation.ts";
-import type { FlowNode, WaitNode } from "../flow/definition.ts";
+import { indexOf, standpoint } from "../flow/continuation.ts";
+import type { DelayNode, WaitNode } from "../flow/definition.ts";
+import type { LocatedNode } from "../flow/flow-definition.ts";
+import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { TaskId } from "../ids.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
-import { laneOf, type Occurrence, type Plan, planNext, standingHere } from "../snapshot/plan.ts";
+import { type Occurrence, type Plan, planNext } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
-import type { CheckpointFate, GrantedPosition } from "../store/position-store.ts";
+import { laneOf, standingHere } from "../snapshot/standing.ts";
+import type { CheckpointFate, GrantedPosition, RecordedOutcome } from "../store/position-store.ts";
 import type { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
-import { decisionOfRecorded } from "./interpret-output.ts";
+import { decisionOfRecorded, isPart } from "./interpret-output.ts";
 import { decodeOwned, encodePayload, eventContext } from "./payloads.ts";
 import {
   atTask,
@@ -87,27 +91,51 @@ export class PositionDriver {
 
   #goOn(held: HeldPosition, happening: Happening): MaybePromise<HeldPosition | null> {
     if (happening.kind === "giveUp") return this.#giveUp(held, happening.settle);
-    if (happening.kind === "sleep") return this.#sleep(held, happening.forMs);
+    if (happening.kind === "sleep") return this.#sleep(held, happening);
     if (happening.kind === "recorded") this.#tellReceived(held);
     const plan = planNext(held.flow, held.stand, happening);
     // Nothing to record: the next body may start, because what it depends on has been recorded before
     // (INV-9). The position's row follows with the next checkpoint.
-    if (happening.kind === "recorded" && plan.move.kind === "advance" && plan.entries.length === 0) {
-      const moved = movedTo(held, plan.move.to, valueUnder(plan.move.to.inputRef, held, happening));
+    const isKnown = happening.kind === "recorded" || happening.kind === "begun";
+    const { move } = plan;
+    if (isKnown && move.kind === "advance" && plan.entries.length === 0 && this.#parts.host.serves(move.to.lane)) {
+      const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
       // Somebody may have been here before, and left the row where it was, too.
-      return { ...moved, isFresh: false };
+      return { ...moved, isFresh: happening.kind === "begun" && held.isFresh };
     }
     return this.#commit(held, happening, plan);
   }
 
   #happen(held: HeldPosition): MaybePromise<Happening> {
-    const { node } = standpoint(held.flow, held.stand.taskId).located;
-    if (held.recorded !== null) return this.#readRecorded(held, node);
+    const { located } = standpoint(held.flow, held.stand.taskId);
+    const { node } = located;
+    if (node.kind === "item") return this.#beginItem(held);
+    if (held.recorded !== null) return this.#readRecorded(held, located, held.recorded);
     // Never early (INV-10): one that was woken too soon sleeps again.
-    if (node.kind === "delay")
-      return held.due || !held.armed ? { kind: "elapsed" } : { kind: "sleep", forMs: node.durationMs };
+    if (node.kind === "delay") return held.due || !held.armed ? { kind: "elapsed" } : this.#sleepOn(held, node);
     if (node.kind === "wait") return this.#readWait(held, node);
-    return this.#bodies.run(held, node);
+    return this.#bodies.run(held, located);
+  }
+
+  /** The value of an item is in the history; who has claimed its position has it, who was granted it may not. */
+  #beginItem(held: HeldPosition): MaybePromise<Occurrence> {
+    const value = held.recorded?.output ?? held.input;
+    if (value !== null) return { kind: "begun", value };
+    const { taskId } = held.stand;
+    return this.#parts.store.loadResults(held.claim.instanceId, [taskId]).then(([result]) => {
+      if (result?.output == null) throw new InvalidArgumentError(`"${taskId}"`, "has no recorded value.");
+      return { kind: "begun", value: result.output };
+    });
+  }
+
+  async #sleepOn(held: HeldPosition, node: DelayNode): Promise<Happening> {
+    if (node.durationMs !== null) return { kind: "sleep", forMs: node.durationMs };
+    const { flow, codec, claim, stand } = held;
+    const untilId = `${stand.taskId}~until`;
+    const [result] = await this.#parts.store.loadResults(claim.instanceId, [untilId]);
+    const output = await decodeOwned(flow, codec, claim.instanceId, { owner: untilId, bytes: result?.output ?? null });
+    const decision = decisionOfRecorded(standpoint(flow, untilId).located, untilId, { outcome: "completed", output });
+    return { kind: "sleep", forMs: null, ...(decision?.kind === "until" ? { until: decision.at } : {}) };
   }
 
   /** What is to be done where a position can't be looked at. */
@@ -125,13 +153,15 @@ export class PositionDriver {
   }
 
   /** What was recorded must be readable before anything is built on it. */
-  async #readRecorded(held: HeldPosition, node: FlowNode): Promise<Occurrence> {
-    const { claim, stand, flow, codec, recorded } = held;
-    const output = await decodeOwned(flow, codec, claim.instanceId, {
-      owner: stand.taskId,
-      bytes: recorded?.output ?? null,
-    });
-    return { kind: "recorded", decision: decisionOfRecorded(node, output) };
+  async #readRecorded(
+    held: HeldPosition,
+    located: LocatedNode,
+    { outcome, output: bytes }: RecordedOutcome,
+  ): Promise<Happening> {
+    const { claim, stand, flow, codec } = held;
+    const output = await decodeOwned(flow, codec, claim.instanceId, { owner: stand.taskId, bytes });
+    if (isPart(located.container, "list")) return await this.#bodies.listed(held, output, null);
+    return { kind: "recorded", decision: decisionOfRecorded(located, stand.taskId, { outcome, output }) };
   }
 
   async #readWait(held: HeldPosition, node: WaitNode): Promise<Occurrence> {
@@ -140,7 +170,7 @@ export class PositionDriver {
     if (event !== null)
       return { kind: "received", payload: await this.#inOwnCodec(held, event), sequence: event.sequence };
     if (!held.due) return { kind: "nothingYet", armed: held.armed };
-    if (node.onTimeout === "continue") return { kind: "timedOut", failure: null };
+    if (node.onTimeout !== "fail") return { kind: "timedOut", failure: null };
     const error = new EventTimeoutError(held.stand.taskId, node.event, node.timeoutMs ?? 0);
     return { kind: "timedOut", failure: await encodeFailureOf(held, error) };
   }
@@ -254,12 +284,15 @@ export class PositionDriver {
     if (move.kind === "fork") {
       const branch = move.branches.find((candidate) => candidate.path === path);
       if (branch === undefined) return;
-      const moved = movedTo(held, branch.standing, valueUnder(branch.standing.inputRef, held, happening));
+      const input = inputOfBranch(branch, held, happening);
+      const moved = movedTo(held, branch.standing, input);
       this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
       return;
     }
-    // A join that this branch has closed. Its inputs are in the history.
-    const taskId = joinTaskIdOf(held);
+    // The join that this branch has closed, whose inputs are in the history; or the next item.
+    const isItem = move.kind === "endItem" || move.kind === "leaveBranch" ? path !== move.joinPath : false;
+    const branch = move.kind === "leaveBranch" ? move.path : held.stand.path;
+    const taskId = isItem ? `${path}~item` : joinTaskIdOf(branch);
     const moved = movedTo(held, { taskId, attempt: 1, inputRef: null }, null);
     this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
   }
@@ -305,9 +338,9 @@ export class PositionDriver {
   }
 
   /** Leaves the position where it is, for a while. Spends no attempt, records nothing. */
-  async #sleep(held: HeldPosition, forMs: number): Promise<null> {
+  async #sleep(held: HeldPosition, { forMs, until }: Extract<Happening, { kind: "sleep" }>): Promise<null> {
     const to = standingHere(held.flow, held.stand);
-    const move: Move = { kind: "park", to, wakeAfterMs: forMs };
+    const move: Move = { kind: "park", to, wakeAfterMs: forMs, ...(until === undefined ? {} : { wakeAt: until }) };
     await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
     return null;
   }
@@ -317,7 +350,7 @@ export class PositionDriver {
     const isParked = !kept && (move.kind === "park" || move.kind === "await");
     if (happening.kind === "succeeded" || happening.kind === "elapsed") host.tally.completedTasks++;
     if (happening.kind === "failed") host.tally.failedAttempts++;
-    const wakeAfterMs = isParked ? wakeAfterOf(move) : null;
+    const wakeAfterMs = isParked ? wakeAfterOf(move, this.#parts.ports.clock.now()) : null;
     if (wakeAfterMs !== null) host.expect(wakeAfterMs, happening.kind === "failed");
     if (observer === null) return;
     const at = atTask(held);
@@ -347,16 +380,21 @@ export class PositionDriver {
 /** The encoded value under a reference that follows a step: what the step recorded, or what was there before. */
 function valueUnder(ref: TaskId | null, held: HeldPosition, happening: Occurrence): Bytes | null {
   if (ref === held.stand.inputRef) return held.input;
+  if (happening.kind === "begun") return happening.value;
+  if (happening.kind === "listed") return happening.none;
   return happening.kind === "succeeded" ? happening.output : (held.recorded?.output ?? null);
 }
 
-/** After which time a position that was parked wakes by itself, as far as the move says; `null` for never. */
-function wakeAfterOf(move: Extract<Move, { kind: "park" | "await" }>): number | null {
-  if (move.kind === "park") return move.wakeAfterMs;
-  return move.timeoutMs === "keep" ? null : move.timeoutMs;
+/** The encoded value with which a branch begins; that of a map's item is its own. */
+function inputOfBranch({ path, standing }: NewPosition, held: HeldPosition, happening: Occurrence): Bytes | null {
+  // A map without items goes on at once: then these are branches of the fork behind it.
+  if (happening.kind !== "listed" || happening.items.length === 0)
+    return valueUnder(standing.inputRef, held, happening);
+  return happening.items[indexOf(path) ?? -1] ?? null;
 }
 
-/** The join that the branch at a position's path counts down. */
-function joinTaskIdOf(held: HeldPosition): TaskId {
-  return held.stand.path.slice(0, held.stand.path.lastIndexOf("/"));
+/** After which time a position that was parked wakes by itself, as far as the move says; `null` for never. */
+function wakeAfterOf(move: Extract<Move, { kind: "park" | "await" }>, now: number): number | null {
+  if (move.kind === "await") return move.timeoutMs === "keep" ? null : move.timeoutMs;
+  return move.wakeAt === undefined ? move.wakeAfterMs : Math.max(0, move.wakeAt - now);
 }

@@ -138,6 +138,8 @@ function startingPositions(flow: Flow, codecId: string, priority: number, claime
         ...start.branches.map((branch) => ({ ...branch, claimed: claimed && branch.wakeAfterMs === 0 })),
       ];
     case "endBranch":
+    case "endItem":
+    case "leaveBranch":
     case "complete":
     case "fail":
       throw new InvalidArgumentError("flow", `"${flow.name}" has no nodes.`);

@@ -1,8 +1,12 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { TaskLostError } from "../errors/task-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
-import type { FlowNode, TaskNode } from "../flow/definition.ts";
-import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
+import type { TaskNode } from "../flow/definition.ts";
+import type { LocatedNode } from "../flow/flow-definition.ts";
+import { itemTaskId } from "../flow/output-ids.ts";
+import { MAX_ITEMS } from "../flow/validate.ts";
+import { type InstanceId, kindOf, type TaskId, type WorkerId } from "../ids.ts";
 import type { Observer } from "../observability/observer.ts";
 import type { Occurrence } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
@@ -11,7 +15,7 @@ import { BodyContext } from "./body-context.ts";
 import type { Committer } from "./committer.ts";
 import type { HeldPosition } from "./held-position.ts";
 import type { Host } from "./host.ts";
-import { bodyOf, interpretOutput } from "./interpret-output.ts";
+import { bodyOf, interpretOutput, isPart } from "./interpret-output.ts";
 import type { LazySignal } from "./lazy-signal.ts";
 import type { Lease } from "./lease-keeper.ts";
 import { encodeFailure, encodePayload } from "./payloads.ts";
@@ -35,7 +39,8 @@ export interface BodyParts {
 export type Happening =
   | Occurrence
   | { readonly kind: "giveUp"; readonly settle: boolean }
-  | { readonly kind: "sleep"; readonly forMs: number };
+  /** For so long, or until a time (milliseconds since the epoch). */
+  | { readonly kind: "sleep"; readonly forMs: number | null; readonly until?: number };
 
 /** Runs the bodies at which a position stands, one after the other, and says what came of each. */
 export class TaskBodies {
@@ -54,14 +59,14 @@ export class TaskBodies {
   }
 
   /** May throw, or reject, where it is not the body's fault. */
-  run(held: HeldPosition, node: FlowNode): MaybePromise<Happening> {
-    const body = bodyOf(node);
+  run(held: HeldPosition, located: LocatedNode): MaybePromise<Happening> {
+    const body = bodyOf(located.node);
     const { host, store } = this.#parts;
     if (held.lost >= host.mostLost) return this.hopeless(held, new TaskLostError(held.stand.taskId, held.lost));
-    return chain(readInput(store, held), (input) => this.#runBody(held, node, body, input));
+    return chain(readInput(store, held), (input) => this.#runBody(held, located, body, input));
   }
 
-  #runBody(held: HeldPosition, node: FlowNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
+  #runBody(held: HeldPosition, located: LocatedNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
     const { ports, observer, workerId, lease } = this.#parts;
     observer?.({ kind: "task_started", workerId, ...atTask(held) });
     const run = new BodyRun(body, held.stand.taskId, lease, ports);
@@ -73,10 +78,10 @@ export class TaskBodies {
         return steps.run(step, code);
       },
     });
-    return chain(run.start(input, context), (result) => this.#interpret(held, node, body, result));
+    return chain(run.start(input, context), (result) => this.#interpret(held, located, body, result));
   }
 
-  #interpret(held: HeldPosition, node: FlowNode, body: TaskNode, result: BodyResult): MaybePromise<Happening> {
+  #interpret(held: HeldPosition, located: LocatedNode, body: TaskNode, result: BodyResult): MaybePromise<Happening> {
     if (result.kind === "stopped") return { kind: "giveUp", settle: result.settle };
     if (result.kind === "threw") {
       if (this.#isPassing(result.error)) throw result.error;
@@ -89,7 +94,8 @@ export class TaskBodies {
       return this.#failed(held, body, error, durationMs);
     };
     try {
-      const { output, decision } = interpretOutput(node, stand.taskId, result.value);
+      if (isPart(located.container, "list")) return this.listed(held, result.value, durationMs).catch(onError);
+      const { output, decision } = interpretOutput(located, stand.taskId, result.value);
       const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
       const bytes = encodePayload(codec, output, context, this.#parts.store.maxPayloadBytes);
       if (!isPromiseLike(bytes)) return { kind: "succeeded", output: bytes, decision, durationMs };
@@ -97,6 +103,29 @@ export class TaskBodies {
     } catch (error) {
       return onError(error);
     }
+  }
+
+  /**
+   * The items of a map, encoded.
+   *
+   * @param durationMs - `null` if the list was recorded before
+   * @throws {InvalidArgumentError} `value` is no list, or too long
+   */
+  async listed(held: HeldPosition, value: unknown, durationMs: number | null): Promise<Occurrence> {
+    const { codec, claim, stand } = held;
+    const mapId = stand.taskId.slice(0, stand.taskId.lastIndexOf("~"));
+    const encode = async (taskId: TaskId, item: unknown): Promise<Bytes> =>
+      await encodePayload(
+        codec,
+        item,
+        { instanceId: claim.instanceId, taskId, kind: "output" },
+        this.#parts.store.maxPayloadBytes,
+      );
+    const list = checkList(value, mapId);
+    const items: Bytes[] = [];
+    for (const [index, item] of list.entries()) items.push(await encode(itemTaskId(mapId, index), item));
+    const count = durationMs === null ? null : await encode(stand.taskId, list.length);
+    return { kind: "listed", items, count, none: await encode(mapId, []), durationMs: durationMs ?? 0 };
   }
 
   /** What stands in the way would stand in the way of every attempt: the instance fails. */
@@ -149,6 +178,14 @@ export class TaskBodies {
   #isPassing(error: unknown): boolean {
     return typeof error === "object" && error !== null && this.#passing.has(error);
   }
+}
+
+function checkList(value: unknown, mapId: TaskId): readonly unknown[] {
+  const field = `The list of map "${mapId}"`;
+  if (!Array.isArray(value)) throw new InvalidArgumentError(field, `must be an array, not ${kindOf(value)}.`);
+  if (value.length > MAX_ITEMS)
+    throw new InvalidArgumentError(field, `has ${value.length} items; the limit is ${MAX_ITEMS}.`);
+  return value;
 }
 
 export function atTask({ claim, stand }: HeldPosition): { instanceId: InstanceId; taskId: TaskId; attempt: number } {

@@ -75,6 +75,40 @@ export class TaskLostError extends WaymarkError {
   }
 }
 
+/** More items of a map have failed than its `onFailure` tolerates. */
+export class ItemsFailedError extends WaymarkError {
+  override readonly name = "ItemsFailedError";
+  readonly code = "ITEMS_FAILED";
+  readonly retryable = false;
+  readonly mapId: string;
+  /** How many have failed, as far as the map has come. */
+  readonly failed: number;
+  readonly tolerated: number;
+
+  /** @param first - what the first of them failed with */
+  constructor(mapId: string, failed: number, tolerated: number, first: string) {
+    super(`${failed} items of map "${mapId}" have failed, and ${tolerated} may. The first one: ${first}`);
+    this.mapId = mapId;
+    this.failed = failed;
+    this.tolerated = tolerated;
+  }
+}
+
+/** Every branch of a fork that needs one to succeed has failed. */
+export class BranchesFailedError extends WaymarkError {
+  override readonly name = "BranchesFailedError";
+  readonly code = "BRANCHES_FAILED";
+  readonly retryable = false;
+  readonly forkId: string;
+
+  /** @param failures - messages by branch */
+  constructor(forkId: string, failures: ReadonlyMap<string, string>) {
+    const each = Array.from(failures, ([branch, message]) => `${branch}: ${message}`).join("; ");
+    super(`Every branch of fork "${forkId}" has failed. ${each}`);
+    this.forkId = forkId;
+  }
+}
+
 /** Thrown by user code: trying again is of no use. The task fails at once, whatever its retry policy. */
 export class NonRetryableError extends WaymarkError {
   override readonly name: string = "NonRetryableError";

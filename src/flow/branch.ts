@@ -37,6 +37,14 @@ export type BranchInputs<Branches extends readonly AnyBranch[]> = {
   [B in Branches[number] as B["~types"]["name"]]: B["~types"]["output"];
 };
 
+/** What comes of the first of several branches to end: its name, and what it hands on. */
+export type FirstOf<Branches extends readonly AnyBranch[]> = {
+  [B in Branches[number] as B["~types"]["name"]]: {
+    readonly branch: B["~types"]["name"];
+    readonly output: B["~types"]["output"];
+  };
+}[Branches[number]["~types"]["name"]];
+
 /** What all branches have recorded. */
 export type BranchOutputs<Branches extends readonly AnyBranch[]> = Merged<
   { [I in keyof Branches]: Sink<Branches[I]["~types"]["outputs"]> }[number]

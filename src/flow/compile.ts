@@ -10,6 +10,7 @@ import {
   type StepDraft,
   type StepList,
   stepsOf,
+  type WaitDraft,
 } from "./draft.ts";
 import { listed, quoted, textOf, unknownName } from "./known-options.ts";
 import { NO_TASK } from "./task-draft.ts";
@@ -59,6 +60,8 @@ class Compilation {
         return this.#fork(step, `${path}/${pathSegment(step.join.node.id, "step", ordinal)}`, depth);
       case "route":
         return this.#route(step, path, ordinal, depth);
+      case "wait":
+        return this.#wait(step, `${path}/${pathSegment(step.node.id, "step", ordinal)}`, depth);
       case "bad":
         this.report(`${path}/(step ${ordinal})`, step.issues);
         // Keeps the place, so that the numbers of the other steps are right.
@@ -83,6 +86,7 @@ class Compilation {
     return Object.freeze({
       kind: "fork",
       id: draft.join.node.id,
+      mode: draft.mode,
       branches: Object.freeze(branches),
       join: draft.join.node,
     });
@@ -101,6 +105,15 @@ class Compilation {
     const select = Object.freeze({ ...draft.select, id });
     const keys = Object.freeze([...draft.keys]);
     return Object.freeze({ kind: "route", id, select, keys, branches: Object.freeze(branches), defaultBranch });
+  }
+
+  #wait(draft: WaitDraft, path: string, depth: number): FlowNode {
+    this.report(path, draft.issues);
+    const { timeout } = draft;
+    const branchPath = `${path}/(timeout)`;
+    if (timeout.steps === null && timeout.issues.length === 0)
+      this.report(branchPath, ['has no steps; to go on without any, say onTimeout: "continue"']);
+    return Object.freeze({ ...draft.node, timeoutBranch: this.#body(timeout, branchPath, depth) });
   }
 
   #body(body: BranchBody, path: string, depth: number): Sequence {

@@ -2,6 +2,8 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Path, TaskId } from "../ids.ts";
 import type { FlowNode, Sequence } from "./definition.ts";
 import type { Flow, LocatedNode } from "./flow-definition.ts";
+import { branchOutputs, findsOutput, itemTaskId } from "./output-ids.ts";
+import { addressOf, branchPath, formatSegments, isIndexed, parseSegments, type Segment, segment } from "./task-id.ts";
 
 /** A node together with where it occurs. */
 export interface Standpoint {
@@ -15,22 +17,29 @@ export type Continuation =
   | { readonly kind: "stand"; readonly at: Standpoint }
   /** The path becomes a join, and its branches start. */
   | { readonly kind: "fork"; readonly join: Standpoint; readonly branches: readonly BranchStart[] }
-  /** The path is a branch and has come to its end. */
-  | { readonly kind: "endBranch"; readonly path: Path; readonly joinPath: Path }
+  /** The path is a branch, or an item, and has come to its end. */
+  | BranchEnd
   /** The trunk has come to its end: the instance is complete. */
   | { readonly kind: "end" };
 
 export interface BranchStart {
   readonly path: Path;
-  readonly first: Extract<Continuation, { kind: "stand" | "fork" }>;
+  readonly first: Landing;
 }
 
-interface Segment {
-  readonly id: string;
-  readonly index: number | null;
+/** Where a branch ends, and what that means. */
+export interface BranchEnd {
+  readonly kind: "endBranch";
+  readonly path: Path;
+  /** Where the join stands. */
+  readonly joinPath: Path;
+  readonly join: LocatedNode;
+  /** Whether what it hands on needs an entry of its own, under its path: the definition alone doesn't say whose it is. */
+  readonly needsEntry: boolean;
 }
 
-const SEGMENT = /^([^[\]/]+)(?:\[(\d+)\])?$/;
+/** Where a path can come to stand. */
+export type Landing = Extract<Continuation, { kind: "stand" | "fork" }>;
 
 const standpoints = new WeakMap<Flow, Map<TaskId, Standpoint>>();
 const continuations = new WeakMap<Flow, Map<TaskId, Continuation>>();
@@ -45,7 +54,7 @@ function remembered<T>(all: WeakMap<Flow, Map<TaskId, T>>, flow: Flow, taskId: T
   const known = ofFlow.get(taskId);
   if (known !== undefined) return known;
   const found = find();
-  if (!taskId.includes("[")) ofFlow.set(taskId, found);
+  if (!isIndexed(taskId)) ofFlow.set(taskId, found);
   return found;
 }
 
@@ -63,11 +72,27 @@ export function standpoint(flow: Flow, taskId: TaskId): Standpoint {
   return remembered(standpoints, flow, taskId, () => ({ taskId, located: flow.get(addressOf(parseSegments(taskId))) }));
 }
 
-/** What follows when the node at `taskId` is behind the path: a loop has left, a route's branch has ended. */
+/**
+ * What follows when the node at `taskId` is behind the path: a loop has left, a route's branch has ended. What follows the
+ * list of a map is not said here: it depends on the items.
+ */
 export function after(flow: Flow, taskId: TaskId): Continuation {
   return remembered(continuations, flow, taskId, () => {
     const segments = parseSegments(taskId);
-    return afterNode(flow, flow.get(addressOf(segments)), segments.slice(0, -1));
+    const located = flow.get(addressOf(segments));
+    const scope = segments.slice(0, -1);
+    const { container } = located;
+    if (container.kind !== "part") return afterNode(flow, located, scope);
+    const { of } = container;
+    switch (container.role) {
+      case "item":
+        return enterItem(flow, of, segments);
+      case "until":
+        return { kind: "stand", at: at(flow, [...scope, segment(of.node.id)]) };
+      case "list":
+      case "fallback":
+        return afterNode(flow, of, scope);
+    }
   });
 }
 
@@ -83,108 +108,103 @@ export function intoRouteBranch(flow: Flow, routeTaskId: TaskId, key: string): C
   return enterSequence(flow, branch, scope) ?? afterNode(flow, located, scope);
 }
 
-/** The same loop's next iteration. */
-export function nextIteration(flow: Flow, taskId: TaskId): Standpoint {
+/** The branch that a wait takes when its time is up. */
+export function intoTimeoutBranch(flow: Flow, waitTaskId: TaskId): Continuation {
+  const segments = parseSegments(waitTaskId);
+  const located = flow.get(addressOf(segments));
+  const scope = segments.slice(0, -1);
+  const branch = located.node.kind === "wait" ? located.node.timeoutBranch : null;
+  return (branch === null ? null : enterSequence(flow, branch, scope)) ?? afterNode(flow, located, scope);
+}
+
+/** The beginning of the same loop's next iteration. */
+export function nextIteration(flow: Flow, taskId: TaskId): Continuation {
   const segments = parseSegments(taskId);
   const last = segments.at(-1);
   if (last === undefined || last.index === null)
     throw new InvalidArgumentError("taskId", `"${taskId}" is not a loop's iteration.`);
-  return {
-    taskId: formatSegments([...segments.slice(0, -1), { id: last.id, index: last.index + 1 }]),
-    located: flow.get(addressOf(segments)),
-  };
+  return enterIteration(flow, flow.get(addressOf(segments)), segments.slice(0, -1), last.index + 1);
 }
 
-/** Which iteration of its loop a task id is, counted from 0; `null` if it isn't one. */
-export function iterationOf(taskId: TaskId): number | null {
+/** Which iteration of its loop, or item of its map, a task id is, counted from 0; `null` if it isn't one. */
+export function indexOf(taskId: TaskId): number | null {
   return parseSegments(taskId).at(-1)?.index ?? null;
 }
 
-/**
- * Under which task ids the outputs of a fork's branches are found, by branch name.
- *
- * A branch that ends in a node with an output of its own is found under that node. One that ends in
- * a delay, route or loop has an entry of its own, named by its path, that points to the output.
- */
-export function branchOutputs(flow: Flow, joinTaskId: TaskId): ReadonlyMap<string, TaskId> {
-  const { located } = standpoint(flow, joinTaskId);
-  if (located.node.kind !== "fork") throw new InvalidArgumentError("taskId", `"${joinTaskId}" is not a join.`);
-  const prefix = joinTaskId.slice(0, joinTaskId.length - located.node.id.length);
-  return new Map(
-    located.node.branches.map((branch) => [
-      branch.name,
-      staticOutput(branch.sequence, prefix) ?? branchPath(joinTaskId, branch.name),
-    ]),
-  );
-}
-
-/** Whether the branch at `path`, which ends after `taskId`, needs an entry of its own. */
-export function branchNeedsEntry(flow: Flow, path: Path): boolean {
-  const cut = path.lastIndexOf("/");
-  return branchOutputs(flow, path.slice(0, cut)).get(path.slice(cut + 1)) === path;
-}
-
-function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
-  const last = sequence.at(-1);
-  switch (last?.kind) {
-    case "task":
-    case "wait":
-    case "fork":
-      return prefix + last.id;
-    case "subflow":
-      return staticOutput(last.sequence, `${prefix}${last.id}/`);
-    case "delay":
-    case "loop":
-    case "route":
-    case undefined:
-      return null;
-  }
-}
-
-function enterSequence(
+/** Where a map's items begin, in their order, when its list has been made at `listTaskId`; and its join. */
+export function mapStarts(
   flow: Flow,
-  sequence: Sequence,
-  scope: readonly Segment[],
-): Exclude<Continuation, { kind: "end" | "endBranch" }> | null {
+  listTaskId: TaskId,
+): { readonly join: Standpoint; readonly item: (index: number) => BranchStart } {
+  const segments = parseSegments(listTaskId);
+  const scope = segments.slice(0, -1);
+  const id = segments.at(-1)?.id ?? "";
+  const { located } = standpoint(flow, formatSegments([...scope, segment(id, 0, "item")]));
+  const prefix = formatSegments([...scope, segment(id)]);
+  return {
+    join: at(flow, [...scope, segment(id)]),
+    item: (index) => ({
+      path: `${prefix}[${index}]`,
+      first: { kind: "stand", at: { taskId: itemTaskId(prefix, index), located } },
+    }),
+  };
+}
+
+function enterSequence(flow: Flow, sequence: Sequence, scope: readonly Segment[]): Landing | null {
   const first = sequence[0];
   return first === undefined ? null : land(flow, first, scope);
 }
 
-function land(
-  flow: Flow,
-  node: FlowNode,
-  scope: readonly Segment[],
-): Exclude<Continuation, { kind: "end" | "endBranch" }> {
+function land(flow: Flow, node: FlowNode, scope: readonly Segment[]): Landing {
   switch (node.kind) {
     case "task":
     case "route":
-    case "delay":
     case "wait":
-      return { kind: "stand", at: at(flow, [...scope, { id: node.id, index: null }]) };
+      return { kind: "stand", at: at(flow, [...scope, segment(node.id)]) };
+    case "delay":
+      return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, node.until === null ? null : "until")]) };
     case "loop":
-      return { kind: "stand", at: at(flow, [...scope, { id: node.id, index: 0 }]) };
+      return enterIteration(flow, flow.get(addressOf([...scope, segment(node.id)])), scope, 0);
+    case "map":
+      return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, "list")]) };
+    case "item":
+      throw new TypeError("An item is no node of a sequence.");
     case "fork": {
-      const join = at(flow, [...scope, { id: node.id, index: null }]);
-      const branches = node.branches.map((branch) => ({
-        path: branchPath(join.taskId, branch.name),
-        first: enterBranch(flow, branch.sequence, scope),
+      const join = at(flow, [...scope, segment(node.id)]);
+      const branches = node.branches.map(({ name, sequence }) => ({
+        path: branchPath(join.taskId, name),
+        first: enterNonEmpty(flow, sequence, node.mode === "all" ? scope : [...scope, segment(node.id), segment(name)]),
       }));
       return { kind: "fork", join, branches };
     }
     case "subflow":
-      return enterBranch(flow, node.sequence, [...scope, { id: node.id, index: null }]);
+      return enterNonEmpty(flow, node.sequence, [...scope, segment(node.id)]);
   }
 }
 
-function enterBranch(flow: Flow, sequence: Sequence, scope: readonly Segment[]): BranchStart["first"] {
+function enterNonEmpty(flow: Flow, sequence: Sequence, scope: readonly Segment[]): Landing {
   const first = enterSequence(flow, sequence, scope);
   // Validation refuses empty branches and sub-flows.
   if (first === null) throw new InvalidArgumentError("flow", `"${flow.name}" has an empty branch.`);
   return first;
 }
 
+function enterIteration(flow: Flow, { node }: LocatedNode, scope: readonly Segment[], index: number): Landing {
+  const here = [...scope, segment(node.id, index)];
+  if (node.kind !== "loop" || node.sequence === null) return { kind: "stand", at: at(flow, here) };
+  return enterNonEmpty(flow, node.sequence, here);
+}
+
+function enterItem(flow: Flow, map: LocatedNode, segments: readonly Segment[]): Landing {
+  if (map.node.kind !== "map") throw new TypeError("Only a map has items.");
+  const { id, index } = segments.at(-1) ?? segment("");
+  return enterNonEmpty(flow, map.node.sequence, [...segments.slice(0, -1), segment(id, index)]);
+}
+
+/** What follows a node of a sequence, or the sequence that it is the last of. */
 function afterNode(flow: Flow, located: LocatedNode, scope: readonly Segment[]): Continuation {
   const next = located.sequence[located.index + 1];
+  // A part has no next: what it is part of has.
   if (next !== undefined) return land(flow, next, scope);
   const { container } = located;
   switch (container.kind) {
@@ -192,18 +212,112 @@ function afterNode(flow: Flow, located: LocatedNode, scope: readonly Segment[]):
       return { kind: "end" };
     case "routeBranch":
       return afterNode(flow, container.route, scope);
+    case "timeout":
+      return afterNode(flow, container.wait, scope);
     case "subflow":
       return afterNode(flow, container.subflow, scope.slice(0, -1));
+    case "iteration":
+      return { kind: "stand", at: at(flow, scope) };
     case "branch":
-      return {
-        kind: "endBranch",
-        path: branchPath(formatSegments([...scope, { id: container.fork.node.id, index: null }]), container.name),
-        joinPath: pathOf(container.fork, scope),
-      };
+    case "item":
+      return endOf(flow, container, scope);
+    case "part":
+      throw new TypeError("A part is not the last of a sequence.");
   }
 }
 
-/** The path on which a node is executed: that of the innermost branch around it. */
+/** The end of a branch or item, from a node that stands directly in its sequence. */
+function endOf(
+  flow: Flow,
+  container: Extract<LocatedNode["container"], { kind: "branch" | "item" }>,
+  scope: readonly Segment[],
+): BranchEnd {
+  if (container.kind === "item") {
+    const { map } = container;
+    const path = formatSegments(scope);
+    const needsEntry = map.node.kind !== "map" || !findsOutput(map.node.sequence);
+    return { kind: "endBranch", path, joinPath: pathOf(map, scope.slice(0, -1)), join: map, needsEntry };
+  }
+  const { fork, name } = container;
+  if (isScoped(fork)) {
+    const path = formatSegments(scope);
+    return { kind: "endBranch", path, joinPath: pathOf(fork, scope.slice(0, -2)), join: fork, needsEntry: true };
+  }
+  const joinTaskId = formatSegments([...scope, segment(fork.node.id)]);
+  const path = branchPath(joinTaskId, name);
+  const needsEntry = branchOutputs(flow, joinTaskId).get(name) === path;
+  return { kind: "endBranch", path, joinPath: pathOf(fork, scope), join: fork, needsEntry };
+}
+
+/** The end of the innermost branch or item around the node at `taskId` whose join `isMeant`; `null` if there is none. */
+export function enclosingBranch(flow: Flow, taskId: TaskId, isMeant: (join: LocatedNode) => boolean): BranchEnd | null {
+  const segments = parseSegments(taskId);
+  const last = segments.at(-1);
+  let { container } = flow.get(addressOf(segments));
+  let scope = segments.slice(0, -1);
+  // Where an item begins, it is the item's own already.
+  if (container.kind === "part" && container.role === "item" && last !== undefined) {
+    container = { kind: "item", map: container.of };
+    scope = [...scope, segment(last.id, last.index)];
+  }
+  for (;;) {
+    switch (container.kind) {
+      case "root":
+        return null;
+      case "part":
+        ({ container } = container.of);
+        break;
+      case "routeBranch":
+        ({ container } = container.route);
+        break;
+      case "timeout":
+        ({ container } = container.wait);
+        break;
+      case "subflow":
+        ({ container } = container.subflow);
+        scope = scope.slice(0, -1);
+        break;
+      case "iteration":
+        ({ container } = container.loop);
+        scope = scope.slice(0, -1);
+        break;
+      case "item":
+        if (isMeant(container.map)) return endOf(flow, container, scope);
+        ({ container } = container.map);
+        scope = scope.slice(0, -1);
+        break;
+      case "branch": {
+        const { fork } = container;
+        if (isMeant(fork)) return endOf(flow, container, scope);
+        ({ container } = fork);
+        if (isScoped(fork)) scope = scope.slice(0, -2);
+        break;
+      }
+    }
+  }
+}
+
+/** Where a path goes on at a later node beside the one at `taskId`, or beside what encloses that; `null` if there is none. */
+export function jumpTo(flow: Flow, taskId: TaskId, id: string): Landing | null {
+  const segments = parseSegments(taskId);
+  const scope = segments.slice(0, -1);
+  let located = flow.get(addressOf(segments));
+  for (;;) {
+    const target = located.sequence.find((node, index) => index > located.index && node.id === id);
+    if (target !== undefined) return land(flow, target, scope);
+    const { container } = located;
+    if (container.kind === "routeBranch") located = container.route;
+    else if (container.kind === "timeout") located = container.wait;
+    else return null;
+  }
+}
+
+/** Where the fallback of the task at `taskId` stands. */
+export function fallbackOf(flow: Flow, taskId: TaskId): Landing {
+  return { kind: "stand", at: standpoint(flow, `${taskId}~fallback`) };
+}
+
+/** The path on which a node is executed: that of the innermost branch or item around it. */
 function pathOf(located: LocatedNode, scope: readonly Segment[]): Path {
   const { container } = located;
   switch (container.kind) {
@@ -211,33 +325,27 @@ function pathOf(located: LocatedNode, scope: readonly Segment[]): Path {
       return "";
     case "routeBranch":
       return pathOf(container.route, scope);
+    case "timeout":
+      return pathOf(container.wait, scope);
+    case "part":
+      return pathOf(container.of, scope);
     case "subflow":
       return pathOf(container.subflow, scope.slice(0, -1));
+    case "iteration":
+      return pathOf(container.loop, scope.slice(0, -1));
+    case "item":
+      return formatSegments(scope);
     case "branch":
-      return branchPath(formatSegments([...scope, { id: container.fork.node.id, index: null }]), container.name);
+      if (isScoped(container.fork)) return formatSegments(scope);
+      return branchPath(formatSegments([...scope, segment(container.fork.node.id)]), container.name);
   }
 }
 
-function branchPath(joinTaskId: TaskId, branch: string): Path {
-  return `${joinTaskId}/${branch}`;
+/** Whether the branches of a fork are scopes of their own. */
+function isScoped({ node }: LocatedNode): boolean {
+  return node.kind === "fork" && node.mode !== "all";
 }
 
 function at(flow: Flow, segments: readonly Segment[]): Standpoint {
   return { taskId: formatSegments(segments), located: flow.get(addressOf(segments)) };
-}
-
-function addressOf(segments: readonly Segment[]): string {
-  return segments.map((segment) => segment.id).join("/");
-}
-
-function formatSegments(segments: readonly Segment[]): TaskId {
-  return segments.map((segment) => (segment.index === null ? segment.id : `${segment.id}[${segment.index}]`)).join("/");
-}
-
-function parseSegments(taskId: TaskId): Segment[] {
-  return taskId.split("/").map((text) => {
-    const match = SEGMENT.exec(text);
-    if (match === null) throw new InvalidArgumentError("taskId", `"${taskId}" is not a task id.`);
-    return { id: match[1] ?? "", index: match[2] === undefined ? null : Number(match[2]) };
-  });
 }

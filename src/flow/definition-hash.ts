@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DefinitionHash } from "../ids.ts";
-import type { FlowNode, Sequence } from "./definition.ts";
+import type { FlowNode, Sequence, TaskNode } from "./definition.ts";
 
 /** Goes up when the text that is hashed is built differently. Every hash changes then. */
 const FORMAT_VERSION = 1;
@@ -14,12 +14,14 @@ type Shape = string | number | null | readonly Shape[];
  *
  * Shape is what decides where a running instance can stand, under which ids its outputs are found,
  * and what flows from one to the other: the flow's name; each node's kind, id and place; names of
- * branches and of inlined flows; route keys and whether there is a default; event names; whether a
- * wait goes on after a timeout, and a loop after its last iteration, because that decides what is
- * handed on; and a task's `version`, by which the user says that its meaning has changed.
+ * branches and of inlined flows; which branches a fork waits for; route keys and whether there is a
+ * default; event names; whether a wait goes on after a timeout, a loop after its last iteration, a map
+ * after failed items and a task after its failure, and how, because that decides what is handed on;
+ * and a task's `version`, by which the user says that its meaning has changed.
  *
  * Everything else is policy and may change under running instances: functions, descriptions,
- * timeouts, retries, lengths of delays, priorities, tags, schemas and `maxIterations`.
+ * timeouts, retries, lengths of delays, priorities, tags, schemas, `maxIterations`, and how many items
+ * of a map run at once or may fail.
  */
 export function definitionHash(name: string, root: Sequence): DefinitionHash {
   const shape: Shape = ["waymark definition", FORMAT_VERSION, name, shapeOf(root)];
@@ -33,14 +35,12 @@ function shapeOf(sequence: Sequence): Shape {
 function nodeShape(node: FlowNode): Shape {
   switch (node.kind) {
     case "task":
-      return [node.kind, node.id, node.version];
-    case "fork":
-      return [
-        node.kind,
-        node.id,
-        node.join.version,
-        node.branches.map((branch) => [branch.name, shapeOf(branch.sequence)]),
-      ];
+      return [node.kind, node.id, node.version, ...failureShape(node)];
+    case "fork": {
+      const branches = node.branches.map((branch) => [branch.name, shapeOf(branch.sequence)]);
+      const mode = node.mode === "all" ? [] : [node.mode];
+      return [node.kind, node.id, node.join.version, branches, ...mode, ...failureShape(node.join)];
+    }
     case "route":
       return [
         node.kind,
@@ -50,13 +50,37 @@ function nodeShape(node: FlowNode): Shape {
         node.branches.map((branch) => [branch.key, shapeOf(branch.sequence)]),
         node.defaultBranch === null ? null : shapeOf(node.defaultBranch),
       ];
-    case "loop":
-      return [node.kind, node.id, node.body.version, node.onMax];
-    case "delay":
+    case "loop": {
+      const sequence = node.sequence === null ? [] : [shapeOf(node.sequence)];
+      return [node.kind, node.id, node.body.version, node.onMax, ...sequence, ...failureShape(node.body)];
+    }
+    case "map": {
+      const output = node.tolerated === 0 ? "outputs" : "settled";
+      return [node.kind, node.id, node.list.version, output, shapeOf(node.sequence)];
+    }
+    case "item":
       return [node.kind, node.id];
-    case "wait":
-      return [node.kind, node.id, node.event, node.onTimeout];
+    case "delay":
+      return node.until === null ? [node.kind, node.id] : [node.kind, node.id, "until", node.until.version];
+    case "wait": {
+      const branch = node.timeoutBranch === null ? [] : [shapeOf(node.timeoutBranch)];
+      return [node.kind, node.id, node.event, node.onTimeout, ...branch];
+    }
     case "subflow":
       return [node.kind, node.id, node.flow, shapeOf(node.sequence)];
+  }
+}
+
+/** Nothing for a task whose failure is the flow's: most are, and were before they could be otherwise. */
+function failureShape({ onFailure }: TaskNode): Shape[] {
+  switch (onFailure?.kind) {
+    case undefined:
+      return [];
+    case "skip":
+      return [["skip"]];
+    case "goto":
+      return [["goto", onFailure.id]];
+    case "fallback":
+      return [["fallback", onFailure.task.version]];
   }
 }

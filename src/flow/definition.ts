@@ -1,3 +1,4 @@
+import type { SerializedFailure } from "../errors/failure.ts";
 import type { RetryPolicy } from "../time/backoff.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { TaskContext } from "./task-context.ts";
@@ -21,7 +22,16 @@ export interface TaskPolicy {
 }
 
 /** One element of a flow. Ids are unique within their scope (the flow, or an inlined sub-flow). */
-export type FlowNode = TaskNode | ForkNode | RouteNode | LoopNode | DelayNode | WaitNode | SubflowNode;
+export type FlowNode =
+  | TaskNode
+  | ForkNode
+  | RouteNode
+  | LoopNode
+  | MapNode
+  | ItemNode
+  | DelayNode
+  | WaitNode
+  | SubflowNode;
 
 /** Nodes one after the other; each gets the previous one's output. */
 export type Sequence = readonly FlowNode[];
@@ -35,16 +45,39 @@ export interface TaskNode {
   readonly version: string | null;
   readonly inputSchema: StandardSchema | null;
   readonly outputSchema: StandardSchema | null;
+  /** What happens when its last attempt has failed; `null`: what the nodes around it say. */
+  readonly onFailure: FailureHandling | null;
 }
 
-/** Runs its branches side by side, then the join, whose input is an object of their outputs by name. */
+/** How a flow goes on after a task whose last attempt has failed. */
+export type FailureHandling =
+  /** Without its output: the next node gets `undefined`. */
+  | { readonly kind: "skip" }
+  /** At a later node beside it, or beside what encloses it, which gets what the task got. */
+  | { readonly kind: "goto"; readonly id: string }
+  /** With another task, which gets the input and the failure, and whose output is handed on. */
+  | { readonly kind: "fallback"; readonly task: TaskNode };
+
+/**
+ * Runs its branches side by side, then the join.
+ *
+ * - `all`: when every branch has ended; the join gets an object of their outputs by name. A failure is the fork's.
+ * - `settled`: when every branch has ended or failed; the join gets an object of `Settled` by name.
+ * - `any`: when the first branch has ended; the join gets `{ branch, output }`. Fails when all have failed.
+ * - `race`: when the first branch has ended or failed. Its failure is the fork's.
+ *
+ * In all but the first, branches can be abandoned, so each is a scope of its own: its task ids start with `id/branch/`.
+ */
 export interface ForkNode {
   readonly kind: "fork";
   /** The join's id: a fork is named by where it ends. */
   readonly id: string;
+  readonly mode: ForkMode;
   readonly branches: readonly ForkBranch[];
   readonly join: TaskNode;
 }
+
+export type ForkMode = "all" | "settled" | "any" | "race";
 
 export interface ForkBranch {
   readonly name: string;
@@ -70,22 +103,58 @@ export interface RouteBranch {
   readonly sequence: Sequence;
 }
 
-/** Runs its body until that says that it is done. Iteration `i` (from 0) has the task id `id[i]`. */
+/**
+ * Runs its body until that says that it is done. Iteration `i` (from 0) has the task id `id[i]`.
+ *
+ * One with a sequence runs that in each iteration, in a scope of its own (`id[i]/`), and then the body on what has come
+ * of it.
+ */
 export interface LoopNode {
   readonly kind: "loop";
   readonly id: string;
   /** Its `run` returns a LoopResult. */
   readonly body: TaskNode;
+  /** `null` for a loop of a single task. Never empty. */
+  readonly sequence: Sequence | null;
   readonly maxIterations: number;
   /** What happens when the last allowed iteration says "again". */
   readonly onMax: "fail" | "exitWithLast";
+}
+
+/**
+ * Runs its sequence for each item of a list that a task makes at run time, side by side; its output is a list of what has
+ * come of them, in the order of the items. Item `i` (from 0) is a scope of its own: `id[i]/`.
+ */
+export interface MapNode {
+  readonly kind: "map";
+  readonly id: string;
+  /** Its `run` returns the items. Its task id is `id~list`. */
+  readonly list: TaskNode;
+  /** Never empty. */
+  readonly sequence: Sequence;
+  /** How many items are under way at once; `null` for all. */
+  readonly concurrency: number | null;
+  /** How many items may fail; `null` for all. Where it is not 0, the output is a list of `Settled`. */
+  readonly tolerated: number | null;
+  /** Hands on the list of outputs. */
+  readonly join: TaskNode;
+}
+
+/** Where an item of a map begins: its value is recorded under the task id `id[i]~item`. No node that users write. */
+export interface ItemNode {
+  readonly kind: "item";
+  /** The map's. */
+  readonly id: string;
 }
 
 /** Lets time pass; the value passes through. Holds no worker. */
 export interface DelayNode {
   readonly kind: "delay";
   readonly id: string;
-  readonly durationMs: number;
+  /** `null` where `until` says how long. */
+  readonly durationMs: number | null;
+  /** Its `run` returns when the delay is over. Its task id is `id~until`. */
+  readonly until: TaskNode | null;
 }
 
 /** Waits for an event from outside; its payload is the output. */
@@ -97,9 +166,12 @@ export interface WaitNode {
   readonly timeoutMs: number | null;
   /**
    * `"continue"`: the output is `{ timedOut: false, payload }` or `{ timedOut: true }`.
-   * `"fail"`: the output is the payload, and a timeout fails the instance.
+   * `"fail"`: the output is the payload, and a timeout is a failure.
+   * `"branch"`: the output is the payload, or what `timeoutBranch` hands on, which gets what the wait got.
    */
-  readonly onTimeout: "fail" | "continue";
+  readonly onTimeout: "fail" | "continue" | "branch";
+  /** Never empty; `null` unless `onTimeout` is `"branch"`. */
+  readonly timeoutBranch: Sequence | null;
   readonly schema: StandardSchema | null;
 }
 
@@ -117,3 +189,8 @@ export interface SubflowNode {
 export type EventResult<Payload> =
   | { readonly timedOut: false; readonly payload: Payload }
   | { readonly timedOut: true };
+
+/** What has come of something whose failure is not that of the flow. */
+export type Settled<Output> =
+  | { readonly ok: true; readonly value: Output }
+  | { readonly ok: false; readonly failure: SerializedFailure };

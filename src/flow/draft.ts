@@ -1,4 +1,4 @@
-import type { FlowNode, TaskNode } from "./definition.ts";
+import type { FlowNode, ForkMode, TaskNode, WaitNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { TaskDraft } from "./task-draft.ts";
 
@@ -6,7 +6,7 @@ import type { TaskDraft } from "./task-draft.ts";
  * One call of a builder's method, checked as far as it can be by itself. `issues` says what is
  * wrong with it; the rest holds stand-ins then, and never gets into a flow.
  */
-export type StepDraft = SimpleDraft | ForkDraft | RouteDraft | BadCall;
+export type StepDraft = SimpleDraft | ForkDraft | RouteDraft | WaitDraft | BadCall;
 
 /** A step without branches. */
 export interface SimpleDraft {
@@ -17,6 +17,7 @@ export interface SimpleDraft {
 
 export interface ForkDraft {
   readonly kind: "fork";
+  readonly mode: ForkMode;
   readonly branches: readonly BranchDraft[];
   readonly join: TaskDraft;
   readonly issues: readonly string[];
@@ -30,6 +31,14 @@ export interface RouteDraft {
   readonly keys: readonly string[];
   readonly branches: readonly { readonly key: unknown; readonly body: BranchBody }[];
   readonly defaults: readonly BranchBody[];
+  readonly issues: readonly string[];
+}
+
+/** A wait whose time limit leads into a branch. */
+export interface WaitDraft {
+  readonly kind: "wait";
+  readonly node: WaitNode;
+  readonly timeout: BranchBody;
   readonly issues: readonly string[];
 }
 

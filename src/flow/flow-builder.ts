@@ -1,14 +1,14 @@
 import type { Duration } from "../time/duration.ts";
-import type { AnyBranch, BranchInputs, BranchOutputs } from "./branch.ts";
+import type { AnyBranch, BranchInputs, BranchOutputs, FirstOf } from "./branch.ts";
 import type { Chain, Recorded } from "./chain.ts";
-import type { EventResult } from "./definition.ts";
+import type { EventResult, Settled } from "./definition.ts";
 import type { Flow } from "./flow-definition.ts";
 import type { LoopAgain, LoopDone } from "./loop-result.ts";
 import type { RouteBuilder } from "./route-builder.ts";
 import type { SchemaInput, StandardSchema } from "./schema.ts";
 import type { MaybePromise, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
 import type { TaskContext } from "./task-context.ts";
-import type { LoopLimits, PolicyOptions, TaskOptions } from "./task-options.ts";
+import type { LoopLimits, PolicyOptions, Recovered, TaskOptions } from "./task-options.ts";
 
 /** Shown by the compiler where a schema or flow doesn't accept what the flow has at that point. */
 export interface DoesNotAccept<Wanted, Given> {
@@ -24,16 +24,52 @@ export type InlineOptions<
   Given,
   InputSchema extends StandardSchema | undefined,
   OutputSchema extends StandardSchema | undefined,
-> = TaskOptions<InputSchema, OutputSchema> & { readonly input?: SchemaFor<Given, InputSchema> };
+  Skip extends "skip",
+  Instead,
+> = TaskOptions<InputSchema, OutputSchema, Given, Skip, Instead> & { readonly input?: SchemaFor<Given, InputSchema> };
 
 /** Options of a loop whose body is given as a function. */
 export interface LoopOptions extends LoopLimits, PolicyOptions {}
 
-/** Options of a wait that fails the instance when it times out. */
+/** Options of a loop over a flow. The policy is that of `until`. */
+export interface FlowLoopOptions<Output, Outputs extends object> extends LoopLimits, PolicyOptions {
+  /** Whether an iteration was the last. The next one gets the output of the one before. */
+  readonly until: (output: Output, context: TaskContext<Outputs>) => MaybePromise<boolean>;
+}
+
+/** Options of a map. The policy is that of the function that makes the list. */
+export interface MapOptions<Handling> extends PolicyOptions {
+  /** How many items are under way at once; 1 to 100,000, default all. */
+  readonly concurrency?: number;
+  /**
+   * What happens when an item fails: the map fails (default); all go on, and the output is a list of `Settled` (`"collect"`);
+   * or that, as long as no more than so many have failed (`{ tolerate: n }`).
+   */
+  readonly onFailure?: Handling;
+}
+
+export type MapFailure = "fail" | "collect" | { readonly tolerate: number };
+/** What a map hands on. */
+export type Mapped<Output, Handling> = Handling extends "fail" ? readonly Output[] : readonly Settled<Output>[];
+
+/** Which branches a fork waits for. */
+export interface ForkOptions<Mode extends "all" | "settled" | "any"> {
+  /**
+   * - `"all"` (default): all. The join gets an object of their outputs; if one fails, the fork does;
+   * - `"settled"`: all, and the join gets an object of `Settled`, which says of each what has come of it;
+   * - `"any"`: the first that ends; the others are abandoned. The join gets `{ branch, output }`. Fails when all have failed.
+   */
+  readonly mode?: Mode;
+}
+
+/** Options of a wait that fails when it times out. */
 export interface WaitOptions<Payload> {
   /** How long to wait; default for ever. */
   readonly timeout?: Duration;
-  /** What a timeout does: fails the instance (default), or hands on an `EventResult` that says so. */
+  /**
+   * What a timeout does: it is a failure (default), an `EventResult` says of it, or it leads into a branch, which gets what the
+   * wait got.
+   */
   readonly onTimeout?: "fail";
   /** Checks (and may transform) the payload before it is handed on. One that doesn't fit fails the instance. */
   readonly schema?: StandardSchema<unknown, Payload>;
@@ -43,6 +79,13 @@ export interface WaitOptions<Payload> {
 export interface ContinuingWaitOptions<Payload> extends Omit<WaitOptions<Payload>, "onTimeout"> {
   readonly timeout: Duration;
   readonly onTimeout: "continue";
+}
+
+/** Options of a wait whose time limit leads into a branch. */
+export interface BranchingWaitOptions<Payload, Given, Outputs extends object, Late>
+  extends Omit<WaitOptions<Payload>, "onTimeout"> {
+  readonly timeout: Duration;
+  readonly onTimeout: (builder: FlowBuilder<Given, Given, Outputs>) => Chain<Late, object>;
 }
 
 /**
@@ -70,20 +113,70 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
     Returned,
     InputSchema extends StandardSchema | undefined = undefined,
     OutputSchema extends StandardSchema | undefined = undefined,
+    const Skip extends "skip" = never,
+    Instead = never,
   >(
     id: Id,
     run: TaskFunction<Parsed<InputSchema, Current>, Returned, OutputSchema, Outputs>,
-    options?: InlineOptions<Current, InputSchema, OutputSchema>,
-  ): FlowBuilder<Input, TaskResult<Returned, OutputSchema>, Outputs & Recorded<Id, TaskResult<Returned, OutputSchema>>>;
+    options?: InlineOptions<Current, InputSchema, OutputSchema, Skip, Instead>,
+  ): FlowBuilder<
+    Input,
+    TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>,
+    Outputs & Recorded<Id, TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>>
+  >;
 
   /**
    * Runs branches side by side, each on what the flow has at this point. Followed by `join`.
    *
    * @param branches - 1 to 10,000, made by `branch()`, with different names
    */
-  fork<const Branches extends readonly AnyBranch<Current, Outputs>[]>(
+  fork<
+    const Branches extends readonly AnyBranch<Current, Outputs>[],
+    const Mode extends "all" | "settled" | "any" = "all",
+  >(branches: Branches, options?: ForkOptions<Mode>): ForkBuilder<Input, Outputs, Branches, Mode>;
+
+  /**
+   * Runs branches side by side until the first has ended: its name and output are handed on, the others are abandoned in
+   * the same checkpoint. If the first one to end fails, the race does.
+   *
+   * A branch may be an event, a delay, or anything else.
+   *
+   * @example
+   * ```ts
+   * import { branch, flow } from "waymark";
+   *
+   * export const approval = flow<{ orderId: string }>("approval")
+   *   .race("decision", [
+   *     branch("answer", (b) => b.waitForEvent<{ ok: boolean }>("answer", "order.answered")),
+   *     branch("nobody", (b) => b.delay("patience", "2d")),
+   *   ])
+   *   .then("act", (first) => (first.branch === "answer" ? first.output.ok : false))
+   *   .build();
+   * ```
+   */
+  race<const Id extends string, const Branches extends readonly AnyBranch<Current, Outputs>[]>(
+    id: Id,
     branches: Branches,
-  ): ForkBuilder<Input, Outputs, Branches>;
+  ): FlowBuilder<Input, FirstOf<Branches>, Outputs & Recorded<Id, FirstOf<Branches>>>;
+
+  /**
+   * Runs a task or flow for each item of a list, side by side, each with checkpoints of its own; hands on the list of outputs,
+   * in the order of the items. Item 17 of `resize` has task ids that start with `resize[17]/`.
+   *
+   * @param list - makes the list: at most 100,000 items. Runs once
+   */
+  map<const Id extends string, Item, Output, const Handling extends MapFailure = "fail">(
+    id: Id,
+    list: (input: Current, context: TaskContext<Outputs>) => MaybePromise<readonly Item[]>,
+    body: Task<string, Item, Output> | Flow<Item, Output>,
+    options?: MapOptions<Handling>,
+  ): FlowBuilder<Input, Mapped<Output, Handling>, Outputs & Recorded<Id, Mapped<Output, Handling>>>;
+  /** Like above, for what the flow has at this point, if that is a list. */
+  map<const Id extends string, Output, const Handling extends MapFailure = "fail">(
+    id: Id,
+    body: Task<string, ItemOf<Current>, Output> | Flow<ItemOf<Current>, Output>,
+    options?: MapOptions<Handling>,
+  ): FlowBuilder<Input, Mapped<Output, Handling>, Outputs & Recorded<Id, Mapped<Output, Handling>>>;
 
   /**
    * Takes one of several branches. Followed by `branch` for each key, and `done`.
@@ -135,8 +228,28 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
     options?: LoopOptions & { readonly onMax?: "fail" },
   ): FlowBuilder<Input, Done, Outputs & Recorded<Id, Done>>;
 
+  /**
+   * Runs a flow again and again, until `options.until` says that it was the last time. Iteration 3 of `refine` has task ids that
+   * start with `refine[3]/`.
+   */
+  loop<const Id extends string, Output extends Current>(
+    id: Id,
+    child: Flow<Current, Output>,
+    options: FlowLoopOptions<Output, Outputs>,
+  ): FlowBuilder<Input, Output, Outputs & Recorded<Id, Output>>;
+
   /** Lets time pass, without holding a worker. What the flow has passes through. */
   delay(id: string, duration: Duration): FlowBuilder<Input, Current, Outputs>;
+
+  /**
+   * Lets time pass until a time that is worked out when the flow comes here: a Date, or milliseconds since the epoch. One that is
+   * past is no delay. What the flow has passes through.
+   */
+  delayUntil(
+    id: string,
+    until: (input: Current, context: TaskContext<Outputs>) => MaybePromise<Date | number>,
+    options?: PolicyOptions,
+  ): FlowBuilder<Input, Current, Outputs>;
 
   /**
    * Waits for an event from outside, without holding a worker; its payload is handed on. An event
@@ -152,6 +265,11 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
     name: string,
     options: ContinuingWaitOptions<Payload>,
   ): FlowBuilder<Input, EventResult<Payload>, Outputs & Recorded<Id, EventResult<Payload>>>;
+  waitForEvent<Payload = unknown, const Id extends string = string, Late = unknown>(
+    id: Id,
+    name: string,
+    options: BranchingWaitOptions<Payload, Current, Outputs, Late>,
+  ): FlowBuilder<Input, Payload | Late, Outputs & Recorded<Id, Payload | undefined>>;
   waitForEvent<Payload = unknown, const Id extends string = string>(
     id: Id,
     name: string,
@@ -181,29 +299,49 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
   build(): Flow<Input, Current>;
 }
 
+/** What one item of a list is. */
+export type ItemOf<List> = List extends readonly (infer Item)[] ? Item : never;
+
+/** What the join of a fork gets. */
+export type JoinInput<Branches extends readonly AnyBranch[], Mode> = Mode extends "settled"
+  ? { readonly [Name in keyof BranchInputs<Branches>]: Settled<BranchInputs<Branches>[Name]> }
+  : Mode extends "any"
+    ? FirstOf<Branches>
+    : BranchInputs<Branches>;
+
+/** What the functions after a fork can see of its branches: of those that can be abandoned nothing. */
+type JoinOutputs<Branches extends readonly AnyBranch[], Mode> = Mode extends "all" ? BranchOutputs<Branches> : object;
+
 /** A fork that waits for its join. */
-export interface ForkBuilder<Input, Outputs extends object, Branches extends readonly AnyBranch[]> {
-  /** Runs when every branch has ended, on an object of their outputs by name. A fork has its join's id. */
+export interface ForkBuilder<
+  Input,
+  Outputs extends object,
+  Branches extends readonly AnyBranch[],
+  Mode extends "all" | "settled" | "any" = "all",
+> {
+  /** Runs when the branches that the fork waits for have ended. A fork has its join's id. */
   join<const Id extends string, Output>(
-    task: Task<Id, BranchInputs<Branches>, Output>,
-  ): FlowBuilder<Input, Output, Outputs & BranchOutputs<Branches> & Recorded<Id, Output>>;
+    task: Task<Id, JoinInput<Branches, Mode>, Output>,
+  ): FlowBuilder<Input, Output, Outputs & JoinOutputs<Branches, Mode> & Recorded<Id, Output>>;
   join<
     const Id extends string,
     Returned,
     InputSchema extends StandardSchema | undefined = undefined,
     OutputSchema extends StandardSchema | undefined = undefined,
+    const Skip extends "skip" = never,
+    Instead = never,
   >(
     id: Id,
     run: TaskFunction<
-      Parsed<InputSchema, BranchInputs<Branches>>,
+      Parsed<InputSchema, JoinInput<Branches, Mode>>,
       Returned,
       OutputSchema,
-      Outputs & BranchOutputs<Branches>
+      Outputs & JoinOutputs<Branches, Mode>
     >,
-    options?: InlineOptions<BranchInputs<Branches>, InputSchema, OutputSchema>,
+    options?: InlineOptions<JoinInput<Branches, Mode>, InputSchema, OutputSchema, Skip, Instead>,
   ): FlowBuilder<
     Input,
-    TaskResult<Returned, OutputSchema>,
-    Outputs & BranchOutputs<Branches> & Recorded<Id, TaskResult<Returned, OutputSchema>>
+    TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>,
+    Outputs & JoinOutputs<Branches, Mode> & Recorded<Id, TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>>
   >;
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { DefinitionHash } from "../ids.ts";
-import type { FlowNode, Sequence } from "./definition.ts";
+import type { FailureHandling, FlowNode, Sequence } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import { toMermaid } from "./to-mermaid.ts";
 
@@ -11,7 +11,15 @@ export type Container =
   | { readonly kind: "root" }
   | { readonly kind: "branch"; readonly fork: LocatedNode; readonly name: string }
   | { readonly kind: "routeBranch"; readonly route: LocatedNode; readonly key: string | null }
-  | { readonly kind: "subflow"; readonly subflow: LocatedNode };
+  | { readonly kind: "timeout"; readonly wait: LocatedNode }
+  | { readonly kind: "subflow"; readonly subflow: LocatedNode }
+  | { readonly kind: "iteration"; readonly loop: LocatedNode }
+  | { readonly kind: "item"; readonly map: LocatedNode }
+  /** Not one of several nodes in a row, but a part of another node. */
+  | { readonly kind: "part"; readonly of: LocatedNode; readonly role: PartRole };
+
+/** What a part is to its node. Stands behind the node's id in the part's address and task id: `resize~list`. */
+export type PartRole = "list" | "item" | "until" | "fallback";
 
 /** A node and where it is. */
 export interface LocatedNode {
@@ -111,19 +119,95 @@ function locate(
   for (const [index, node] of sequence.entries()) {
     const here: LocatedNode = { node, address: prefix + node.id, depth, container, sequence, index };
     located.set(here.address, here);
-    if (node.kind === "fork") {
-      for (const branch of node.branches) {
-        locate(branch.sequence, { kind: "branch", fork: here, name: branch.name }, prefix, depth, located);
+    locateParts(here, located);
+    locateWithin(here, prefix, located);
+  }
+}
+
+/** What stands inside a node: beside it, or in scopes of its own. */
+function locateWithin(here: LocatedNode, prefix: string, located: Map<string, LocatedNode>): void {
+  const { node, depth } = here;
+  const scope = `${here.address}/`;
+  switch (node.kind) {
+    case "fork":
+      for (const { name, sequence } of node.branches) {
+        const isScope = node.mode !== "all";
+        const branchPrefix = isScope ? `${scope}${name}/` : prefix;
+        locate(sequence, { kind: "branch", fork: here, name }, branchPrefix, depth + (isScope ? 1 : 0), located);
       }
-    } else if (node.kind === "route") {
-      for (const branch of node.branches) {
-        locate(branch.sequence, { kind: "routeBranch", route: here, key: branch.key }, prefix, depth, located);
+      break;
+    case "route":
+      for (const { key, sequence } of node.branches) {
+        locate(sequence, { kind: "routeBranch", route: here, key }, prefix, depth, located);
       }
-      if (node.defaultBranch !== null) {
+      if (node.defaultBranch !== null)
         locate(node.defaultBranch, { kind: "routeBranch", route: here, key: null }, prefix, depth, located);
-      }
-    } else if (node.kind === "subflow") {
-      locate(node.sequence, { kind: "subflow", subflow: here }, `${here.address}/`, depth + 1, located);
+      break;
+    case "wait":
+      if (node.timeoutBranch !== null)
+        locate(node.timeoutBranch, { kind: "timeout", wait: here }, prefix, depth, located);
+      break;
+    case "subflow":
+      locate(node.sequence, { kind: "subflow", subflow: here }, scope, depth + 1, located);
+      break;
+    case "loop":
+      if (node.sequence !== null) locate(node.sequence, { kind: "iteration", loop: here }, scope, depth + 1, located);
+      break;
+    case "map":
+      locate(node.sequence, { kind: "item", map: here }, scope, depth + 1, located);
+      break;
+    case "task":
+    case "delay":
+    case "item":
+  }
+}
+
+function locateParts(of: LocatedNode, located: Map<string, LocatedNode>): void {
+  for (const [role, node] of partsOf(of.node)) {
+    const container: Container = { kind: "part", of, role };
+    const part: LocatedNode = { ...of, node, address: `${of.address}~${role}`, container };
+    located.set(part.address, part);
+  }
+}
+
+function partsOf(node: FlowNode): [PartRole, FlowNode][] {
+  switch (node.kind) {
+    case "map":
+      return [
+        ["list", node.list],
+        ["item", { kind: "item", id: node.id }],
+      ];
+    case "delay":
+      return node.until === null ? [] : [["until", node.until]];
+    case "task":
+    case "fork":
+    case "loop": {
+      const handling = failureHandlingOf(node);
+      return handling?.kind === "fallback" ? [["fallback", handling.task]] : [];
     }
+    case "route":
+    case "item":
+    case "wait":
+    case "subflow":
+      return [];
+  }
+}
+
+/** What a node itself does about its failure; `null` if it leaves that to what encloses it. */
+export function failureHandlingOf(node: FlowNode): FailureHandling | null {
+  switch (node.kind) {
+    case "task":
+      return node.onFailure;
+    case "fork":
+      return node.join.onFailure;
+    case "loop":
+      return node.body.onFailure;
+    case "map":
+    case "route":
+    case "delay":
+    case "item":
+    case "wait":
+    case "subflow":
+      return null;
   }
 }

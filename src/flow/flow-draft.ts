@@ -3,9 +3,10 @@ import { compile } from "./compile.ts";
 import { definitionHash } from "./definition-hash.ts";
 import type { BranchBody, FlowHead, RouteDraft, StepDraft, StepList } from "./draft.ts";
 import { Flow } from "./flow-definition.ts";
+import { type ForkHead, forkFrom, mapFrom, raceFrom } from "./many-draft.ts";
 import {
-  branchesFrom,
   delayFrom,
+  delayUntilFrom,
   loopFrom,
   routeFrom,
   stepFrom,
@@ -44,8 +45,16 @@ export class FlowDraft {
     return this.add(stepFrom("then", args));
   }
 
-  fork(branches: unknown): ForkStage {
-    return new ForkStage(this, this.#name(), branches);
+  fork(...args: readonly unknown[]): ForkStage {
+    return new ForkStage(this, this.#name(), forkFrom(args));
+  }
+
+  race(...args: readonly unknown[]): FlowDraft {
+    return this.add(raceFrom(args));
+  }
+
+  map(...args: readonly unknown[]): FlowDraft {
+    return this.add(mapFrom(args));
   }
 
   route(...args: readonly unknown[]): RouteStage {
@@ -60,8 +69,12 @@ export class FlowDraft {
     return this.add(delayFrom(args));
   }
 
+  delayUntil(...args: readonly unknown[]): FlowDraft {
+    return this.add(delayUntilFrom(args));
+  }
+
   waitForEvent(...args: readonly unknown[]): FlowDraft {
-    return this.add(waitFrom(args));
+    return this.add(waitFrom(args, branchBody));
   }
 
   thenFlow(...args: readonly unknown[]): FlowDraft {
@@ -114,6 +127,14 @@ abstract class UnfinishedStage {
     return this.#refuse("fork");
   }
 
+  race(): never {
+    return this.#refuse("race");
+  }
+
+  map(): never {
+    return this.#refuse("map");
+  }
+
   route(): never {
     return this.#refuse("route");
   }
@@ -124,6 +145,10 @@ abstract class UnfinishedStage {
 
   delay(): never {
     return this.#refuse("delay");
+  }
+
+  delayUntil(): never {
+    return this.#refuse("delayUntil");
   }
 
   waitForEvent(): never {
@@ -147,20 +172,19 @@ abstract class UnfinishedStage {
 export class ForkStage extends UnfinishedStage {
   protected readonly unfinished = "a fork must be followed by join(id, fn)";
   readonly #before: FlowDraft;
-  readonly #given: ReturnType<typeof branchesFrom>;
+  readonly #head: ForkHead;
 
-  constructor(before: FlowDraft, flow: string, branches: unknown) {
+  constructor(before: FlowDraft, flow: string, head: ForkHead) {
     super(flow);
     this.#before = before;
-    this.#given = branchesFrom(branches);
+    this.#head = head;
     Object.freeze(this);
   }
 
   join(...args: readonly unknown[]): FlowDraft {
     const join = taskFrom("join", args);
-    const { branches, issues } = this.#given;
     const known = "kind" in join ? { node: NO_TASK, issues: join.issues } : join;
-    return this.#before.add({ kind: "fork", branches, join: known, issues });
+    return this.#before.add({ kind: "fork", ...this.#head, join: known });
   }
 }
 

@@ -27,6 +27,7 @@ describe("then", () => {
       version: "2",
       inputSchema: null,
       outputSchema: schema,
+      onFailure: null,
     });
   });
 
@@ -149,8 +150,8 @@ describe("loop", () => {
 describe("delay", () => {
   test("adds a delay; none is a delay too", () => {
     expect(flow("f").delay("pause", "1h30m").delay("none", 0).build().root).toEqual([
-      { kind: "delay", id: "pause", durationMs: 5_400_000 },
-      { kind: "delay", id: "none", durationMs: 0 },
+      { kind: "delay", id: "pause", durationMs: 5_400_000, until: null },
+      { kind: "delay", id: "none", durationMs: 0, until: null },
     ]);
   });
 
@@ -185,8 +186,16 @@ describe("waitForEvent", () => {
       .waitForEvent("b", "e", { timeout: "2d", onTimeout: "continue", schema })
       .build();
     expect(built.root).toEqual([
-      { kind: "wait", id: "a", event: "order approved", timeoutMs: null, onTimeout: "fail", schema: null },
-      { kind: "wait", id: "b", event: "e", timeoutMs: 172_800_000, onTimeout: "continue", schema },
+      {
+        kind: "wait",
+        id: "a",
+        event: "order approved",
+        timeoutMs: null,
+        onTimeout: "fail",
+        timeoutBranch: null,
+        schema: null,
+      },
+      { kind: "wait", id: "b", event: "e", timeoutMs: 172_800_000, onTimeout: "continue", timeoutBranch: null, schema },
     ]);
   });
 

@@ -1,10 +1,20 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { idIssue, kindOf, nameIssue } from "../ids.ts";
-import type { FlowNode, LoopNode, Sequence, TaskNode } from "./definition.ts";
-import { type BadCall, BranchDraft, type RouteDraft, type SimpleDraft } from "./draft.ts";
+import type { FlowNode, LoopNode, Sequence, TaskBody, TaskNode, WaitNode } from "./definition.ts";
+import {
+  type BadCall,
+  type BranchBody,
+  BranchDraft,
+  type RouteDraft,
+  type SimpleDraft,
+  type WaitDraft,
+} from "./draft.ts";
 import { Flow } from "./flow-definition.ts";
 import { readOptions, textOf } from "./known-options.ts";
+import { LoopResult } from "./loop-result.ts";
 import { resolveChoice, resolveDuration } from "./option-values.ts";
 import { Task } from "./task.ts";
+import type { TaskContext } from "./task-context.ts";
 import { resolveTask, type TaskDraft, taskNode } from "./task-draft.ts";
 import {
   DEFAULT_POLICY,
@@ -48,6 +58,7 @@ export function stepFrom(method: string, args: readonly unknown[]): SimpleDraft 
 
 export function loopFrom(args: readonly unknown[]): SimpleDraft | BadCall {
   const [first, run] = args;
+  if (typeof first === "string" && Flow.is(run)) return flowLoop(first, run, args[2]);
   if (Task.is(first)) {
     const issues = [...first.issues];
     if (first.node.outputSchema !== null) {
@@ -66,17 +77,48 @@ export function loopFrom(args: readonly unknown[]): SimpleDraft | BadCall {
 }
 
 function loopNode(body: TaskNode, options: Parameters<typeof resolveLoopLimits>[0], issues: string[]): LoopNode {
-  return { kind: "loop", id: body.id, body, ...resolveLoopLimits(options, issues) };
+  return { kind: "loop", id: body.id, body, sequence: null, ...resolveLoopLimits(options, issues) };
+}
+
+/** A loop over a whole flow: after each iteration `until` says whether it was the last. */
+function flowLoop(id: string, child: Flow, given: unknown): SimpleDraft {
+  const issues: string[] = [];
+  const options = readOptions(given, "options", [...LOOP_KEYS, ...POLICY_KEYS, "until"], issues);
+  if (typeof options.until !== "function")
+    issues.push(
+      `options.until must be a function that says whether an iteration was the last, not ${kindOf(options.until)}`,
+    );
+  const until = options.until as (output: unknown, context: TaskContext) => unknown;
+  const decide: TaskBody = async (output, context) => {
+    const isDone = await until(output, context);
+    if (typeof isDone !== "boolean")
+      throw new InvalidArgumentError(`until of loop "${id}"`, `must return true or false, not ${kindOf(isDone)}.`);
+    return isDone ? LoopResult.done(output) : LoopResult.again(output);
+  };
+  const body = taskNode(id, decide, options, issues);
+  return simple({ ...loopNode(body, options, issues), sequence: inlined(child) }, issues);
 }
 
 export function delayFrom(args: readonly unknown[]): SimpleDraft {
   const issues: string[] = [];
   const id = checkedId(args[0], issues);
   if (args[1] === undefined) issues.push('needs a duration, such as "30s"');
-  return simple({ kind: "delay", id, durationMs: resolveDuration(args[1], "duration", 0, issues) }, issues);
+  const durationMs = resolveDuration(args[1], "duration", 0, issues);
+  return simple({ kind: "delay", id, durationMs, until: null }, issues);
 }
 
-export function waitFrom(args: readonly unknown[]): SimpleDraft {
+export function delayUntilFrom(args: readonly unknown[]): SimpleDraft {
+  const issues: string[] = [];
+  const options = readOptions(args[2], "options", POLICY_KEYS, issues);
+  const until = taskNode(args[0], args[1], options, issues);
+  return simple({ kind: "delay", id: until.id, durationMs: null, until }, issues);
+}
+
+/** @param branchBody - what `onTimeout` leads into, if it is a callback */
+export function waitFrom(
+  args: readonly unknown[],
+  branchBody: (steps: readonly unknown[]) => BranchBody,
+): SimpleDraft | WaitDraft {
   const issues: string[] = [];
   const id = checkedId(args[0], issues);
   const problem = idIssue(args[1]);
@@ -85,15 +127,19 @@ export function waitFrom(args: readonly unknown[]): SimpleDraft {
   if (options.onTimeout !== undefined && options.timeout === undefined) {
     issues.push("onTimeout is given without a timeout, so it would never matter");
   }
-  const node: FlowNode = {
+  const branch = typeof options.onTimeout === "function" ? branchBody([options.onTimeout]) : null;
+  const onTimeout =
+    branch === null ? resolveChoice(options.onTimeout, "onTimeout", ["fail", "continue"], issues) : "branch";
+  const node: WaitNode = {
     kind: "wait",
     id,
     event: textOf(args[1]),
     timeoutMs: resolveTimeout(options.timeout, issues),
-    onTimeout: resolveChoice(options.onTimeout, "onTimeout", ["fail", "continue"], issues),
+    onTimeout,
+    timeoutBranch: null,
     schema: resolveSchema(options.schema, "schema", issues),
   };
-  return simple(node, issues);
+  return branch === null ? simple(node, issues) : { kind: "wait", node, timeout: branch, issues };
 }
 
 export function subflowFrom(args: readonly unknown[]): SimpleDraft | BadCall {
@@ -145,11 +191,11 @@ export function bad(...issues: readonly string[]): BadCall {
   return { kind: "bad", issues };
 }
 
-function simple(node: FlowNode, issues: readonly string[]): SimpleDraft {
+export function simple(node: FlowNode, issues: readonly string[]): SimpleDraft {
   return { kind: "simple", node: Object.freeze(node), issues };
 }
 
-function checkedId(value: unknown, issues: string[]): string {
+export function checkedId(value: unknown, issues: string[]): string {
   const problem = nameIssue(value);
   if (problem !== null) issues.push(`id ${problem}`);
   return textOf(value);
@@ -172,7 +218,7 @@ function checkedKeys(value: unknown, issues: string[]): string[] {
  * A flow's steps for use in another. Its input schema becomes a task, because checking runs user
  * code, and only a task has a place for the failure of that.
  */
-function inlined(child: Flow): Sequence {
+export function inlined(child: Flow): Sequence {
   if (child.inputSchema === null) return child.root;
   const check: TaskNode = Object.freeze({
     kind: "task",
@@ -182,6 +228,7 @@ function inlined(child: Flow): Sequence {
     version: null,
     inputSchema: child.inputSchema,
     outputSchema: null,
+    onFailure: null,
   });
   return Object.freeze([check, ...child.root]);
 }

@@ -1,6 +1,6 @@
 import { kindOf, nameIssue } from "../ids.ts";
-import type { TaskBody, TaskNode } from "./definition.ts";
-import { type RawOptions, readOptions, textOf } from "./known-options.ts";
+import type { FailureHandling, TaskBody, TaskNode } from "./definition.ts";
+import { quoted, type RawOptions, readOptions, textOf } from "./known-options.ts";
 import { POLICY_KEYS, resolvePolicy, resolveSchema, resolveVersion } from "./task-options.ts";
 
 /** A task as it was given, with what is wrong with it. Not to be run while there are issues. */
@@ -10,10 +10,18 @@ export interface TaskDraft {
   readonly issues: readonly string[];
 }
 
-const TASK_KEYS: readonly [...typeof POLICY_KEYS, "input", "output"] = [...POLICY_KEYS, "input", "output"];
+const TASK_KEYS: readonly [...typeof POLICY_KEYS, "input", "output", "onFailure"] = [
+  ...POLICY_KEYS,
+  "input",
+  "output",
+  "onFailure",
+];
 
 /** What stands in a draft for a task that isn't one. */
 export const NO_TASK: TaskNode = taskNode("", () => undefined, {}, []);
+
+/** Marks tasks, of whatever installed copy of this package. */
+export const TASK_BRAND: unique symbol = Symbol.for("waymark.task") as never;
 
 /** Checks everything that can be known of a task by itself. */
 export function resolveTask(given: { id: unknown; run: unknown; options: unknown }): TaskDraft {
@@ -41,5 +49,53 @@ export function taskNode(
     version: resolveVersion(options.version, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
     outputSchema: resolveSchema(options.output, "output", issues),
+    onFailure: resolveOnFailure(options.onFailure, issues),
   });
+}
+
+/** A task that hands on what it gets, in the place of one that the user could write. */
+export function passingTask(id: string): TaskNode {
+  return Object.freeze({ ...NO_TASK, id, run: (input: unknown) => input });
+}
+
+function resolveOnFailure(value: unknown, issues: string[]): FailureHandling | null {
+  if (value === undefined || value === "fail") return null;
+  if (value === "skip") return Object.freeze({ kind: "skip" });
+  if (typeof value === "string" || typeof value !== "object" || value === null) {
+    const given = typeof value === "string" ? quoted(value) : kindOf(value);
+    issues.push(`onFailure must be "fail", "skip", { goto: id } or { fallback: task }, not ${given}`);
+    return null;
+  }
+  const { goto, fallback } = readOptions(value, "onFailure", ["goto", "fallback"], issues);
+  if ((goto === undefined) === (fallback === undefined)) {
+    issues.push("onFailure must have either goto or fallback");
+    return null;
+  }
+  if (goto !== undefined) {
+    const problem = nameIssue(goto);
+    if (problem !== null) issues.push(`onFailure.goto ${problem}`);
+    return Object.freeze({ kind: "goto", id: textOf(goto) });
+  }
+  return Object.freeze({ kind: "fallback", task: resolveFallback(fallback, issues) });
+}
+
+function resolveFallback(value: unknown, issues: string[]): TaskNode {
+  if (typeof value === "function") return Object.freeze({ ...NO_TASK, id: "fallback", run: value as TaskBody });
+  const draft = taskDraftOf(value);
+  if (draft === null) {
+    issues.push(`onFailure.fallback must be a function or a task, not ${kindOf(value)}`);
+    return NO_TASK;
+  }
+  issues.push(...draft.issues.map((issue) => `onFailure.fallback ${issue}`));
+  if (draft.node.onFailure !== null)
+    issues.push(
+      `onFailure.fallback ("${draft.node.id}") has an onFailure itself; what it throws is the flow's failure`,
+    );
+  return draft.node;
+}
+
+/** What `task()` was given, seen from the outside: a task carries its draft. */
+function taskDraftOf(value: unknown): TaskDraft | null {
+  if (typeof value !== "object" || value === null || !(TASK_BRAND in value)) return null;
+  return value as unknown as TaskDraft;
 }

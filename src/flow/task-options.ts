@@ -1,3 +1,4 @@
+import type { SerializedFailure } from "../errors/failure.ts";
 import { idIssue, kindOf, nameIssue } from "../ids.ts";
 import type { Duration } from "../time/duration.ts";
 import type { TaskPolicy } from "./definition.ts";
@@ -5,6 +6,8 @@ import { numberIssue, type RawOptions, textOf } from "./known-options.ts";
 import { checked, checkedNumber, resolveChoice, resolveDuration } from "./option-values.ts";
 import { DEFAULT_RETRY, type RetryOptions, resolveRetry } from "./retry-options.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { Task } from "./task.ts";
+import type { TaskContext } from "./task-context.ts";
 
 /** How something that runs user code is run. None but `version` changes the definition hash. */
 export interface PolicyOptions {
@@ -27,11 +30,50 @@ export interface PolicyOptions {
   readonly version?: string;
 }
 
+/**
+ * What happens when the last attempt of a task has failed:
+ *
+ * - `"fail"` (default): the branch or item that it stands in fails if that is borne there, otherwise the instance;
+ * - `"skip"`: the flow goes on, with `undefined` for its output;
+ * - `{ goto: id }`: the flow goes on at a later step on the same path, which gets what the task got. The compiler can't check that it
+ *   fits; `build()` checks that there is such a step;
+ * - `{ fallback }`: a function or task runs on the input and the failure, and its output is handed on instead.
+ */
+export type OnFailure<Input, Skip extends "skip" = "skip", Instead = unknown> =
+  | "fail"
+  // Not `Skip` itself, which the compiler would infer from the objects, too.
+  | `${Skip}`
+  | { readonly goto: string }
+  | { readonly fallback: Fallback<Input, Instead> };
+
+/** What takes the place of a task that has failed. */
+export type Fallback<Input, Output> =
+  | Task<string, FailedInput<Input>, Output>
+  | ((failed: FailedInput<Input>, context: TaskContext) => Output);
+
+/** What a fallback gets. */
+export interface FailedInput<Input> {
+  /** What the task got. */
+  readonly input: Input;
+  /** What its last attempt failed with. */
+  readonly failure: SerializedFailure;
+}
+
+/** What is handed on instead of the output of a task that has failed. */
+export type Recovered<Skip extends "skip", Instead> =
+  | ([NoInfer<Skip>] extends [never] ? never : undefined)
+  | Awaited<NoInfer<Instead>>;
+
 /** Options of a task. */
 export interface TaskOptions<
   Input extends StandardSchema | undefined = StandardSchema | undefined,
   Output extends StandardSchema | undefined = StandardSchema | undefined,
+  Given = never,
+  Skip extends "skip" = "skip",
+  Instead = unknown,
 > extends PolicyOptions {
+  /** Default `"fail"`. Part of the definition hash. */
+  readonly onFailure?: OnFailure<Given, Skip, Instead>;
   /** Checks (and may transform) what comes in; the function gets what the schema gives back. */
   readonly input?: Input;
   /** Checks (and may transform) what the function returns; recorded is what the schema gives back. */

@@ -1,8 +1,8 @@
 import type { TaskNode } from "./definition.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import type { TaskContext } from "./task-context.ts";
-import { resolveTask, type TaskDraft } from "./task-draft.ts";
-import type { TaskOptions } from "./task-options.ts";
+import { resolveTask, TASK_BRAND, type TaskDraft } from "./task-draft.ts";
+import type { Recovered, TaskOptions } from "./task-options.ts";
 
 /** A value now or later. */
 export type MaybePromise<T> = T | PromiseLike<T>;
@@ -25,8 +25,6 @@ export type TaskFunction<Input, Returned, OutputSchema, Outputs extends object =
 /** What such a function's output is. */
 export type TaskResult<Returned, OutputSchema> = Parsed<OutputSchema, Awaited<Returned>>;
 
-const BRAND: unique symbol = Symbol.for("waymark.task") as never;
-
 /**
  * A named function with its policy, made by `task()`. Immutable; may stand in any number of flows.
  *
@@ -47,13 +45,13 @@ export class Task<out Id extends string = string, in Input = never, out Output =
     this.id = draft.node.id as Id;
     this.node = draft.node;
     this.issues = draft.issues;
-    Object.defineProperty(this, BRAND, { value: true });
+    Object.defineProperty(this, TASK_BRAND, { value: true });
     Object.freeze(this);
   }
 
   /** Like `instanceof`, and also true for a task of another installed copy of this package. */
   static is(value: unknown): value is Task {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return typeof value === "object" && value !== null && TASK_BRAND in value;
   }
 }
 
@@ -90,10 +88,12 @@ export function task<
   Returned,
   InputSchema extends StandardSchema | undefined = undefined,
   OutputSchema extends StandardSchema | undefined = undefined,
+  const Skip extends "skip" = never,
+  Instead = never,
 >(
   id: Id,
   run: TaskFunction<Parsed<InputSchema, Input>, Returned, OutputSchema>,
-  options?: TaskOptions<InputSchema, OutputSchema>,
-): Task<Id, Accepted<InputSchema, Input>, TaskResult<Returned, OutputSchema>> {
+  options?: TaskOptions<InputSchema, OutputSchema, Accepted<InputSchema, Input>, Skip, Instead>,
+): Task<Id, Accepted<InputSchema, Input>, TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>> {
   return new Task(resolveTask({ id, run, options }));
 }

@@ -1,4 +1,15 @@
-import type { FlowNode, ForkNode, LoopNode, RouteNode, Sequence, SubflowNode, WaitNode } from "./definition.ts";
+import type {
+  DelayNode,
+  FailureHandling,
+  FlowNode,
+  ForkNode,
+  LoopNode,
+  MapNode,
+  RouteNode,
+  Sequence,
+  SubflowNode,
+  WaitNode,
+} from "./definition.ts";
 import { DEFAULT_SEGMENT } from "./definition-path.ts";
 
 const LONGEST_LABEL = 60;
@@ -31,6 +42,8 @@ interface Exit {
 class Chart {
   readonly #nodes: string[] = [];
   readonly #edges: string[] = [];
+  /** Arrows to nodes that have yet to be drawn, by their ids. */
+  #jumps = new Map<string, readonly Exit[]>();
   #count = 0;
   #indent = "  ";
 
@@ -51,19 +64,51 @@ class Chart {
 
   /** Draws nodes one after the other; gives where the arrows out of the last one begin. */
   sequence(sequence: Sequence, entries: readonly Exit[]): readonly Exit[] {
-    return sequence.reduce((exits, node) => this.#draw(node, exits), entries);
+    let exits = entries;
+    for (const node of sequence) exits = this.#draw(node, exits.concat(this.#jumpsTo(node.id)));
+    return exits;
+  }
+
+  /** A sequence in a scope of its own, whose ids mean nothing outside. */
+  #scope(sequence: Sequence, entries: readonly Exit[]): readonly Exit[] {
+    const outer = this.#jumps;
+    this.#jumps = new Map();
+    const exits = this.sequence(sequence, entries);
+    this.#jumps = outer;
+    return exits;
+  }
+
+  #jumpsTo(id: string): readonly Exit[] {
+    const jumps = this.#jumps.get(id) ?? [];
+    this.#jumps.delete(id);
+    return jumps;
+  }
+
+  /** Where it goes on when a task has failed, drawn beside where it goes on otherwise. */
+  #recover(node: { readonly id: string }, handling: FailureHandling | null, exits: readonly Exit[]): readonly Exit[] {
+    const failed = exits.map(({ from }) => ({ from, label: "failed" }));
+    if (handling?.kind === "goto") {
+      this.#jumps.set(handling.id, [...(this.#jumps.get(handling.id) ?? []), ...failed]);
+      return exits;
+    }
+    if (handling?.kind !== "fallback") return exits;
+    return [...exits, ...this.#plain(`[${text(`${handling.task.id}, fallback of ${node.id}`)}]`, failed)];
   }
 
   #draw(node: FlowNode, entries: readonly Exit[]): readonly Exit[] {
     switch (node.kind) {
       case "task":
-        return this.#plain(`[${text(node.id)}]`, entries);
+        return this.#recover(node, node.onFailure, this.#plain(`[${text(node.id)}]`, entries));
       case "delay":
-        return this.#plain(`[/${text(`${node.id}: ${duration(node.durationMs)}`)}/]`, entries);
+        return this.#plain(`[/${text(delayText(node))}/]`, entries);
       case "wait":
-        return this.#plain(`{{${text(waitText(node))}}}`, entries);
+        return this.#wait(node, entries);
       case "loop":
         return this.#loop(node, entries);
+      case "map":
+        return this.#map(node, entries);
+      case "item":
+        return entries;
       case "fork":
         return this.#fork(node, entries);
       case "route":
@@ -79,17 +124,41 @@ class Chart {
     return [{ from: id, label: null }];
   }
 
+  #wait(node: WaitNode, entries: readonly Exit[]): readonly Exit[] {
+    const exits = this.#plain(`{{${text(waitText(node))}}}`, entries);
+    if (node.timeoutBranch === null) return exits;
+    const late = exits.map(({ from }) => ({ from, label: "timeout" }));
+    return [...exits, ...this.sequence(node.timeoutBranch, late)];
+  }
+
+  #map(node: MapNode, entries: readonly Exit[]): readonly Exit[] {
+    const list = this.node(`((${text("map")}))`);
+    this.connect(entries, list);
+    const ends = this.#group(node.id, () => this.#scope(node.sequence, [{ from: list, label: "each item" }]));
+    return this.#plain(`[[${text(node.id)}]]`, ends);
+  }
+
   #loop(node: LoopNode, entries: readonly Exit[]): readonly Exit[] {
+    if (node.sequence !== null) return this.#flowLoop(node, node.sequence, entries);
     const exits = this.#plain(`([${text(node.id)}])`, entries);
     for (const { from } of exits) this.#edge(from, from, `again, at most ${node.maxIterations} times`);
     return exits;
   }
 
+  #flowLoop(node: LoopNode, sequence: Sequence, entries: readonly Exit[]): readonly Exit[] {
+    const begin = this.node(`((${text("loop")}))`);
+    this.connect(entries, begin);
+    const ends = this.#group(node.id, () => this.#scope(sequence, [{ from: begin, label: null }]));
+    const exits = this.#plain(`([${text(node.id)}])`, ends);
+    for (const { from } of exits) this.#edge(from, begin, `again, at most ${node.maxIterations} times`);
+    return exits;
+  }
+
   #fork(node: ForkNode, entries: readonly Exit[]): readonly Exit[] {
-    const fork = this.node(`((${text("fork")}))`);
+    const fork = this.node(`((${text(node.mode === "all" ? "fork" : node.mode)}))`);
     this.connect(entries, fork);
-    const ends = node.branches.flatMap(({ name, sequence }) => this.sequence(sequence, [{ from: fork, label: name }]));
-    return this.#plain(`[[${text(node.id)}]]`, ends);
+    const ends = node.branches.flatMap(({ name, sequence }) => this.#scope(sequence, [{ from: fork, label: name }]));
+    return this.#recover(node, node.join.onFailure, this.#plain(`[[${text(node.id)}]]`, ends));
   }
 
   #route(node: RouteNode, entries: readonly Exit[]): readonly Exit[] {
@@ -102,10 +171,14 @@ class Chart {
 
   #subflow(node: SubflowNode, entries: readonly Exit[]): readonly Exit[] {
     const title = node.id === node.flow ? node.id : `${node.id}: ${node.flow}`;
+    return this.#group(title, () => this.#scope(node.sequence, entries));
+  }
+
+  #group(title: string, draw: () => readonly Exit[]): readonly Exit[] {
     const outer = this.#indent;
     this.#nodes.push(`${outer}subgraph ${this.#nextId()}[${text(title)}]`);
     this.#indent = `${outer}  `;
-    const exits = this.sequence(node.sequence, entries);
+    const exits = draw();
     this.#indent = outer;
     this.#nodes.push(`${outer}end`);
     return exits;
@@ -119,6 +192,10 @@ class Chart {
     this.#count++;
     return `n${this.#count}`;
   }
+}
+
+function delayText({ id, durationMs }: DelayNode): string {
+  return durationMs === null ? `${id}: until a time` : `${id}: ${duration(durationMs)}`;
 }
 
 function waitText(node: WaitNode): string {

@@ -2,18 +2,23 @@ import type { DefinitionIssue } from "../errors/definition-errors.ts";
 import { MAX_TASK_ID_BYTES, nameIssue } from "../ids.ts";
 import type { FlowNode, Sequence } from "./definition.ts";
 import { DEFAULT_SEGMENT, keySegment, pathSegment } from "./definition-path.ts";
+import { failureHandlingOf } from "./flow-definition.ts";
+import { listed, quoted } from "./known-options.ts";
 
 /** How many branches and inlined flows may enclose a node. */
 export const MAX_DEPTH = 64;
+/** Most items of one map. */
+export const MAX_ITEMS = 100_000;
 /** Most nodes of a flow, those of inlined flows included. Leaves room for the widest fork. */
 export const MAX_NODES = 20_000;
 
+const NOTHING: ReadonlySet<string> = new Set();
 const ENCODER = new TextEncoder();
 
 /** What is wrong with a definition as a whole. Mistakes of single nodes are found when they are made. */
 export function definitionIssues(flow: string, root: Sequence): DefinitionIssue[] {
   const walk = new Walk(flow);
-  walk.sequence(root, { path: flow, depth: 0, prefix: "", ordinal: 0, ids: new Map() });
+  walk.sequence(root, { path: flow, depth: 0, prefix: "", ordinal: 0, ids: new Map(), later: new Set() });
   return walk.finish();
 }
 
@@ -28,6 +33,8 @@ interface Place {
   readonly ordinal: number;
   /** The scope's ids so far, with where they are. */
   readonly ids: Map<string, Place>;
+  /** Ids of the nodes that its path comes to later, in this scope. */
+  readonly later: ReadonlySet<string>;
 }
 
 class Walk {
@@ -67,39 +74,61 @@ class Walk {
       this.#nodes++;
       if (this.#nodes > MAX_NODES) return;
       const ordinal = index + 1;
-      this.#node(node, { ...place, path: `${place.path}/${pathSegment(node.id, "step", ordinal)}`, ordinal });
+      const path = `${place.path}/${pathSegment(node.id, "step", ordinal)}`;
+      this.#node(node, { ...place, path, ordinal, later: laterThan(sequence, index, place.later) });
     }
   }
 
   #node(node: FlowNode, here: Place): void {
     this.#checkId(node.id, here);
-    this.#measure(node.kind === "loop" ? `${node.id}[${node.maxIterations - 1}]` : node.id, here);
+    this.#measure(longestId(node), here);
     switch (node.kind) {
       case "fork":
         for (const [index, { name, sequence }] of node.branches.entries()) {
           const branch = within(here, pathSegment(name, "branch", index + 1));
           // Under this name the branch's path, and sometimes its output, is stored.
           this.#measure(`${node.id}/${name}`, branch);
-          this.sequence(sequence, branch);
+          this.sequence(sequence, node.mode === "all" ? branch : scoped(branch, `${node.id}/${name}/`));
         }
+        this.#checkJump(node, here);
         break;
       case "route":
         for (const [index, { key, sequence }] of node.branches.entries()) {
-          this.sequence(sequence, within(here, keySegment(key, index + 1)));
+          this.sequence(sequence, onPath(within(here, keySegment(key, index + 1)), here));
         }
-        this.sequence(node.defaultBranch ?? [], within(here, DEFAULT_SEGMENT));
+        this.sequence(node.defaultBranch ?? [], onPath(within(here, DEFAULT_SEGMENT), here));
         break;
-      case "subflow": {
-        const scope = { prefix: `${here.prefix}${node.id}/`, ids: new Map<string, Place>() };
-        this.sequence(node.sequence, { ...here, ...scope, depth: here.depth + 1 });
+      case "subflow":
+        this.sequence(node.sequence, scoped({ ...here, depth: here.depth + 1 }, `${node.id}/`));
         break;
-      }
-      case "task":
       case "loop":
-      case "delay":
+        this.sequence(node.sequence ?? [], scoped(within(here, "(iteration)"), `${longestId(node)}/`));
+        this.#checkJump(node, here);
+        break;
+      case "map":
+        this.sequence(node.sequence, scoped(within(here, "(item)"), `${node.id}[${MAX_ITEMS - 1}]/`));
+        break;
       case "wait":
+        this.sequence(node.timeoutBranch ?? [], onPath(within(here, "(timeout)"), here));
+        break;
+      case "task":
+        this.#checkJump(node, here);
+        break;
+      case "delay":
+      case "item":
         break;
     }
+  }
+
+  /** A task can only go on where its path comes by later: at nodes behind it, or behind the routes around it. */
+  #checkJump(node: FlowNode, here: Place): void {
+    const handling = failureHandlingOf(node);
+    if (handling?.kind !== "goto" || here.later.has(handling.id)) return;
+    const known = here.later.size === 0 ? "there is none" : `there are ${listed([...here.later])}`;
+    this.#report(
+      here.path,
+      `has onFailure: { goto: ${quoted(handling.id)} }, which is no later step on its path; ${known}`,
+    );
   }
 
   #checkId(id: string, here: Place): void {
@@ -125,8 +154,38 @@ class Walk {
   }
 }
 
+/** A place one level further in, on a path of its own. */
 function within(here: Place, segment: string): Place {
-  return { ...here, path: `${here.path}/${segment}`, depth: here.depth + 1 };
+  return { ...here, path: `${here.path}/${segment}`, depth: here.depth + 1, later: NOTHING };
+}
+
+/** The same, but on the path of what encloses it. */
+function onPath(place: Place, { later }: Place): Place {
+  return { ...place, later };
+}
+
+/** The same, in a scope of its own. */
+function scoped(place: Place, segments: string): Place {
+  return { ...place, prefix: `${place.prefix}${segments}`, ids: new Map(), later: NOTHING };
+}
+
+function laterThan(sequence: Sequence, index: number, outer: ReadonlySet<string>): ReadonlySet<string> {
+  // Read by few nodes, and made for each: only where the node asks.
+  const node = sequence[index];
+  if (node === undefined || !asksWhatIsLater(node)) return NOTHING;
+  return new Set([...sequence.slice(index + 1).map(({ id }) => id), ...outer]);
+}
+
+function asksWhatIsLater(node: FlowNode): boolean {
+  return node.kind === "route" || node.kind === "wait" || failureHandlingOf(node)?.kind === "goto";
+}
+
+/** The longest task id under which something of a node itself is recorded, in its scope. */
+function longestId(node: FlowNode): string {
+  const id = node.kind === "loop" ? `${node.id}[${node.maxIterations - 1}]` : node.id;
+  if (node.kind === "map") return `${id}[${MAX_ITEMS - 1}]~item`;
+  if (node.kind === "delay" && node.until !== null) return `${id}~until`;
+  return failureHandlingOf(node)?.kind === "fallback" ? `${id}~fallback` : id;
 }
 
 function utf8Bytes(text: string): number {

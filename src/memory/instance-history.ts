@@ -1,5 +1,5 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
-import type { Bytes, HistoryEntry, NewEntry, TaskResult } from "../snapshot/snapshot.ts";
+import { type Bytes, type HistoryEntry, isRecordedKind, type NewEntry, type TaskResult } from "../snapshot/snapshot.ts";
 import { taskOfStep } from "../snapshot/step-ids.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
 
@@ -97,6 +97,16 @@ export class InstanceHistory {
   }
 
   /** All outcomes as they were recorded, in order. */
+  /** What the last failed attempt of a task failed with. */
+  lastFailureOf(taskId: TaskId): Bytes | null {
+    const record = this.#tasks.get(taskId);
+    for (let attempt = record?.highest ?? 0; attempt > 0; attempt--) {
+      const failure = record?.attempts.get(attempt)?.failure ?? null;
+      if (failure !== null) return copyOf(failure);
+    }
+    return null;
+  }
+
   results(): TaskResult[] {
     return this.#entries.filter(isOutcome).map(resultFrom);
   }
@@ -153,12 +163,12 @@ export class InstanceHistory {
 }
 
 function isOutcome(entry: HistoryEntry): entry is OutcomeEntry {
-  return entry.outcome === "completed" || entry.outcome === "timed_out";
+  return isRecordedKind(entry.outcome);
 }
 
 /** Delays, and the ends of branches, have no output of their own. */
 function passesOn(entry: HistoryEntry): boolean {
-  return entry.kind === "delay" || entry.kind === "branch";
+  return entry.output === null && entry.outcome === "completed";
 }
 
 function resultFrom(entry: OutcomeEntry): TaskResult {
@@ -168,5 +178,6 @@ function resultFrom(entry: OutcomeEntry): TaskResult {
     outcome: entry.outcome,
     output: entry.output === null ? null : copyOf(entry.output),
     outputRef: entry.outputRef,
+    failure: copyOrNull(entry.failure),
   };
 }

@@ -303,6 +303,10 @@ export class InMemoryBackend implements Backend {
     return await this.#open("loadSteps", this.#history).loadSteps(instanceId, taskId);
   }
 
+  async lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null> {
+    return await this.#open("lastFailure", this.#history).lastFailure(instanceId, taskId);
+  }
+
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
     return await this.#open("sinceAttempt", this.#history).sinceAttempt(instanceId, taskId, attempt);
   }

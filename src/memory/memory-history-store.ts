@@ -1,5 +1,5 @@
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
-import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
 import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
@@ -47,6 +47,12 @@ export class MemoryHistoryStore implements HistoryStore {
     parseInstanceId(instanceId);
     parseTaskId(taskId);
     return this.#state.find(instanceId)?.history.stepsOf(taskId) ?? [];
+  }
+
+  async lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null> {
+    parseInstanceId(instanceId);
+    parseTaskId(taskId);
+    return this.#state.find(instanceId)?.history.lastFailureOf(taskId) ?? null;
   }
 
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {

@@ -59,7 +59,7 @@ export class MemorySnapshotStore implements SnapshotStore {
     const position = instance.standingAt(taskId);
     const attempt = instance.history.freeAttempt(taskId, position?.attempt ?? null);
     const entry = outcomeEntry(
-      { taskId, kind: position?.kind ?? "task", outcome: "completed", output, outputRef: null },
+      { taskId, kind: position?.kind ?? "task", outcome: "completed", output, outputRef: null, failure: null },
       attempt,
     );
     this.#state.append(instance, entry, { path: position?.path ?? "", workerId: null, at: now });

@@ -65,6 +65,7 @@ export function copyPosition(position: Position): Position {
     tags: [...position.tags],
     event: position.event,
     pending: position.pending,
+    items: position.items === null ? null : { ...position.items },
     ready: position.ready,
     availableAt: position.availableAt,
     wakeAt: position.wakeAt,

@@ -4,6 +4,7 @@ import type { Lane, Standing } from "../snapshot/position.ts";
 import { checkCheckpoints } from "../store/check-checkpoint.ts";
 import { checkHolder } from "../store/check-instance.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
+import { leaveBranch } from "./branch-leaver.ts";
 import { failInstance } from "./instance-control.ts";
 import { advance } from "./queries/advance.ts";
 import { type AwaitFateRow, awaitEvents } from "./queries/await-event.ts";
@@ -12,6 +13,7 @@ import type { BatchFacts, BranchRow, FateRow, StandingRow } from "./queries/chec
 import { type ConsumeFateRow, consumeEvents } from "./queries/consume-event.ts";
 import { type EndBranchFateRow, endBranches } from "./queries/end-branch.ts";
 import { endInstances } from "./queries/end-instance.ts";
+import { endItems } from "./queries/end-item.ts";
 import { type ForkFateRow, fork } from "./queries/fork.ts";
 import { note } from "./queries/note.ts";
 import { park } from "./queries/park.ts";
@@ -20,7 +22,8 @@ import { isUniqueViolation } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Which statement writes a checkpoint. Each checkpoint is in exactly one. */
-type Shape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endInstance" | "failBranch";
+type Shape = BatchShape | "leaveBranch" | "failBranch";
+type BatchShape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endItem" | "endInstance";
 
 type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow>;
 
@@ -58,11 +61,9 @@ export class CheckpointWriter {
     fates: Map<Checkpoint, CheckpointFate>,
   ): Promise<void> {
     const { db } = this.#context;
-    if (shape === "failBranch") {
+    if (shape === "failBranch" || shape === "leaveBranch") {
       await Promise.all(
-        group.map(async (checkpoint) =>
-          fates.set(checkpoint, await failInstance(this.#context, checkpoint, holder.workerId)),
-        ),
+        group.map(async (checkpoint) => fates.set(checkpoint, await this.#writeAlone(shape, checkpoint, holder))),
       );
       return;
     }
@@ -89,7 +90,17 @@ export class CheckpointWriter {
     }
   }
 
-  #statement(shape: Exclude<Shape, "failBranch">, group: readonly Checkpoint[], holder: Holder): Query<AnyFateRow> {
+  /** What takes more than one statement. */
+  async #writeAlone(
+    shape: "failBranch" | "leaveBranch",
+    checkpoint: Checkpoint,
+    holder: Holder,
+  ): Promise<CheckpointFate> {
+    if (shape === "leaveBranch") return await leaveBranch(this.#context, checkpoint, holder);
+    return await failInstance(this.#context, checkpoint, holder.workerId);
+  }
+
+  #statement(shape: BatchShape, group: readonly Checkpoint[], holder: Holder): Query<AnyFateRow> {
     const { tables } = this.#context;
     const facts: BatchFacts = { ...holder, now: this.#context.now() };
     switch (shape) {
@@ -107,6 +118,8 @@ export class CheckpointWriter {
         return fork(tables, this.#standingRows(group), this.#branchRows(group), facts);
       case "endBranch":
         return endBranches(tables, group, facts);
+      case "endItem":
+        return endItems(tables, group, facts);
       case "endInstance":
         return endInstances(tables, group, facts);
     }
@@ -163,6 +176,8 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
     case "await":
     case "fork":
     case "endBranch":
+    case "endItem":
+    case "leaveBranch":
       return move.kind;
   }
 }
@@ -177,6 +192,8 @@ function standingOf({ move }: Checkpoint): Standing {
       return move.join;
     case "note":
     case "endBranch":
+    case "endItem":
+    case "leaveBranch":
     case "complete":
     case "fail":
       throw new TypeError(`A move "${move.kind}" leads nowhere.`);

@@ -306,6 +306,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   loadSteps(instanceId: string, taskId: string): Promise<readonly TaskResult[]> {
     return this.#history.loadSteps(instanceId, taskId);
   }
+  lastFailure(instanceId: string, taskId: string): Promise<Uint8Array | null> {
+    return this.#history.lastFailure(instanceId, taskId);
+  }
   sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
     return this.#history.sinceAttempt(instanceId, taskId, attempt);
   }

@@ -4,7 +4,14 @@ import { stepRange } from "../snapshot/step-ids.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
 import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
-import { findLastIteration, loadResults, loadSteps, readHistory, sinceAttempt } from "./queries/history.ts";
+import {
+  findLastIteration,
+  lastFailure,
+  loadResults,
+  loadSteps,
+  readHistory,
+  sinceAttempt,
+} from "./queries/history.ts";
 import { historyEntryFromRow, resultFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -53,6 +60,13 @@ export class PostgresHistoryStore implements HistoryStore {
     const [from, to] = stepRange(parseTaskId(taskId));
     const params = { instanceId: parseInstanceId(instanceId), from, to };
     return (await db.run("load-steps", loadSteps(tables, params))).map(resultFromRow);
+  }
+
+  async lastFailure(instanceId: string, taskId: string): Promise<Uint8Array | null> {
+    const { db, tables } = this.#context;
+    const params = { instanceId: parseInstanceId(instanceId), taskId: parseTaskId(taskId) };
+    const [row] = await db.run("last-failure", lastFailure(tables, params));
+    return row?.failure ?? null;
   }
 
   async sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {

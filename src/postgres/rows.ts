@@ -1,4 +1,4 @@
-import type { Interrupt, Position, PositionKind } from "../snapshot/position.ts";
+import type { Interrupt, ItemCounts, Position, PositionKind } from "../snapshot/position.ts";
 import type {
   EntryKind,
   EntryOutcome,
@@ -37,6 +37,9 @@ export interface PositionRow {
   readonly attempt: number;
   readonly lost: number;
   readonly pending: number;
+  readonly item_total: number | null;
+  readonly item_started: number | null;
+  readonly item_failed: number | null;
   readonly input_ref: string | null;
   readonly event: string | null;
   readonly interrupt: Interrupt | null;
@@ -68,6 +71,7 @@ export interface ResultRow {
   readonly outcome: TaskResult["outcome"];
   readonly output: Uint8Array | null;
   readonly output_ref: string | null;
+  readonly failure: Uint8Array | null;
 }
 
 export function instanceFromRow(row: InstanceRow): InstanceRecord {
@@ -100,6 +104,7 @@ export function positionFromRow(row: PositionRow): Position {
     attempt: row.attempt,
     lost: row.lost,
     pending: row.pending,
+    items: itemsFromRow(row),
     inputRef: row.input_ref,
     event: row.event,
     interrupt: row.interrupt,
@@ -108,6 +113,16 @@ export function positionFromRow(row: PositionRow): Position {
     wakeAt: row.wake_ms === null ? null : wholeMs(row.wake_ms),
     claim: row.worker_id === null ? null : { workerId: row.worker_id, token: row.token, expiresAt: availableAt },
   };
+}
+
+/** What a position was when it stood at a map says nothing of it elsewhere. */
+function itemsFromRow({
+  kind,
+  item_total: total,
+  item_started: started,
+  item_failed: failed,
+}: PositionRow): ItemCounts | null {
+  return kind === "join" && total !== null ? { total, started: started ?? 0, failed: failed ?? 0 } : null;
 }
 
 export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
@@ -128,7 +143,8 @@ export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
 }
 
 export function resultFromRow(row: ResultRow): TaskResult {
-  return { taskId: row.task_id, kind: row.kind, outcome: row.outcome, output: row.output, outputRef: row.output_ref };
+  const { task_id: taskId, kind, outcome, output, output_ref: outputRef, failure } = row;
+  return { taskId, kind, outcome, output, outputRef, failure };
 }
 
 /** The database counts microseconds; rounding up never makes a time look passed that hasn't. */

@@ -1,7 +1,7 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
-import type { Checkpoint, Move } from "./checkpoint.ts";
+import type { Checkpoint, LeaveBranch, Move } from "./checkpoint.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
-import { INTERRUPT_RECHECK_MS } from "./position-rules.ts";
+import { INTERRUPT_RECHECK_MS, isPendingJoin } from "./position-rules.ts";
 import type { InstanceRecord } from "./snapshot.ts";
 
 /** What a store knows when it applies a checkpoint. Times are milliseconds since the epoch. */
@@ -48,13 +48,16 @@ export function applyCheckpoint(
     case "advance":
       return keep(held, move.to, null, facts);
     case "park":
-      return change({ upserts: [park(held, move.to, move.wakeAfterMs, facts)], interrupt: held.interrupt });
+      return change({ upserts: [park(held, move.to, wakeTime(move, facts), facts)], interrupt: held.interrupt });
     case "await":
       return awaitEvent(held, move, facts);
     case "fork":
       return fork(held, move, facts);
     case "endBranch":
-      return endBranch(positions, held, move.joinPath, facts);
+    case "endItem":
+      return endBranch(positions, held, move, facts);
+    case "leaveBranch":
+      return leaveBranch(positions, held, move, facts);
     case "complete":
       return change({ removals: "all", instance: { status: "completed", output: move.output, endedAt: facts.now } });
     case "fail":
@@ -71,9 +74,19 @@ function keep(held: Position, to: Standing, wakeAt: number | null, facts: ApplyF
   });
 }
 
-function park(held: Position, to: Standing, wakeAfterMs: number | null, facts: ApplyFacts): Position {
-  const wakeAt = wakeAfterMs === null || wakeAfterMs === 0 ? null : facts.now + wakeAfterMs;
-  const ready = wakeAfterMs === 0;
+/** When a position wakes by itself: a time, `null` for never, "now" for at once. */
+function wakeTime(
+  { wakeAfterMs, wakeAt }: { readonly wakeAfterMs: number | null; readonly wakeAt?: number },
+  facts: ApplyFacts,
+): number | "now" | null {
+  if (wakeAt !== undefined) return wakeAt > facts.now ? wakeAt : "now";
+  if (wakeAfterMs === null) return null;
+  return wakeAfterMs === 0 ? "now" : facts.now + wakeAfterMs;
+}
+
+function park(held: Position, to: Standing, wakes: number | "now" | null, facts: ApplyFacts): Position {
+  const ready = wakes === "now";
+  const wakeAt = ready ? null : wakes;
   const parked = { ...at(held, to, wakeAt), ready, availableAt: ready ? facts.now : wakeAt };
   return held.interrupt === null ? parked : interrupted(parked, facts);
 }
@@ -92,7 +105,7 @@ function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: Appl
   const join: Position = { ...at(held, move.join, null), interrupt: held.interrupt, availableAt: null };
   const branches = move.branches.map((branch) => {
     const empty: Position = { ...at(held, branch.standing, null), path: branch.path };
-    const started = park(empty, branch.standing, branch.wakeAfterMs, facts);
+    const started = park(empty, branch.standing, wakeTime(branch, facts), facts);
     if (!branch.claimed || held.interrupt !== null) return started;
     return claimed(started, facts);
   });
@@ -106,19 +119,68 @@ function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: Appl
 function endBranch(
   positions: ReadonlyMap<Path, Position>,
   held: Position,
-  joinPath: Path,
+  move: Extract<Move, { kind: "endBranch" | "endItem" }>,
   facts: ApplyFacts,
 ): Changes | null {
-  const join = positions.get(joinPath);
-  if (join === undefined || join.kind !== "join" || join.pending === 0) return null;
+  const join = positions.get(move.joinPath);
+  if (join === undefined || !isPendingJoin(join)) return null;
   const counted: Position = { ...join, pending: join.pending - 1 };
-  if (counted.pending > 0) return change({ upserts: [counted], removals: [held.path], interrupt: held.interrupt });
-  const closed = join.interrupt === null ? claimed(counted, facts) : interrupted(counted, facts);
+  const removals = [held.path];
+  if (counted.pending === 0) return closeJoin(counted, removals, facts);
+  if (move.kind === "endBranch") return change({ upserts: [counted], removals, interrupt: held.interrupt });
+  return nextItem(counted, removals, facts);
+}
+
+function leaveBranch(
+  positions: ReadonlyMap<Path, Position>,
+  held: Position,
+  move: LeaveBranch,
+  facts: ApplyFacts,
+): Changes | null {
+  const join = positions.get(move.joinPath);
+  if (join === undefined || !isPendingJoin(join)) return null;
+  const { items } = join;
+  const failed = (items?.failed ?? 0) + (move.mostFailed === null ? 0 : 1);
+  const closes = move.closes || (move.mostFailed !== null && failed > move.mostFailed) || join.pending === 1;
+  const isGone = closes
+    ? (path: Path) => path.startsWith(move.within)
+    : (path: Path) => path === move.path || path.startsWith(`${move.path}/`);
+  const removals = [...positions.keys()].filter((path) => path !== join.path && (path === held.path || isGone(path)));
+  const counted: Position = {
+    ...join,
+    pending: closes ? 0 : join.pending - 1,
+    items: items === null ? null : { ...items, failed },
+  };
+  return closes ? closeJoin(counted, removals, facts) : nextItem(counted, removals, facts);
+}
+
+/** All that it had to wait for has ended: whoever saw to that goes on with it. */
+function closeJoin(counted: Position, removals: readonly Path[], facts: ApplyFacts): Changes {
+  const closed = counted.interrupt === null ? claimed(counted, facts) : interrupted(counted, facts);
   return change({
     upserts: [closed],
-    removals: [held.path],
-    interrupt: join.interrupt,
+    removals,
+    interrupt: counted.interrupt,
     granted: closed.claim === null ? [] : [closed],
+  });
+}
+
+/** Begins the next item of a map, if one is left, in place of one that has ended. */
+function nextItem(join: Position, removals: readonly Path[], facts: ApplyFacts): Changes {
+  const { items, interrupt } = join;
+  if (items === null || items.started >= items.total) return change({ upserts: [join], removals, interrupt });
+  const path = `${join.taskId}[${items.started}]`;
+  const item: Position = {
+    ...join,
+    ...{ path, taskId: `${path}~item`, kind: "task", attempt: 1, inputRef: null, pending: 0, items: null },
+    ...{ ready: false, wakeAt: null, lost: 0, claim: null },
+  };
+  const started = interrupt === null ? claimed(item, facts) : interrupted(item, facts);
+  return change({
+    upserts: [{ ...join, items: { ...items, started: items.started + 1 } }, started],
+    removals,
+    interrupt,
+    granted: started.claim === null ? [] : [started],
   });
 }
 

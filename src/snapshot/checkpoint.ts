@@ -25,8 +25,11 @@ export type Move =
   | { readonly kind: "note" }
   /** It stands at the next task and its worker keeps the claim. */
   | { readonly kind: "advance"; readonly to: Standing }
-  /** It stands there without a claim: ready (0), asleep, or until somebody wakes it (`null`). */
-  | { readonly kind: "park"; readonly to: Standing; readonly wakeAfterMs: number | null }
+  /**
+   * It stands there without a claim: ready (0), asleep for so many milliseconds or until a time (since the epoch), or until
+   * somebody wakes it (`null`).
+   */
+  | { readonly kind: "park"; readonly to: Standing; readonly wakeAfterMs: number | null; readonly wakeAt?: number }
   /**
    * It waits for the event `to.event`. If one is buffered, or arrives while this is written, it is
    * not parked: the worker keeps the claim and looks again. If the wait's outcome is recorded already,
@@ -38,10 +41,34 @@ export type Move =
   | { readonly kind: "fork"; readonly join: Standing; readonly branches: readonly NewPosition[] }
   /** It is gone, and the join at `joinPath` has one branch less to wait for. */
   | { readonly kind: "endBranch"; readonly joinPath: Path }
+  /**
+   * The same for an item of a map that has not begun all of its items at once: where one is left, it begins, and the worker
+   * holds it. Its path is the join's task id with its index; it stands at its value, `path~item`, as the join does otherwise.
+   */
+  | { readonly kind: "endItem"; readonly joinPath: Path }
+  /**
+   * The branch or item at `path` is gone with all that stands in it, whoever holds it, and the join has one branch less to
+   * wait for, or begins at once.
+   */
+  | LeaveBranch
   /** It is gone and the instance is completed. `codec`: the id of what wrote the output. */
   | { readonly kind: "complete"; readonly output: Bytes; readonly codec: string }
   /** All positions are gone and the instance has failed. */
   | { readonly kind: "fail"; readonly failure: Bytes };
+
+/** How a branch ends that others may be standing in, or that ends others. */
+export interface LeaveBranch {
+  readonly kind: "leaveBranch";
+  /** The branch's, or item's: what it leaves stands there, or at paths that begin with it and "/". */
+  readonly path: Path;
+  readonly joinPath: Path;
+  /** What the paths of all branches of the join, and of what stands in them, begin with. */
+  readonly within: string;
+  /** The join waits for no other branch: they are gone, too. */
+  readonly closes: boolean;
+  /** It has failed, and the join closes when more than so many of its items have; `null` where that is of no account. */
+  readonly mostFailed: number | null;
+}
 
 /** One atomic write: fence, history, move (DESIGN §5). */
 export interface Checkpoint {

@@ -1,40 +1,48 @@
 import {
   after,
-  branchNeedsEntry,
+  type BranchEnd,
+  type BranchStart,
   type Continuation,
   enter,
   intoRouteBranch,
+  intoTimeoutBranch,
+  mapStarts,
   nextIteration,
   type Standpoint,
   standpoint,
 } from "../flow/continuation.ts";
 import type { FlowNode } from "../flow/definition.ts";
-import type { Flow, LocatedNode } from "../flow/flow-definition.ts";
+import { responseToFailure } from "../flow/failure-handling.ts";
+import type { Flow } from "../flow/flow-definition.ts";
+import { itemTaskId } from "../flow/output-ids.ts";
+import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { Path, TaskId } from "../ids.ts";
 import type { Move, NewPosition } from "./checkpoint.ts";
-import type { Lane, PositionKind, Standing } from "./position.ts";
 import type { Bytes, EntryKind, NewEntry } from "./snapshot.ts";
-
-/** Where a claimed position stands: what a plan needs to know of it. */
-export interface Stand {
-  readonly path: Path;
-  readonly taskId: TaskId;
-  readonly attempt: number;
-  readonly inputRef: TaskId | null;
-  /** The instance's priority, for nodes that have none of their own. */
-  readonly instancePriority: number;
-  readonly codec: string;
-}
+import { entryKindOf, type From, type Stand, standing } from "./standing.ts";
 
 /** What happened to a claimed position. */
 export type Occurrence =
-  /** A body has given its output. `decision` is the loop's or the route's. */
+  /** A body has given its output. `decision` is what it says of the way on, where it does. */
   | {
       readonly kind: "succeeded";
       readonly output: Bytes;
       readonly decision: Decision | null;
       readonly durationMs: number;
     }
+  /**
+   * The list of a map has been made. `count` is what is to be recorded of it, `null` if something is; `none` is the output
+   * of a map without items.
+   */
+  | {
+      readonly kind: "listed";
+      readonly items: readonly Bytes[];
+      readonly count: Bytes | null;
+      readonly none: Bytes;
+      readonly durationMs: number;
+    }
+  /** An item of a map begins. */
+  | { readonly kind: "begun"; readonly value: Bytes }
   /** An attempt has failed; `retryAfterMs` is `null` if it was the last. */
   | {
       readonly kind: "failed";
@@ -44,7 +52,7 @@ export type Occurrence =
     }
   /** The outcome is in the history already: go on from it, add nothing. */
   | { readonly kind: "recorded"; readonly decision: Decision | null }
-  /** The outcome is in the history already, and can't be gone on from: the instance fails. */
+  /** The outcome is in the history already, and can't be gone on from: a failure that no attempt will mend. */
   | { readonly kind: "unusable"; readonly failure: Bytes }
   /** The delay is over. */
   | { readonly kind: "elapsed" }
@@ -58,7 +66,10 @@ export type Occurrence =
 export type Decision =
   | { readonly kind: "again" }
   | { readonly kind: "done" }
-  | { readonly kind: "key"; readonly key: string };
+  | { readonly kind: "key"; readonly key: string }
+  /** Until when, milliseconds since the epoch. */
+  | { readonly kind: "until"; readonly at: number }
+  | { readonly kind: "timedOut" };
 
 /** What is to be written. `complete` has no output yet: it is the value under `outputRef`. */
 export interface Plan {
@@ -89,11 +100,15 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
       return planSuccess(flow, stand, here, occurrence);
     case "failed":
       return planFailure(flow, stand, here, occurrence);
+    case "listed":
+      return planItems(flow, stand, occurrence);
     case "recorded":
       return proceed(flow, stand, here, occurrence.decision, []);
+    case "begun":
+      return proceed(flow, stand, here, null, []);
     case "unusable":
-      // No entry: the one that is there stands (INV-3).
-      return { entries: [], move: { kind: "fail", failure: occurrence.failure }, consumes: null };
+      // No entry for the task: the one that is there stands (INV-3).
+      return respond(flow, stand, here, { failure: occurrence.failure, entries: [], isRecorded: true });
     case "elapsed":
       return proceed(flow, stand, here, null, [entry(stand, "delay", { outputRef: stand.inputRef })]);
     case "received":
@@ -124,9 +139,42 @@ function planSuccess(
   occurrence: Extract<Occurrence, { kind: "succeeded" }>,
 ): Plan {
   const { output, durationMs } = occurrence;
-  return proceed(flow, stand, here, occurrence.decision, [
-    entry(stand, entryKindOf(here.located.node), { output, durationMs }),
-  ]);
+  const { node } = here.located;
+  // What has come of the iteration stands in the history already.
+  const value = isFlowLoop(node) ? { outputRef: stand.inputRef } : { output };
+  return proceed(flow, stand, here, occurrence.decision, [entry(stand, entryKindOf(node), { ...value, durationMs })]);
+}
+
+function isFlowLoop(node: FlowNode): boolean {
+  return node.kind === "loop" && node.sequence !== null;
+}
+
+/** The items of a map begin, as many as may be under way at once. */
+function planItems(flow: Flow, stand: Stand, occurrence: Extract<Occurrence, { kind: "listed" }>): Plan {
+  const { items, count, none, durationMs } = occurrence;
+  const { join, item } = mapStarts(flow, stand.taskId);
+  const { node } = join.located;
+  const listed = count === null ? [] : [entry(stand, "task", { output: count, durationMs })];
+  if (items.length === 0) {
+    const mapped = { ...stand, taskId: join.taskId, attempt: 1 };
+    return proceed(flow, mapped, join, null, [...listed, entry(mapped, "join", { output: none })]);
+  }
+  const started = Math.min(items.length, (node.kind === "map" ? node.concurrency : null) ?? items.length);
+  const counts = { pending: items.length, items: { total: items.length, started, failed: 0 } };
+  const from = { ...stand, inputRef: null };
+  const values = items.map((output, index) => ({
+    ...entry(stand, "item", { output }),
+    ...{ taskId: itemTaskId(join.taskId, index), attempt: 1 },
+  }));
+  return {
+    entries: [...listed, ...values],
+    move: {
+      kind: "fork",
+      join: { ...standing(flow, join, from, 1), ...counts },
+      branches: Array.from({ length: started }, (_, index) => startBranch(flow, item(index), from)).flat(),
+    },
+    consumes: null,
+  };
 }
 
 function planFailure(
@@ -137,48 +185,125 @@ function planFailure(
 ): Plan {
   const { failure, durationMs, retryAfterMs } = occurrence;
   const entries = [entry(stand, entryKindOf(here.located.node), { outcome: "failed", failure, durationMs })];
-  if (retryAfterMs === null) return { entries, move: { kind: "fail", failure }, consumes: null };
+  if (retryAfterMs === null) return respond(flow, stand, here, { failure, entries, isRecorded: false });
   const to = standing(flow, here, stand, stand.attempt + 1);
   const move: Move = retryAfterMs === 0 ? { kind: "advance", to } : { kind: "park", to, wakeAfterMs: retryAfterMs };
   return { entries, move, consumes: null };
 }
 
 function planTimeout(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes | null): Plan {
-  if (failure === null) return proceed(flow, stand, here, null, [entry(stand, "wait", { outcome: "timed_out" })]);
-  return {
-    entries: [entry(stand, "wait", { outcome: "failed", failure })],
-    move: { kind: "fail", failure },
-    consumes: null,
-  };
+  if (failure === null) {
+    const { node } = here.located;
+    const decision: Decision | null = node.kind === "wait" && node.timeoutBranch !== null ? { kind: "timedOut" } : null;
+    return proceed(flow, stand, here, decision, [entry(stand, "wait", { outcome: "timed_out" })]);
+  }
+  const entries = [entry(stand, "wait", { outcome: "failed", failure })];
+  return respond(flow, stand, here, { failure, entries, isRecorded: false });
+}
+
+/** What becomes of a failure that no further attempt will mend. */
+function respond(
+  flow: Flow,
+  stand: Stand,
+  here: Standpoint,
+  failed: { readonly failure: Bytes; readonly entries: readonly NewEntry[]; readonly isRecorded: boolean },
+): Plan {
+  const { failure, entries, isRecorded } = failed;
+  const response = responseToFailure(flow, stand.taskId, isRecorded);
+  switch (response.kind) {
+    case "skip": {
+      const skipped = entries.map((one): NewEntry => ({ ...one, outcome: "tolerated" }));
+      return follow(flow, stand, after(flow, stand.taskId), { value: stand.taskId, entries: skipped });
+    }
+    case "goOn":
+      return follow(flow, stand, response.next, { value: stand.inputRef, entries });
+    case "leave": {
+      const { end } = response;
+      const left = { ...entry(stand, "branch", { outcome: "tolerated", failure }), taskId: end.path, attempt: 1 };
+      return { entries: [...entries, left], move: leave(stand, end), consumes: null };
+    }
+    case "fail":
+      return { entries, move: { kind: "fail", failure }, consumes: null };
+  }
+}
+
+/** A branch or item ends by a failure that its join can bear. */
+function leave(stand: Stand, end: BranchEnd): PlannedMove {
+  const { path, joinPath, join } = end;
+  const mostFailed = join.node.kind === "map" ? join.node.tolerated : null;
+  // Nobody else can be standing in it, and there is nothing to count.
+  if (stand.path === path && mostFailed === null) return endMove(end);
+  return { kind: "leaveBranch", path, joinPath, within: pathsWithin(path), closes: false, mostFailed };
+}
+
+/** A branch or item comes to its end. */
+function endMove({ joinPath, join: { node } }: BranchEnd): PlannedMove {
+  if (node.kind === "map" && node.concurrency !== null) return { kind: "endItem", joinPath };
+  return { kind: "endBranch", joinPath };
+}
+
+/** What the paths of all branches of the same join begin with. */
+function pathsWithin(path: Path): string {
+  return path.slice(0, joinTaskIdOf(path).length + 1);
 }
 
 /** The node is behind: on to what follows, with the value that flows on. */
 function proceed(flow: Flow, stand: Stand, here: Standpoint, decision: Decision | null, entries: NewEntry[]): Plan {
-  const value = valueAfter(stand, here.located.node);
-  if (decision?.kind === "again") {
-    const to = standing(flow, nextIteration(flow, stand.taskId), { ...stand, inputRef: value }, 1);
-    return { entries, move: { kind: "advance", to }, consumes: null };
+  const value = decision?.kind === "timedOut" ? stand.inputRef : valueAfter(stand, here);
+  return follow(flow, stand, nextAfter(flow, stand.taskId, decision), { value, entries, wakeAt: wakeAtOf(decision) });
+}
+
+function nextAfter(flow: Flow, taskId: TaskId, decision: Decision | null): Continuation {
+  switch (decision?.kind) {
+    case "again":
+      return nextIteration(flow, taskId);
+    case "key": {
+      const branch = intoRouteBranch(flow, taskId, decision.key);
+      if (branch === null) throw new TypeError(`The engine let an unknown route key through at "${taskId}".`);
+      return branch;
+    }
+    case "timedOut":
+      return intoTimeoutBranch(flow, taskId);
+    case "done":
+    case "until":
+    case undefined:
+      return after(flow, taskId);
   }
-  const next = decision?.kind === "key" ? intoRouteBranch(flow, stand.taskId, decision.key) : after(flow, stand.taskId);
-  if (next === null) throw new TypeError(`The engine let an unknown route key through at "${stand.taskId}".`);
+}
+
+function wakeAtOf(decision: Decision | null): number | null {
+  return decision?.kind === "until" ? decision.at : null;
+}
+
+/** The plan that takes a path to `next`, with the value recorded under `value` flowing on. */
+function follow(
+  flow: Flow,
+  stand: Stand,
+  next: Continuation,
+  what: { readonly value: TaskId | null; readonly entries: readonly NewEntry[]; readonly wakeAt?: number | null },
+): Plan {
+  const { value, entries, wakeAt = null } = what;
   const all =
-    next.kind === "endBranch" && branchNeedsEntry(flow, next.path)
+    next.kind === "endBranch" && next.needsEntry
       ? [...entries, { ...entry(stand, "branch", { outputRef: value }), taskId: next.path, attempt: 1 }]
       : entries;
-  return { entries: all, move: moveTo(flow, next, { ...stand, inputRef: value }), consumes: null };
+  const move = moveTo(flow, next, { ...stand, inputRef: value });
+  return {
+    entries: all,
+    move: wakeAt !== null && move.kind === "park" ? { ...move, wakeAt } : move,
+    consumes: null,
+  };
 }
 
 /** Whose output is the value that flows on from a node. */
-function valueAfter(stand: Stand, node: FlowNode): TaskId | null {
-  return node.kind === "delay" || node.kind === "route" ? stand.inputRef : stand.taskId;
+function valueAfter(stand: Stand, { located: { node, container } }: Standpoint): TaskId | null {
+  const passesOn =
+    node.kind === "delay" ||
+    node.kind === "route" ||
+    isFlowLoop(node) ||
+    (container.kind === "part" && container.role === "until");
+  return passesOn ? stand.inputRef : stand.taskId;
 }
-
-/** Where a position stands already: for what leaves it there. */
-export function standingHere(flow: Flow, stand: Stand): Standing {
-  return standing(flow, standpoint(flow, stand.taskId), stand, stand.attempt);
-}
-
-type From = Pick<Stand, "path" | "inputRef" | "instancePriority" | "codec">;
 
 function moveTo(flow: Flow, next: Continuation, from: From): PlannedMove {
   switch (next.kind) {
@@ -194,18 +319,23 @@ function moveTo(flow: Flow, next: Continuation, from: From): PlannedMove {
       return {
         kind: "fork",
         join,
-        branches: next.branches.flatMap((branch) => startBranch(flow, branch.path, branch.first, from)),
+        branches: next.branches.flatMap((branch) => startBranch(flow, branch, from)),
       };
     }
-    case "endBranch":
-      return { kind: "endBranch", joinPath: next.joinPath };
+    case "endBranch": {
+      const { path, joinPath, join } = next;
+      // The others are left behind with it.
+      if (join.node.kind === "fork" && (join.node.mode === "any" || join.node.mode === "race"))
+        return { kind: "leaveBranch", path, joinPath, within: pathsWithin(path), closes: true, mostFailed: null };
+      return endMove(next);
+    }
     case "end":
       return { kind: "complete", outputRef: from.inputRef };
   }
 }
 
 /** A branch that starts with a fork is a join from the start, with its own branches beside it. */
-function startBranch(flow: Flow, path: Path, first: Continuation, from: From): NewPosition[] {
+function startBranch(flow: Flow, { path, first }: BranchStart, from: From): NewPosition[] {
   const move = moveTo(flow, first, { ...from, path });
   switch (move.kind) {
     case "advance":
@@ -219,88 +349,11 @@ function startBranch(flow: Flow, path: Path, first: Continuation, from: From): N
     case "fork":
       return [{ path, standing: move.join, wakeAfterMs: null, claimed: false }, ...move.branches];
     case "endBranch":
+    case "endItem":
+    case "leaveBranch":
     case "complete":
     case "fail":
       throw new TypeError(`A branch can't start with "${move.kind}".`);
-  }
-}
-
-function standing(flow: Flow, at: Standpoint, from: From, attempt: number): Standing {
-  const { node } = at.located;
-  const policy = policyOf(node);
-  return {
-    taskId: at.taskId,
-    kind: positionKindOf(node),
-    inputRef: from.inputRef,
-    attempt,
-    priority: policy?.priority ?? from.instancePriority,
-    lane: laneOf(flow, at.located, from.codec),
-    event: node.kind === "wait" ? node.event : null,
-    pending: 0,
-  };
-}
-
-function policyOf(node: FlowNode): { readonly priority: number | null; readonly tags: readonly string[] } | null {
-  switch (node.kind) {
-    case "task":
-      return node.policy;
-    case "route":
-      return node.select.policy;
-    case "loop":
-      return node.body.policy;
-    case "fork":
-      return node.join.policy;
-    case "delay":
-    case "wait":
-    case "subflow":
-      return null;
-  }
-}
-
-const NO_TAGS: readonly string[] = [];
-const laneCache = new WeakMap<LocatedNode, Map<string, Lane>>();
-
-/** The lane of a node's positions. The same object each time, so that backends can key caches by it. */
-export function laneOf(flow: Flow, located: LocatedNode, codec: string): Lane {
-  const byCodec = laneCache.get(located) ?? new Map<string, Lane>();
-  laneCache.set(located, byCodec);
-  let lane = byCodec.get(codec);
-  if (lane === undefined) {
-    lane = { flow: flow.name, definitionHash: flow.hash, codec, tags: policyOf(located.node)?.tags ?? NO_TAGS };
-    byCodec.set(codec, lane);
-  }
-  return lane;
-}
-
-function positionKindOf(node: FlowNode): PositionKind {
-  switch (node.kind) {
-    case "delay":
-      return "delay";
-    case "wait":
-      return "wait";
-    case "fork":
-      return "join";
-    case "task":
-    case "route":
-    case "loop":
-    case "subflow":
-      return "task";
-  }
-}
-
-/** How history names what a node does. */
-export function entryKindOf(node: FlowNode): EntryKind {
-  switch (node.kind) {
-    case "fork":
-      return "join";
-    case "subflow":
-      return "task";
-    case "task":
-    case "route":
-    case "loop":
-    case "delay":
-    case "wait":
-      return node.kind;
   }
 }
 

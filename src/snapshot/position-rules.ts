@@ -77,6 +77,9 @@ export function standsTheSame(stored: Position, saved: Position): boolean {
     stored.priority === saved.priority &&
     stored.event === saved.event &&
     stored.pending === saved.pending &&
+    stored.items?.total === saved.items?.total &&
+    stored.items?.started === saved.items?.started &&
+    stored.items?.failed === saved.items?.failed &&
     stored.tags.length === saved.tags.length &&
     [...saved.tags].sort().every((tag, index) => tag === stored.tags[index])
   );

@@ -35,6 +35,18 @@ export interface Standing {
   readonly event: string | null;
   /** How many branches have yet to end; 0 unless `kind` is "join". */
   readonly pending: number;
+  /** How far the items of a map have come; `null` unless it is a map's join. */
+  readonly items: ItemCounts | null;
+}
+
+/** How far the items of a map have come. How many have yet to end is the join's `pending`. */
+export interface ItemCounts {
+  /** How many there are. */
+  readonly total: number;
+  /** How many have begun: the next one has this index. */
+  readonly started: number;
+  /** How many have failed, and were let pass. */
+  readonly failed: number;
 }
 
 /**

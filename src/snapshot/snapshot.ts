@@ -37,6 +37,8 @@ export type EntryOutcome =
   | "failed"
   /** A wait's time ran out. */
   | "timed_out"
+  /** It failed for good, and the flow goes on without its output. Carries the failure. */
+  | "tolerated"
   /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$save`. */
   | "noted";
 
@@ -48,6 +50,8 @@ export type EntryKind =
   | "route"
   | "loop"
   | "join"
+  /** The value of a map's item, with which the item begins. */
+  | "item"
   | "delay"
   | "wait"
   | "branch"
@@ -62,7 +66,7 @@ export interface NewEntry {
   readonly output: Bytes | null;
   /** Whose output this one passes on, for what has none of its own; `null` otherwise, and for the instance's input. */
   readonly outputRef: TaskId | null;
-  /** An encoded SerializedFailure; `null` unless failed. */
+  /** An encoded SerializedFailure; `null` unless failed or tolerated. */
   readonly failure: Bytes | null;
   /** How long the body took; `null` where none ran. */
   readonly durationMs: number | null;
@@ -90,9 +94,19 @@ export interface Snapshot extends InstanceRecord {
 export interface TaskResult {
   readonly taskId: TaskId;
   readonly kind: EntryKind;
-  readonly outcome: Exclude<EntryOutcome, "failed" | "noted">;
+  readonly outcome: RecordedKind;
   readonly output: Bytes | null;
   readonly outputRef: TaskId | null;
+  /** `null` unless tolerated. */
+  readonly failure: Bytes | null;
+}
+
+/** The outcomes that stand: one for each task id. */
+export type RecordedKind = Exclude<EntryOutcome, "failed" | "noted">;
+
+/** Whether an outcome stands, so that there is none after it. */
+export function isRecordedKind(outcome: EntryOutcome): outcome is RecordedKind {
+  return outcome === "completed" || outcome === "timed_out" || outcome === "tolerated";
 }
 
 export function isTerminal(status: InstanceStatus): boolean {

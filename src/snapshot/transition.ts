@@ -4,7 +4,7 @@ import { type ApplyFacts, applyCheckpoint, type Changes } from "./apply.ts";
 import type { Move } from "./checkpoint.ts";
 import { type Occurrence, planNext } from "./plan.ts";
 import type { Position } from "./position.ts";
-import type { NewEntry, Snapshot, TaskResult } from "./snapshot.ts";
+import { isRecordedKind, type NewEntry, type Snapshot, type TaskResult } from "./snapshot.ts";
 
 /** What a transition does besides changing the snapshot. */
 export interface Effects {
@@ -60,19 +60,11 @@ function positionsAfter(positions: ReadonlyMap<Path, Position>, changes: Changes
 }
 
 function resultFrom(entry: NewEntry): TaskResult[] {
-  if (entry.outcome === "failed" || entry.outcome === "noted") return [];
-  return [
-    {
-      taskId: entry.taskId,
-      kind: entry.kind,
-      outcome: entry.outcome,
-      output: entry.output,
-      outputRef: entry.outputRef,
-    },
-  ];
+  const { taskId, kind, outcome, output, outputRef, failure } = entry;
+  return isRecordedKind(outcome) ? [{ taskId, kind, outcome, output, outputRef, failure }] : [];
 }
 
-/** The bytes recorded under a reference; those of a timed-out wait are empty. */
+/** The bytes recorded under a reference; where nothing was (a timed-out wait, a task that was skipped) they are empty. */
 function valueOf(snapshot: Snapshot, results: readonly TaskResult[], ref: string | null): Uint8Array {
   if (ref === null) return snapshot.input;
   return results.find((result) => result.taskId === ref)?.output ?? new Uint8Array();

@@ -1,26 +1,29 @@
 import { parseTaskId } from "../ids.ts";
-import type { Checkpoint, ClaimRef, Move } from "../snapshot/checkpoint.ts";
+import type { Checkpoint, ClaimRef, LeaveBranch, Move } from "../snapshot/checkpoint.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import {
   refuse,
   requireArray,
   requireBigint,
+  requireBoolean,
   requireDistinct,
   requireObject,
   requireOneOf,
   requireTaskIdOrNull,
+  requireTime,
 } from "./argument-shapes.ts";
-import { parseAttempt, parseBytes, parseClaimRef, parsePath } from "./arguments.ts";
+import { parseAttempt, parseBytes, parseClaimRef, parsePath, parseWhole } from "./arguments.ts";
 import { checkNewPositions, checkStanding, checkWait } from "./check-standing.ts";
 
-const MOVES = ["note", "advance", "park", "await", "fork", "endBranch", "complete", "fail"];
-const OUTCOMES = ["completed", "failed", "timed_out", "noted"];
+const MOVES = ["note", "advance", "park", "await", "fork", "endBranch", "endItem", "leaveBranch", "complete", "fail"];
+const OUTCOMES = ["completed", "failed", "timed_out", "tolerated", "noted"];
 export const ENTRY_KINDS: readonly string[] = [
   "task",
   "step",
   "route",
   "loop",
   "join",
+  "item",
   "delay",
   "wait",
   "branch",
@@ -94,6 +97,7 @@ function checkMove(move: Move, field: string): void {
     case "park":
       checkStanding(move.to, `${field}.to`);
       checkWait(move.wakeAfterMs, `${field}.wakeAfterMs`);
+      if (move.wakeAt !== undefined) requireTime(move.wakeAt, `${field}.wakeAt`);
       return;
     case "await":
       checkStanding(move.to, `${field}.to`);
@@ -106,7 +110,11 @@ function checkMove(move: Move, field: string): void {
       checkNewPositions(move.branches, `${field}.branches`);
       return;
     case "endBranch":
+    case "endItem":
       parsePath(move.joinPath, `${field}.joinPath`);
+      return;
+    case "leaveBranch":
+      checkLeave(move, field);
       return;
     case "complete":
       parseBytes(move.output, `${field}.output`);
@@ -115,4 +123,13 @@ function checkMove(move: Move, field: string): void {
     case "fail":
       parseBytes(move.failure, `${field}.failure`);
   }
+}
+
+function checkLeave(move: LeaveBranch, field: string): void {
+  parsePath(move.joinPath, `${field}.joinPath`);
+  parseTaskId(move.path, `${field}.path`);
+  parseTaskId(move.within, `${field}.within`);
+  requireBoolean(move.closes, `${field}.closes`);
+  if (!move.path.startsWith(move.within)) refuse(`${field}.within`, "must be what path begins with");
+  if (move.mostFailed !== null) parseWhole(move.mostFailed, `${field}.mostFailed`, 0, Number.MAX_SAFE_INTEGER);
 }

@@ -68,7 +68,8 @@ function checkResult(result: TaskResult, field: string): void {
   requireObject(result, field);
   parseTaskId(result.taskId, `${field}.taskId`);
   requireOneOf(result.kind, `${field}.kind`, ENTRY_KINDS);
-  requireOneOf(result.outcome, `${field}.outcome`, ["completed", "timed_out"]);
+  requireOneOf(result.outcome, `${field}.outcome`, ["completed", "timed_out", "tolerated"]);
   if (result.output !== null) parseBytes(result.output, `${field}.output`);
   requireTaskIdOrNull(result.outputRef, `${field}.outputRef`);
+  if (result.failure !== null) parseBytes(result.failure, `${field}.failure`);
 }

@@ -1,5 +1,5 @@
 import type { NewPosition } from "../snapshot/checkpoint.ts";
-import type { Lane, Standing } from "../snapshot/position.ts";
+import type { ItemCounts, Lane, Standing } from "../snapshot/position.ts";
 import { MAX_DURATION_MS } from "../time/duration.ts";
 import {
   refuse,
@@ -10,6 +10,8 @@ import {
   requireObject,
 } from "./argument-shapes.ts";
 import { parsePath, parseStanding, parseTags, parseWhole } from "./arguments.ts";
+
+const MAX_COUNT = 2_147_483_647;
 
 /** @throws {InvalidArgumentError} naming what is wrong below `field` */
 export function checkStanding(standing: Standing, field: string): void {
@@ -22,6 +24,15 @@ export function checkStanding(standing: Standing, field: string): void {
 export function checkPlace(place: Omit<Standing, "lane">, field: string): void {
   parseStanding(place, field);
   if (place.pending > 0 && place.kind !== "join") refuse(`${field}.pending`, 'must be 0 unless kind is "join"');
+  if (place.items !== null) checkItems(place.items, place, `${field}.items`);
+}
+
+function checkItems(items: ItemCounts, { kind, pending }: Omit<Standing, "lane">, field: string): void {
+  requireObject(items, field);
+  if (kind !== "join") refuse(field, 'must be null unless kind is "join"');
+  parseWhole(items.total, `${field}.total`, Math.max(1, pending), MAX_COUNT);
+  parseWhole(items.started, `${field}.started`, 1, items.total);
+  parseWhole(items.failed, `${field}.failed`, 0, items.total);
 }
 
 export function checkLane(lane: Lane, field: string): void {

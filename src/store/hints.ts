@@ -45,6 +45,8 @@ export function hintCommitted(
     else if (move.kind === "fail") ended.push({ instanceId, output: null });
     else if (move.kind === "park" && move.wakeAfterMs === 0) ready.push(move.to.lane);
     else if (move.kind === "fork") addReady(ready, move.branches);
+    // Whoever runs what it has left behind shall hear of it soon.
+    else if (move.kind === "leaveBranch") sink.interrupted();
   }
   if (ready.length > 0) sink.ready(ready);
   if (ended.length > 0) sink.ended(ended);

@@ -1,5 +1,5 @@
 import type { InstanceId, TaskId } from "../ids.ts";
-import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 
 /** Reads what was recorded. */
 export interface HistoryStore {
@@ -31,6 +31,9 @@ export interface HistoryStore {
    * recorded.
    */
   sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null>;
+
+  /** What the last failed attempt of a task failed with, encoded; `null` if none has failed. */
+  lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null>;
 
   /** What has been recorded of the steps inside a task, in order. Their task ids are `task>step`. */
   loadSteps(instanceId: InstanceId, taskId: TaskId): Promise<readonly TaskResult[]>;

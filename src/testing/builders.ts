@@ -33,6 +33,7 @@ export function aStanding(overrides: Partial<Standing> = {}): Standing {
     lane: aLane(),
     event: null,
     pending: 0,
+    items: null,
     ...overrides,
   };
 }
@@ -98,6 +99,7 @@ export function aPosition(overrides: Partial<Position> = {}): Position {
     tags: [],
     event: null,
     pending: 0,
+    items: null,
     ready: true,
     availableAt: 0,
     wakeAt: null,
@@ -109,7 +111,15 @@ export function aPosition(overrides: Partial<Position> = {}): Position {
 }
 
 export function aTaskResult(overrides: Partial<TaskResult> = {}): TaskResult {
-  return { taskId: "first", kind: "task", outcome: "completed", output: bytesOf("2"), outputRef: null, ...overrides };
+  return {
+    taskId: "first",
+    kind: "task",
+    outcome: "completed",
+    output: bytesOf("2"),
+    outputRef: null,
+    failure: null,
+    ...overrides,
+  };
 }
 
 /** In progress and ready at its first task, unless said otherwise. */

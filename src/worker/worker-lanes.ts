@@ -1,7 +1,7 @@
 import type { Flow } from "../flow/flow-definition.ts";
 import { laneKey } from "../snapshot/lane-key.ts";
-import { laneOf } from "../snapshot/plan.ts";
 import type { Lane } from "../snapshot/position.ts";
+import { laneOf } from "../snapshot/standing.ts";
 
 /**
  * The lanes that a worker can serve: of its flows, in the codecs of its backend, with no tag that it lacks.

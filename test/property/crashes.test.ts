@@ -2,8 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CRASH_MODES, type CrashMode } from "../support/crash-plan.ts";
 import { memoryWorld, runScenario, type Scenario, type World } from "../support/crash-run.ts";
+import type { FlowDescription } from "../support/flow-description.ts";
 import { createTestDatabase } from "../support/postgres.ts";
-import { type FlowDescription, randomDescription } from "../support/random-flow.ts";
+import { randomDescription } from "../support/random-flow.ts";
 
 const memoryRuns = Number(process.env["WAYMARK_RUNS"] ?? 200);
 const postgresRuns = Math.ceil(memoryRuns / 5);
@@ -50,7 +51,7 @@ const everything: FlowDescription = {
         {
           name: "b",
           steps: [
-            { kind: "wait", id: "wait", event: "news", timeoutMs: null },
+            { kind: "wait", id: "wait", event: "news", timeoutMs: null, late: null },
             {
               kind: "subflow",
               id: "box",
@@ -67,7 +68,34 @@ const everything: FlowDescription = {
       branches: [{ name: "left", steps: [{ kind: "task", id: "left", failures: 0 }] }],
       otherwise: null,
     },
-    { kind: "wait", id: "last", event: "end", timeoutMs: 3_600_000 },
+    { kind: "wait", id: "last", event: "end", timeoutMs: 3_600_000, late: null },
+    { kind: "hopeless", id: "tries", failures: 2, handling: "fallback" },
+    { kind: "rounds", id: "rounds", maxIterations: 2, flow: { name: "round", steps: [{ kind: "until", id: "once" }] } },
+    {
+      kind: "map",
+      id: "items",
+      count: 3,
+      concurrency: 2,
+      bearsFailures: true,
+      flow: { name: "item", steps: [{ kind: "delay", id: "rest", durationMs: 1 }] },
+    },
+    {
+      kind: "first",
+      id: "first",
+      mode: "any",
+      branches: [
+        { name: "w", steps: [{ kind: "delay", id: "nap", durationMs: 20 }] },
+        { name: "l", steps: [{ kind: "wait", id: "never", event: "never comes", timeoutMs: null, late: null }] },
+      ],
+    },
+    {
+      kind: "settled",
+      id: "settled",
+      branches: [
+        { name: "good", steps: [{ kind: "task", id: "inside", failures: 0 }] },
+        { name: "bad", steps: [{ kind: "task", id: "inside", failures: 0 }] },
+      ],
+    },
   ],
 };
 

@@ -1,17 +1,24 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect } from "vitest";
-import { interpretOutput } from "../../src/engine/interpret-output.ts";
-import { branchOutputs, iterationOf, standpoint } from "../../src/flow/continuation.ts";
+import { JsonCodec } from "../../src/codec/json-codec.ts";
+import { interpretOutput, isPart } from "../../src/engine/interpret-output.ts";
+import { readInput } from "../../src/engine/task-inputs.ts";
+import { standpoint } from "../../src/flow/continuation.ts";
+import type { TaskNode } from "../../src/flow/definition.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import type { ApplyFacts } from "../../src/snapshot/apply.ts";
 import { type Occurrence, planStart } from "../../src/snapshot/plan.ts";
 import type { Position } from "../../src/snapshot/position.ts";
 import type { Snapshot } from "../../src/snapshot/snapshot.ts";
 import { transition } from "../../src/snapshot/transition.ts";
-import { expectedRun, randomFlow } from "../support/random-flow.ts";
+import { expectedRun, SOME_FAILED } from "../support/expected-run.ts";
+import { isNever, randomFlow } from "../support/random-flow.ts";
 
-const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value) ?? "null");
-const decode = (bytes: Uint8Array | null): unknown => JSON.parse(new TextDecoder().decode(bytes ?? encode(null)));
+const codec = new JsonCodec();
+const encode = (value: unknown): Uint8Array => codec.encode(value);
+/** Nothing stands for nothing: what a skipped task hands on. */
+const decode = (bytes: Uint8Array | null): unknown =>
+  bytes === null || bytes.length === 0 ? undefined : codec.decode(bytes);
 const payloadOf = (event: string): unknown => `payload of ${event}`;
 
 describe("transitions", () => {
@@ -87,7 +94,9 @@ class PureRun {
 
   /** Claims one of the positions that can move, as `choice` says, and moves it once. */
   async step(choice: number): Promise<void> {
-    const movable = this.snapshot.positions.filter((position) => !(position.kind === "join" && position.pending > 0));
+    const movable = this.snapshot.positions.filter(
+      ({ kind, pending, event }) => !(kind === "join" && pending > 0) && !isNever(event ?? ""),
+    );
     const chosen = movable[choice % movable.length];
     if (chosen === undefined) throw new Error("No position can move: the instance is stuck.");
     const claim = { workerId: "w", token: ++this.#tokens, expiresAt: null };
@@ -102,10 +111,12 @@ class PureRun {
     if (occurrence.kind === "received") await this.#goOn(chosen.path);
   }
 
-  /** Recorded values by task id, as the interpreter lists them: no delays, no branch ends. */
+  /** Recorded values by task id, as the interpreter lists them: of what has one of its own. */
   outputs(): Map<string, unknown> {
-    const own = this.snapshot.results.filter((result) => result.kind !== "delay" && result.kind !== "branch");
-    return new Map(own.map((result) => [result.taskId, decode(result.output)]));
+    const own = this.snapshot.results.filter(
+      ({ kind, outcome, output }) => kind !== "branch" && (outcome !== "completed" || output !== null),
+    );
+    return new Map(own.map(({ taskId, output }) => [taskId, shown(decode(output))]));
   }
 
   async #goOn(path: string): Promise<void> {
@@ -119,52 +130,63 @@ class PureRun {
     switch (node.kind) {
       case "delay":
         return { kind: "elapsed" };
+      case "item":
+        return { kind: "begun", value: this.#bytesUnder(position.taskId) ?? encode(null) };
       case "wait":
         return { kind: "received", payload: encode(payloadOf(node.event)), sequence: 1n };
       case "task":
-        return await this.#run(position, node.run, node.policy.retry.maxAttempts);
+        return await this.#run(position, node);
       case "fork":
-        return await this.#run(position, node.join.run, node.join.policy.retry.maxAttempts);
+      case "map":
+        return await this.#run(position, node.join);
       case "route":
-        return await this.#run(position, node.select.run, node.select.policy.retry.maxAttempts);
+        return await this.#run(position, node.select);
       case "loop":
-        return await this.#run(position, node.body.run, node.body.policy.retry.maxAttempts);
+        return await this.#run(position, node.body);
       case "subflow":
         throw new Error("Nothing stands at a sub-flow.");
     }
   }
 
-  async #run(
-    position: Position,
-    body: (input: unknown, context: never) => unknown,
-    maxAttempts: number,
-  ): Promise<Occurrence> {
-    const { node } = standpoint(this.#flow, position.taskId).located;
+  async #run(position: Position, { run, policy }: TaskNode): Promise<Occurrence> {
+    const { located } = standpoint(this.#flow, position.taskId);
     const context = { taskId: position.taskId, attempt: position.attempt };
     try {
-      const value = await body(this.#inputOf(position), context as never);
-      const { output, decision } = interpretOutput(node, position.taskId, value);
+      const value = await run(await this.#inputOf(position), context as never);
+      if (isPart(located.container, "list")) return listed(value as readonly unknown[]);
+      const { output, decision } = interpretOutput(located, position.taskId, value);
       return { kind: "succeeded", output: encode(output), decision, durationMs: 0 };
-    } catch {
-      if (position.attempt >= maxAttempts)
-        throw new Error(
-          `${position.taskId} failed for good at ${iterationOf(position.taskId) ?? "its only"} iteration.`,
-        );
-      return { kind: "failed", failure: encode({}), retryAfterMs: 0, durationMs: 0 };
+    } catch (error) {
+      const failure = encode({ name: "Error", message: String(error) });
+      const isLast = position.attempt >= policy.retry.maxAttempts;
+      return { kind: "failed", failure, retryAfterMs: isLast ? null : 0, durationMs: 0 };
     }
   }
 
-  #inputOf(position: Position): unknown {
-    if (position.kind !== "join") return decode(this.#bytesUnder(position.inputRef));
-    const outputs = branchOutputs(this.#flow, position.taskId);
-    return Object.fromEntries(Array.from(outputs, ([branch, taskId]) => [branch, decode(this.#bytesUnder(taskId))]));
+  async #inputOf(position: Position): Promise<unknown> {
+    const { taskId, path, attempt, inputRef } = position;
+    const stand = { path, taskId, attempt, inputRef, instancePriority: 3, codec: "json" };
+    const results = this.snapshot.results.map((result) => ({ ...result, output: this.#bytesUnder(result.taskId) }));
+    const store = {
+      loadResults: async (_: string, ids: readonly string[]) => results.filter((it) => ids.includes(it.taskId)),
+      lastFailure: async () => encode({ name: "Error", message: "" }),
+      findLastIteration: async () => null,
+    };
+    const held = {
+      ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0 },
+      codec,
+      input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
+      ...{ armed: false, due: false, interrupted: false, isFresh: false },
+    };
+    return await readInput(store, held);
   }
 
   #bytesUnder(ref: string | null): Uint8Array | null {
     if (ref === null) return this.snapshot.input;
     const result = this.snapshot.results.find((candidate) => candidate.taskId === ref);
     if (result === undefined) throw new Error(`Nothing is recorded under ${ref}.`);
-    return result.kind === "branch" || result.kind === "delay" ? this.#bytesUnder(result.outputRef) : result.output;
+    const passesOn = result.output === null && result.outcome === "completed";
+    return passesOn ? this.#bytesUnder(result.outputRef) : result.output;
   }
 
   #facts(): ApplyFacts {
@@ -178,14 +200,24 @@ class PureRun {
   }
 }
 
+function listed(items: readonly unknown[]): Occurrence {
+  const none = encode([]);
+  return { kind: "listed", items: items.map(encode), count: encode(items.length), none, durationMs: 0 };
+}
+
+/** As the interpreter shows a map's output: without what its items have failed with. */
+function shown(output: unknown): unknown {
+  const isSettled = Array.isArray(output) && output.some((item) => (item as { ok?: unknown } | null)?.ok !== undefined);
+  return isSettled ? SOME_FAILED : output;
+}
+
 function startPositions(flow: Flow): Position[] {
   const start = planStart(flow, "json", 3);
   if (start.kind === "fork") {
     const join = positionAt("", { standing: start.join });
     return [join, ...start.branches.map((branch) => positionAt(branch.path, branch))];
   }
-  if (start.kind === "endBranch" || start.kind === "complete" || start.kind === "fail")
-    throw new Error("An empty flow.");
+  if (!("to" in start)) throw new Error("An empty flow.");
   return [positionAt("", { standing: start.to })];
 }
 

@@ -11,8 +11,10 @@ import { systemTimers, type Timers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
 import { CrashingStore, type CrashPlan, type Life } from "./crash-plan.ts";
 import { dependenciesOf } from "./expected-order.ts";
+import { expectedRun, SOME_FAILED } from "./expected-run.ts";
+import type { FlowDescription, StepDescription } from "./flow-description.ts";
 import { fresh } from "./instance-ids.ts";
-import { eventsOf, expectedRun, type FlowDescription, flowFrom, type StepDescription } from "./random-flow.ts";
+import { eventsOf, flowFrom } from "./random-flow.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /** An instance to be run by processes that crash. */
@@ -206,12 +208,15 @@ function mortal(timers: Timers, life: Life): Timers {
   };
 }
 
-/** The recorded values of each task: no delays and no ends of branches, which have none of their own, no notes. */
+/**
+ * The recorded values of each task: none of what has none of its own (delays, ends of branches, loops over flows), no notes.
+ */
 function recordedIn(history: readonly HistoryItem[]): Map<string, unknown[]> {
   const recorded = new Map<string, unknown[]>();
-  for (const { taskId, kind, outcome, output } of history) {
+  for (const { taskId, kind, outcome, output, outputRef } of history) {
     if (["delay", "branch", "instance"].includes(kind) || outcome === "failed") continue;
-    recorded.set(taskId, [...(recorded.get(taskId) ?? []), output]);
+    if (kind === "loop" && (outputRef !== null || output === undefined)) continue;
+    recorded.set(taskId, [...(recorded.get(taskId) ?? []), hasFailure(output) ? SOME_FAILED : output]);
   }
   return recorded;
 }
@@ -251,10 +256,27 @@ function tasksIn(steps: readonly StepDescription[], prefix: string): { taskId: s
         return [...step.branches.flatMap((it) => tasksIn(it.steps, prefix)), ...tasksIn(step.otherwise ?? [], prefix)];
       case "subflow":
         return tasksIn(step.flow.steps, `${prefix}${step.id}/`);
-      case "loop":
-      case "delay":
       case "wait":
+        return tasksIn(step.late ?? [], prefix);
+      case "settled":
+        return step.branches.flatMap((it) => tasksIn(it.steps, `${prefix}${step.id}/${it.name}/`));
+      // Only of the first branch is it certain how far it comes.
+      case "first":
+        return step.branches.slice(0, 1).flatMap((it) => tasksIn(it.steps, `${prefix}${step.id}/${it.name}/`));
+      case "rounds":
+        return tasksIn(step.flow.steps, `${prefix}${step.id}[0]/`);
+      case "map":
+        return step.count === 0 ? [] : tasksIn(step.flow.steps, `${prefix}${step.id}[0]/`);
+      case "loop":
+      case "hopeless":
+      case "delay":
+      case "until":
         return [];
     }
   });
+}
+
+/** Whether something is the output of a map some of whose items have failed. */
+function hasFailure(output: unknown): boolean {
+  return Array.isArray(output) && output.some((item) => (item as { ok?: unknown } | null)?.ok !== undefined);
 }

@@ -1,4 +1,4 @@
-import type { FlowDescription, StepDescription } from "./random-flow.ts";
+import type { FlowDescription, StepDescription } from "./flow-description.ts";
 
 /** Two task ids, the second of which depends on the first. */
 export type Dependency = readonly [earlier: string, later: string];
@@ -34,8 +34,15 @@ function walkStep(step: StepDescription, before: readonly string[], at: Walk): r
   switch (step.kind) {
     case "task":
     case "delay":
-    case "wait":
       return follow(before, id);
+    case "until":
+      return follow(follow(before, `${id}~until`), id);
+    case "hopeless":
+      return walkHopeless(step.handling, follow(before, id), id, follow);
+    case "wait": {
+      const last = follow(before, id);
+      return step.late !== null && at.outputs.get(id) === undefined ? walk(step.late, last, at) : last;
+    }
     case "fork":
       return follow(
         step.branches.flatMap((it) => walk(it.steps, before, at)),
@@ -52,7 +59,55 @@ function walkStep(step: StepDescription, before: readonly string[], at: Walk): r
       }
       return last;
     }
+    case "rounds": {
+      let last = before;
+      for (let iteration = 0; hasWithin(at.outputs, `${id}[${iteration}]/`); iteration++) {
+        last = follow(walk(step.flow.steps, last, { ...at, prefix: `${id}[${iteration}]/` }), `${id}[${iteration}]`);
+      }
+      return last;
+    }
+    case "map":
+      return walkMap(step, follow(before, `${id}~list`), at);
+    case "first": {
+      const [winner] = step.branches;
+      return follow(walk(winner?.steps ?? [], before, { ...at, prefix: `${id}/${winner?.name ?? ""}/` }), id);
+    }
+    case "settled":
+      return follow(
+        step.branches.flatMap(({ name, steps }) => walk(steps, before, { ...at, prefix: `${id}/${name}/` })),
+        id,
+      );
     case "subflow":
       return walk(step.flow.steps, before, { ...at, prefix: `${id}/` });
   }
+}
+
+type Follow = (last: readonly string[], taskId: string) => readonly string[];
+
+function walkHopeless(handling: string, last: readonly string[], id: string, follow: Follow): readonly string[] {
+  if (handling === "skip") return last;
+  return follow(last, handling === "fallback" ? `${id}~fallback` : `${id}-target`);
+}
+
+function walkMap(
+  step: Extract<StepDescription, { kind: "map" }>,
+  before: readonly string[],
+  at: Walk,
+): readonly string[] {
+  const id = at.prefix + step.id;
+  const ends = Array.from({ length: step.count }, (_, index) => {
+    const prefix = `${id}[${index}]/`;
+    const last = walk(step.flow.steps, before, { ...at, prefix });
+    for (const earlier of last) at.found.push([earlier, `${prefix}check`]);
+    return `${prefix}check`;
+  });
+  for (const earlier of [...before, ...ends]) if (step.count > 0) at.found.push([earlier, id]);
+  if (!step.bearsFailures) return [id];
+  at.found.push([id, `${id}-all`]);
+  return [`${id}-all`];
+}
+
+function hasWithin(outputs: ReadonlyMap<string, unknown>, prefix: string): boolean {
+  for (const taskId of outputs.keys()) if (taskId.startsWith(prefix)) return true;
+  return false;
 }

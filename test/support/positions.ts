@@ -14,7 +14,18 @@ export function bytes(text: string): Uint8Array {
 }
 
 export function standing(taskId: string, facts: Partial<Standing> = {}): Standing {
-  return { taskId, kind: "task", inputRef: null, attempt: 1, priority: 3, lane, event: null, pending: 0, ...facts };
+  return {
+    taskId,
+    kind: "task",
+    inputRef: null,
+    attempt: 1,
+    priority: 3,
+    lane,
+    event: null,
+    pending: 0,
+    items: null,
+    ...facts,
+  };
 }
 
 export function entry(taskId: string, facts: Partial<NewEntry> = {}): NewEntry {

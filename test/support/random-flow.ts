@@ -1,58 +1,18 @@
-import * as fc from "fast-check";
+import type * as fc from "fast-check";
 import { branch } from "../../src/flow/branch.ts";
-import type { EventResult } from "../../src/flow/definition.ts";
+import type { Settled } from "../../src/flow/definition.ts";
 import { flow } from "../../src/flow/flow.ts";
 import type { FlowBuilder } from "../../src/flow/flow-builder.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import type { TaskContext } from "../../src/flow/task-context.ts";
-
-/** What a random flow is made from: the flow itself and its expected course both follow from it. */
-export interface FlowDescription {
-  readonly name: string;
-  readonly steps: readonly StepDescription[];
-}
-
-export type StepDescription =
-  /** Throws on its first `failures` attempts, and has that many retries, without a wait. */
-  | { readonly kind: "task"; readonly id: string; readonly failures: number }
-  | { readonly kind: "fork"; readonly id: string; readonly branches: readonly NamedSteps[] }
-  /** Branches by key; `otherwise` is for the keys without one. */
-  | {
-      readonly kind: "route";
-      readonly id: string;
-      readonly keys: readonly string[];
-      readonly branches: readonly NamedSteps[];
-      readonly otherwise: readonly StepDescription[] | null;
-    }
-  | {
-      readonly kind: "loop";
-      readonly id: string;
-      readonly maxIterations: number;
-      readonly onMax: "fail" | "exitWithLast";
-    }
-  | { readonly kind: "delay"; readonly id: string; readonly durationMs: number }
-  /** Goes on after a timeout, if it has one. Every wait of a flow has an event name of its own. */
-  | { readonly kind: "wait"; readonly id: string; readonly event: string; readonly timeoutMs: number | null }
-  | { readonly kind: "subflow"; readonly id: string; readonly flow: FlowDescription };
-
-export interface NamedSteps {
-  readonly name: string;
-  readonly steps: readonly StepDescription[];
-}
-
-export interface RandomFlowOptions {
-  /** How deep branches and sub-flows are nested at most; default 4. */
-  readonly maxDepth?: number;
-  /** How often a task fails at most before it succeeds; default 0. */
-  readonly maxFailures?: number;
-  /** Lengths of delays; none, no delays. Default 0, 1 and 50. */
-  readonly delaysMs?: readonly number[];
-  /** Whether there are waits for events; default true. */
-  readonly waits?: boolean;
-  /** Time limits of waits, `null` for none; default just `null`. */
-  readonly timeoutsMs?: readonly (number | null)[];
-}
+import {
+  type FlowDescription,
+  LAST_ITERATION,
+  type RandomFlowOptions,
+  type StepDescription,
+} from "./flow-description.ts";
+import { named, shapes } from "./random-shapes.ts";
 
 /** Random flows over all kinds of nodes, each with what it was made from. */
 export function randomFlow(
@@ -88,55 +48,70 @@ export function flowFrom(
   return append(flow<unknown>(description.name), description.steps, onRun).build();
 }
 
-/** What is sent for a wait; `undefined` if nothing comes before its time limit. */
-export type Payloads = (event: string) => unknown;
-
-/** The course that an instance must take. */
-export interface ExpectedRun {
-  readonly output: unknown;
-  /** Output of every body that runs and of every wait, by task id; a route's is its key. */
-  readonly outputs: ReadonlyMap<string, unknown>;
-}
-
-/** Computes, without any of the engine, what an instance of the flow does. */
-export function expectedRun(description: FlowDescription, input: unknown, payloads: Payloads): ExpectedRun {
-  const outputs = new Map<string, unknown>();
-  const output = walk(description.steps, input, { prefix: "", payloads, outputs });
-  return { output, outputs };
-}
-
-/** Names of the events that instances of the flow may wait for. */
+/** Names of the events that instances of the flow may wait for, each as often as they may. */
 export function eventsOf(steps: readonly StepDescription[]): string[] {
   return steps.flatMap((step) => {
     switch (step.kind) {
       case "wait":
-        return [step.event];
+        return [...(isNever(step.event) ? [] : [step.event]), ...eventsOf(step.late ?? [])];
       case "fork":
         return step.branches.flatMap((it) => eventsOf(it.steps));
       case "route":
         return [...step.branches.flatMap((it) => eventsOf(it.steps)), ...eventsOf(step.otherwise ?? [])];
+      case "first":
+      case "settled":
+        return step.branches.flatMap((it) => eventsOf(it.steps));
       case "subflow":
         return eventsOf(step.flow.steps);
+      // One for each time that it is waited for.
+      case "rounds":
+        return repeated(eventsOf(step.flow.steps), step.maxIterations);
+      case "map":
+        return repeated(eventsOf(step.flow.steps), step.count);
       case "task":
+      case "hopeless":
       case "loop":
       case "delay":
+      case "until":
         return [];
     }
   });
 }
 
+function repeated(events: readonly string[], times: number): string[] {
+  return Array.from({ length: times }, () => events).flat();
+}
+
+/** Whether an event is one that nobody sends. */
+export function isNever(event: string): boolean {
+  return event.startsWith("never ");
+}
+
 // --- Bodies -----------------------------------------------------------------------------------
 
-/** No loop goes further. */
-const LAST_ITERATION = 4;
-
-function keyFor(taskId: string, input: unknown, keys: readonly string[]): string {
+export function keyFor(taskId: string, input: unknown, keys: readonly string[]): string {
   return keys[mix(taskId, input) % keys.length] ?? "";
 }
 
-function isDone(taskId: string, input: unknown): boolean {
+export function isDone(taskId: string, input: unknown): boolean {
   const iteration = Number(/\[(\d+)\]$/.exec(taskId)?.[1]);
   return iteration >= LAST_ITERATION || mix(`${taskId}?`, input) % 3 === 0;
+}
+
+export function itemsOf(taskId: string, input: unknown, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => mix(`${taskId}${index}`, input));
+}
+
+/** Whether a task stands in an item with an odd index. */
+function isOdd(taskId: string): boolean {
+  return Number(/\[(\d+)\]\/[^/]*$/.exec(taskId)?.[1]) % 2 === 1;
+}
+
+/** What is the same of a list of settled things wherever it was made: of a failure, that it was one. */
+export function settledAs(all: readonly (readonly [string, unknown])[]): unknown {
+  return Object.fromEntries(
+    all.map(([name, settled]) => [name, (settled as Settled<unknown>).ok ? settled : { ok: false }]),
+  );
 }
 
 function canonical(value: unknown): string {
@@ -162,9 +137,13 @@ function appendStep(builder: Builder, step: StepDescription, onRun: OnRun): Buil
     if (step.kind === "task" && attempt <= step.failures) throw new Error(`${taskId} fails on attempt ${attempt}`);
     return mix(taskId, input);
   };
+  const fails = (_: unknown, { taskId, attempt }: TaskContext): number => {
+    onRun(taskId, attempt);
+    throw new Error(`${taskId} fails for good`);
+  };
   switch (step.kind) {
     case "task":
-      return builder.then(id, body, { retry: { attempts: step.failures + 1, initialDelay: 0 } });
+      return builder.then(id, body, { retry: { attempts: attemptsOf(step.failures), initialDelay: 0 } });
     case "fork":
       return builder
         .fork(step.branches.map((it) => branch(it.name, (b: Builder) => append(b, it.steps, onRun))))
@@ -180,14 +159,101 @@ function appendStep(builder: Builder, step: StepDescription, onRun: OnRun): Buil
       if (step.onMax === "fail") return builder.loop(id, run, { maxIterations });
       return builder.loop(id, run, { maxIterations, onMax: "exitWithLast" });
     }
+    case "rounds": {
+      const { maxIterations } = step;
+      const until = (value: unknown, { taskId }: TaskContext): boolean => isDone(taskId, value);
+      return builder.loop(id, flowFrom(step.flow, onRun), { until, maxIterations, onMax: "exitWithLast" });
+    }
+    case "map":
+      return appendMap(builder, step, onRun);
+    case "first":
+      return appendFirst(builder, step, onRun, body);
+    case "settled": {
+      const branches = step.branches.map((it, index) =>
+        branch(it.name, (b: Builder) => {
+          const steps = append(b, it.steps, onRun);
+          return index % 2 === 0 ? steps : steps.then("fails", fails);
+        }),
+      );
+      return builder
+        .fork(branches, { mode: "settled" })
+        .join(id, (all: object, context) => body(settledAs(Object.entries(all)), context));
+    }
+    case "hopeless":
+      return appendHopeless(builder, step, onRun, fails);
     case "delay":
       return builder.delay(id, step.durationMs);
-    case "wait":
+    case "until":
+      return builder.delayUntil(id, () => 1);
+    case "wait": {
+      const { late, timeoutMs } = step;
+      if (late !== null && timeoutMs !== null) {
+        const onTimeout = (b: Builder): Builder => append(b, late, onRun);
+        return builder.waitForEvent(id, step.event, { timeout: timeoutMs, onTimeout });
+      }
       if (step.timeoutMs === null) return builder.waitForEvent(id, step.event);
       return builder.waitForEvent(id, step.event, { timeout: step.timeoutMs, onTimeout: "continue" });
+    }
     case "subflow":
       return builder.thenFlow(id, flowFrom(step.flow, onRun));
   }
+}
+
+/** One that never succeeds is tried once. */
+function attemptsOf(failures: number): number {
+  return Number.isFinite(failures) ? failures + 1 : 1;
+}
+
+function appendMap(builder: Builder, step: Extract<StepDescription, { kind: "map" }>, onRun: OnRun): Builder {
+  const list = (input: unknown, { taskId, attempt }: TaskContext): number[] => {
+    onRun(taskId, attempt);
+    return itemsOf(taskId, input, step.count);
+  };
+  const check = (value: unknown, { taskId, attempt }: TaskContext): unknown => {
+    onRun(taskId, attempt);
+    if (step.bearsFailures && isOdd(taskId)) throw new Error(`${taskId} fails for good`);
+    return mix(taskId, value);
+  };
+  const body = append(flow<unknown>(step.flow.name), step.flow.steps, onRun).then("check", check).build();
+  const concurrency = step.concurrency === null ? {} : { concurrency: step.concurrency };
+  if (!step.bearsFailures) return builder.map(step.id, list, body, concurrency);
+  return builder
+    .map(step.id, list, body, { ...concurrency, onFailure: { tolerate: step.count + 1 } })
+    .then(`${step.id}-all`, (all, { taskId, attempt }) => {
+      onRun(taskId, attempt);
+      return mix(taskId, settledAs(Object.entries(all)));
+    });
+}
+
+function appendFirst(
+  builder: Builder,
+  step: Extract<StepDescription, { kind: "first" }>,
+  onRun: OnRun,
+  body: (input: unknown, context: TaskContext) => number,
+): Builder {
+  const branches = step.branches.map((it) => branch(it.name, (b: Builder) => append(b, it.steps, onRun)));
+  if (step.mode === "race") return builder.race(step.id, branches);
+  return builder.fork(branches, { mode: "any" }).join(step.id, body);
+}
+
+function appendHopeless(
+  builder: Builder,
+  { id, failures, handling }: Extract<StepDescription, { kind: "hopeless" }>,
+  onRun: OnRun,
+  fails: (input: unknown, context: TaskContext) => number,
+): Builder {
+  const retry = { attempts: failures, initialDelay: 0 };
+  const run = (input: unknown, { taskId, attempt }: TaskContext): number => {
+    onRun(taskId, attempt);
+    return mix(taskId, input);
+  };
+  if (handling === "skip") return builder.then(id, fails, { retry, onFailure: "skip" });
+  if (handling === "fallback")
+    return builder.then(id, fails, { retry, onFailure: { fallback: ({ input }, context) => run(input, context) } });
+  return builder
+    .then(id, fails, { retry, onFailure: { goto: `${id}-target` } })
+    .then(`${id}-passed-by`, fails)
+    .then(`${id}-target`, run);
 }
 
 function appendRoute(builder: Builder, step: Extract<StepDescription, { kind: "route" }>, onRun: OnRun): Builder {
@@ -203,149 +269,4 @@ function appendRoute(builder: Builder, step: Extract<StepDescription, { kind: "r
   if (otherwise !== null) return route.defaultBranch((b) => append(b, otherwise, onRun)).done();
   // The compiler can't know that every key has its branch.
   return (route as unknown as { done(): Builder }).done();
-}
-
-// --- The expected course ----------------------------------------------------------------------
-
-interface Walk {
-  readonly prefix: string;
-  readonly payloads: Payloads;
-  readonly outputs: Map<string, unknown>;
-}
-
-function walk(steps: readonly StepDescription[], input: unknown, at: Walk): unknown {
-  return steps.reduce((value, step) => walkStep(step, value, at), input);
-}
-
-function walkStep(step: StepDescription, input: unknown, at: Walk): unknown {
-  const taskId = at.prefix + step.id;
-  const record = (output: unknown): unknown => {
-    at.outputs.set(taskId, output);
-    return output;
-  };
-  switch (step.kind) {
-    case "task":
-      return record(mix(taskId, input));
-    case "fork":
-      return record(mix(taskId, Object.fromEntries(step.branches.map((it) => [it.name, walk(it.steps, input, at)]))));
-    case "route": {
-      const key = keyFor(taskId, input, step.keys);
-      record(key);
-      return walk(step.branches.find((it) => it.name === key)?.steps ?? step.otherwise ?? [], input, at);
-    }
-    case "loop":
-      return walkLoop(step, input, at);
-    case "delay":
-      return input;
-    case "wait": {
-      const payload = at.payloads(step.event);
-      if (step.timeoutMs === null) return record(payload);
-      const result: EventResult<unknown> = payload === undefined ? { timedOut: true } : { timedOut: false, payload };
-      return record(result);
-    }
-    case "subflow":
-      return walk(step.flow.steps, input, { ...at, prefix: `${taskId}/` });
-  }
-}
-
-function walkLoop(step: Extract<StepDescription, { kind: "loop" }>, input: unknown, at: Walk): unknown {
-  let value = input;
-  for (let iteration = 0; iteration < step.maxIterations; iteration++) {
-    const taskId = `${at.prefix}${step.id}[${iteration}]`;
-    const done = isDone(taskId, value);
-    value = mix(taskId, value);
-    at.outputs.set(taskId, value);
-    if (done) break;
-  }
-  return value;
-}
-
-// --- Shapes: descriptions before their steps have names ----------------------------------------
-
-type Shape =
-  | { readonly kind: "task"; readonly failures: number }
-  | { readonly kind: "fork"; readonly branches: readonly (readonly Shape[])[] }
-  | {
-      readonly kind: "route";
-      readonly branches: readonly (readonly Shape[])[];
-      readonly otherwise: readonly Shape[] | null;
-    }
-  | { readonly kind: "loop"; readonly maxIterations: number; readonly onMax: "fail" | "exitWithLast" }
-  | { readonly kind: "delay"; readonly durationMs: number }
-  | { readonly kind: "wait"; readonly timeoutMs: number | null }
-  | { readonly kind: "subflow"; readonly steps: readonly Shape[] };
-
-function shapes(options: RandomFlowOptions): fc.Arbitrary<readonly Shape[]> {
-  const { maxDepth = 4 } = options;
-  const simple = simpleShape(options);
-  let inside = simple;
-  for (let depth = maxDepth; depth > 0; depth--) {
-    const some = fc.array(inside, { minLength: 1, maxLength: 3 });
-    const any = fc.array(inside, { maxLength: 2 });
-    const fork = fc.array(some, { minLength: 1, maxLength: 3 }).map((branches): Shape => ({ kind: "fork", branches }));
-    const route = fc
-      .tuple(fc.array(any, { minLength: 1, maxLength: 3 }), fc.option(any))
-      .map(([branches, otherwise]): Shape => ({ kind: "route", branches, otherwise }));
-    const subflow = some.map((steps): Shape => ({ kind: "subflow", steps }));
-    inside = fc.oneof(
-      { arbitrary: simple, weight: 5 },
-      { arbitrary: fork, weight: 1 },
-      { arbitrary: route, weight: 1 },
-      { arbitrary: subflow, weight: 1 },
-    );
-  }
-  return fc.array(inside, { minLength: 1, maxLength: 6 });
-}
-
-function simpleShape(options: RandomFlowOptions): fc.Arbitrary<Shape> {
-  const { maxFailures = 0, delaysMs = [0, 1, 50], waits = true, timeoutsMs = [null] } = options;
-  const task = fc.integer({ min: 0, max: maxFailures }).map((failures): Shape => ({ kind: "task", failures }));
-  const loop = fc
-    .tuple(fc.integer({ min: 1, max: LAST_ITERATION + 3 }), fc.boolean())
-    // One that may fail is allowed enough iterations to end by itself.
-    .map(([maxIterations, mayFail]): Shape => {
-      const onMax = mayFail && maxIterations > LAST_ITERATION ? "fail" : "exitWithLast";
-      return { kind: "loop", maxIterations, onMax };
-    });
-  const delay = fc.nat().map((n): Shape => ({ kind: "delay", durationMs: delaysMs[n % delaysMs.length] ?? 0 }));
-  const wait = fc.nat().map((n): Shape => ({ kind: "wait", timeoutMs: timeoutsMs[n % timeoutsMs.length] ?? null }));
-  return fc.oneof(
-    { arbitrary: task, weight: 4 },
-    { arbitrary: loop, weight: 1 },
-    { arbitrary: delay, weight: delaysMs.length === 0 ? 0 : 1 },
-    { arbitrary: wait, weight: waits ? 1 : 0 },
-  );
-}
-
-/** Ids count within their scope, so that scopes have ids in common. */
-function named(steps: readonly Shape[], prefix: string, scope: { count: number }): StepDescription[] {
-  const inside = (list: readonly Shape[]): StepDescription[] => named(list, prefix, scope);
-  const list = (branches: readonly (readonly Shape[])[]): NamedSteps[] =>
-    branches.map((inner, index) => ({ name: `b${index + 1}`, steps: inside(inner) }));
-  return steps.map((shape): StepDescription => {
-    scope.count++;
-    const id = `${shape.kind}-${scope.count}`;
-    switch (shape.kind) {
-      case "task":
-      case "loop":
-      case "delay":
-        return { ...shape, id };
-      case "wait":
-        return { ...shape, id, event: `go ${prefix}${id}` };
-      case "fork":
-        return { kind: "fork", id, branches: list(shape.branches) };
-      case "route": {
-        const branches = list(shape.branches);
-        const keys = branches.map((it) => it.name);
-        if (shape.otherwise === null) return { kind: "route", id, keys, branches, otherwise: null };
-        return { kind: "route", id, keys: [...keys, "other"], branches, otherwise: inside(shape.otherwise) };
-      }
-      case "subflow":
-        return {
-          kind: "subflow",
-          id,
-          flow: { name: `flow-${scope.count}`, steps: named(shape.steps, `${prefix}${id}/`, { count: 0 }) },
-        };
-    }
-  });
 }

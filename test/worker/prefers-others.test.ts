@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { RetryAfterError } from "../../src/errors/task-errors.ts";
 import { flow } from "../../src/flow/flow.ts";
-import { laneOf } from "../../src/snapshot/plan.ts";
+import { laneOf } from "../../src/snapshot/standing.ts";
 import { TestClock } from "../../src/testing/index.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { Probe } from "../support/probe.ts";

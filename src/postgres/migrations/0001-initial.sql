@@ -75,6 +75,9 @@ CREATE TABLE :schema.positions (
   lost         smallint    NOT NULL DEFAULT 0,
   pending      integer     NOT NULL DEFAULT 0
                CONSTRAINT positions_pending_not_negative CHECK (pending >= 0),
+  item_total   integer,
+  item_started integer,
+  item_failed  integer,
   input_ref    text        COLLATE "C",
   event        text        COLLATE "C",
   interrupt    text        COLLATE "C"
@@ -107,7 +110,7 @@ CREATE TABLE :schema.checkpoints (
   kind        text        COLLATE "C" NOT NULL,
   outcome     text        COLLATE "C" NOT NULL
               CONSTRAINT checkpoints_outcome_known
-              CHECK (outcome IN ('completed', 'failed', 'timed_out', 'noted')),
+              CHECK (outcome IN ('completed', 'failed', 'timed_out', 'tolerated', 'noted')),
   output      bytea,
   output_ref  text        COLLATE "C",
   failure     bytea,
@@ -160,21 +163,21 @@ CREATE FUNCTION :schema.order_key(priority smallint, ready_since timestamptz) RE
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT priority * 300000000::bigint + (extract(epoch FROM ready_since) * 1000000)::bigint $$;
 
--- The value recorded under a task id. What has none of its own (a delay, the end of a branch) passes on
--- another's, or the instance's input.
+-- The value recorded under a task id. What is completed without one of its own (a delay, the end of a branch)
+-- passes on another's, or the instance's input.
 CREATE FUNCTION :schema.recorded_output(p_instance_id text, p_task_id text) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
   WITH RECURSIVE chain AS (
-    SELECT c.output, c.output_ref, c.kind IN ('delay', 'branch') AND c.output IS NULL AS passes_on, 1 AS depth
+    SELECT c.output, c.output_ref, c.output IS NULL AND c.outcome = 'completed' AS passes_on, 1 AS depth
     FROM :schema.checkpoints AS c
-    WHERE c.instance_id = p_instance_id AND c.task_id = p_task_id AND c.outcome IN ('completed', 'timed_out')
+    WHERE c.instance_id = p_instance_id AND c.task_id = p_task_id AND c.outcome IN ('completed', 'timed_out', 'tolerated')
     UNION ALL
-    SELECT c.output, c.output_ref, c.kind IN ('delay', 'branch') AND c.output IS NULL, h.depth + 1
+    SELECT c.output, c.output_ref, c.output IS NULL AND c.outcome = 'completed', h.depth + 1
     FROM chain AS h
     JOIN :schema.checkpoints AS c
-      ON c.instance_id = p_instance_id AND c.task_id = h.output_ref AND c.outcome IN ('completed', 'timed_out')
+      ON c.instance_id = p_instance_id AND c.task_id = h.output_ref AND c.outcome IN ('completed', 'timed_out', 'tolerated')
     WHERE h.passes_on AND h.depth < 1000
   )
   SELECT CASE

@@ -54,7 +54,7 @@ export function awaitEvents(t: Tables, rows: readonly StandingRow[], facts: Batc
                LIMIT 1) IS NOT NULL AS stays,
              (
                SELECT true FROM ${t.checkpoints} AS c
-               WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
+               WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out', 'tolerated')
                LIMIT 1) IS NOT NULL AS settled
       FROM mail AS h
       JOIN done AS d ON d.idx = h.idx

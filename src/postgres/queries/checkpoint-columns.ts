@@ -176,7 +176,7 @@ export function hasOutcome(t: Tables, checkpoints: readonly Checkpoint[]): Query
         FROM ${repeated}
         CROSS JOIN LATERAL (
           SELECT FROM ${t.checkpoints} AS c
-          WHERE c.instance_id = d.instance_id AND c.task_id = r.task_id AND c.outcome IN ('completed', 'timed_out')
+          WHERE c.instance_id = d.instance_id AND c.task_id = r.task_id AND c.outcome IN ('completed', 'timed_out', 'tolerated')
           LIMIT 1
         ) AS recorded
         WHERE r.idx = d.idx

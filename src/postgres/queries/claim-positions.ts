@@ -1,4 +1,5 @@
 import type { Interrupt, PositionKind } from "../../snapshot/position.ts";
+import type { RecordedKind } from "../../snapshot/snapshot.ts";
 import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
@@ -14,7 +15,7 @@ export interface ClaimedRow {
   readonly lost: number;
   readonly input_ref: string | null;
   readonly input: Uint8Array | null;
-  readonly recorded_outcome: "completed" | "timed_out" | null;
+  readonly recorded_outcome: RecordedKind | null;
   readonly recorded_output: Uint8Array | null;
   readonly event: string | null;
   readonly armed: boolean;
@@ -127,7 +128,7 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
              WHEN c.input_ref IS NULL THEN i.input
              ELSE coalesce(
                (SELECT r.output FROM ${t.checkpoints} AS r
-                WHERE r.instance_id = c.instance_id AND r.task_id = c.input_ref AND r.outcome IN ('completed', 'timed_out')
+                WHERE r.instance_id = c.instance_id AND r.task_id = c.input_ref AND r.outcome IN ('completed', 'timed_out', 'tolerated')
                 LIMIT 1),
                ${t.recordedOutput}(c.instance_id, c.input_ref))
            END AS input,
@@ -142,7 +143,7 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
     LEFT JOIN LATERAL (
       SELECT k.outcome, k.output
       FROM ${t.checkpoints} AS k
-      WHERE k.instance_id = c.instance_id AND k.task_id = c.task_id AND k.outcome IN ('completed', 'timed_out')
+      WHERE k.instance_id = c.instance_id AND k.task_id = c.task_id AND k.outcome IN ('completed', 'timed_out', 'tolerated')
       LIMIT 1
     ) AS r ON true`;
 }

@@ -92,6 +92,6 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
   `;
 }
 
-function joinPathOf(move: Move): string {
-  return move.kind === "endBranch" ? move.joinPath : "";
+export function joinPathOf(move: Move): string {
+  return "joinPath" in move ? move.joinPath : "";
 }

@@ -1,4 +1,4 @@
-import { rowSource } from "../row-source.ts";
+import { type Column, rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import {
@@ -35,7 +35,7 @@ export function fork(
   const checkpoints = rows.map((row) => row.checkpoint);
   return sql`
     WITH done AS MATERIALIZED (
-      ${doneRows(checkpoints, standingColumns(rows))}
+      ${doneRows(checkpoints, [...standingColumns(rows), ...itemColumns(rows)])}
     ),
     branch AS MATERIALIZED (
       SELECT * FROM ${rowSource("b", branchColumns(branches), "ordinal")}
@@ -53,7 +53,8 @@ export function fork(
     moved AS (
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
-          pending = d.to_pending, input_ref = d.to_input_ref, event = NULL, lost = 0, failed_by = NULL, worker_id = NULL, wake_at = NULL,
+          pending = d.to_pending, item_total = d.item_total, item_started = d.item_started, item_failed = 0,
+          input_ref = d.to_input_ref, event = NULL, lost = 0, failed_by = NULL, worker_id = NULL, wake_at = NULL,
           since = clock.now, available_at = 'infinity'
       FROM live AS h
       JOIN done AS d ON d.idx = h.idx
@@ -98,4 +99,11 @@ export function fork(
     LEFT JOIN moved AS m ON m.idx = d.idx
     LEFT JOIN granted AS g ON g.idx = d.idx
   `;
+}
+
+function itemColumns(rows: readonly StandingRow[]): Column[] {
+  return [
+    { name: "item_total", type: "int", values: rows.map(({ to }) => to.items?.total ?? null) },
+    { name: "item_started", type: "int", values: rows.map(({ to }) => to.items?.started ?? null) },
+  ];
 }

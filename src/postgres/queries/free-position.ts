@@ -39,6 +39,6 @@ function sleepsOn(t: Tables, now: Query<never>): Query<never> {
             q.kind NOT IN ('wait', 'join') AND coalesce(q.wake_at > ${now}, false)
             AND (SELECT true FROM ${t.checkpoints} AS c
                  WHERE c.instance_id = q.instance_id AND c.task_id = q.task_id
-                   AND c.outcome IN ('completed', 'timed_out')
+                   AND c.outcome IN ('completed', 'timed_out', 'tolerated')
                  LIMIT 1) IS NULL)`;
 }

@@ -27,15 +27,15 @@ export function loadResults(
   p: { readonly instanceId: string; readonly taskIds: readonly string[] | null },
 ): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output_ref,
+    SELECT c.task_id, c.kind, c.outcome, c.output_ref, c.failure,
            CASE
-             WHEN c.output IS NOT NULL OR c.kind NOT IN ('delay', 'branch') THEN c.output
+             WHEN c.output IS NOT NULL OR c.outcome <> 'completed' THEN c.output
              ELSE ${t.recordedOutput}(c.instance_id, c.task_id)
            END AS output
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${p.instanceId}::text
       AND (${p.taskIds}::text[] IS NULL OR c.task_id = ANY (${p.taskIds}::text[]))
-      AND c.outcome IN ('completed', 'timed_out')
+      AND c.outcome IN ('completed', 'timed_out', 'tolerated')
     ORDER BY c.sequence
   `;
 }
@@ -43,9 +43,9 @@ export function loadResults(
 /** Reads the recorded outcomes as they are stored, for a snapshot. Index: checkpoints_pkey. */
 export function readResults(t: Tables, instanceId: string): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure
     FROM ${t.checkpoints} AS c
-    WHERE c.instance_id = ${instanceId}::text AND c.outcome IN ('completed', 'timed_out')
+    WHERE c.instance_id = ${instanceId}::text AND c.outcome IN ('completed', 'timed_out', 'tolerated')
     ORDER BY c.sequence
   `;
 }
@@ -67,7 +67,7 @@ export function findLastIteration(
     WHERE c.instance_id = ${p.instanceId}::text
       AND c.task_id >= ${prefix}::text AND c.task_id < ${end}::text
       AND substr(c.task_id, char_length(${prefix}::text) + 1) ~ '^(0|[1-9][0-9]{0,14})]$'
-      AND c.outcome IN ('completed', 'timed_out')
+      AND c.outcome IN ('completed', 'timed_out', 'tolerated')
     ORDER BY rtrim(substr(c.task_id, char_length(${prefix}::text) + 1), ']')::bigint DESC
     LIMIT 1
   `;
@@ -76,9 +76,9 @@ export function findLastIteration(
 /** Reads one task's recorded outcome as it is stored. Index: checkpoints_pkey. */
 export function findOutcome(t: Tables, p: { readonly instanceId: string; readonly taskId: string }): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure
     FROM ${t.checkpoints} AS c
-    WHERE c.instance_id = ${p.instanceId}::text AND c.task_id = ${p.taskId}::text AND c.outcome IN ('completed', 'timed_out')
+    WHERE c.instance_id = ${p.instanceId}::text AND c.task_id = ${p.taskId}::text AND c.outcome IN ('completed', 'timed_out', 'tolerated')
   `;
 }
 
@@ -88,11 +88,25 @@ export function loadSteps(
   p: { readonly instanceId: string; readonly from: string; readonly to: string },
 ): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${p.instanceId}::text AND c.task_id >= ${p.from}::text AND c.task_id < ${p.to}::text
-      AND c.kind = 'step' AND c.outcome IN ('completed', 'timed_out')
+      AND c.kind = 'step' AND c.outcome IN ('completed', 'timed_out', 'tolerated')
     ORDER BY c.sequence
+  `;
+}
+
+/** Reads what a task's last failed attempt failed with. Index: checkpoints_pkey. */
+export function lastFailure(
+  t: Tables,
+  p: { readonly instanceId: string; readonly taskId: string },
+): Query<{ failure: Uint8Array }> {
+  return sql`
+    SELECT c.failure
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${p.instanceId}::text AND c.task_id = ${p.taskId}::text AND c.failure IS NOT NULL
+    ORDER BY c.attempt DESC
+    LIMIT 1
   `;
 }
 

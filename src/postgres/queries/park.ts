@@ -25,19 +25,32 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
       ${doneRows(checkpoints, [
         ...standingColumns(rows),
         { name: "wake_after", type: "bigint", values: checkpoints.map(({ move }) => wakeAfterOf(move)) },
+        { name: "wake_at_ms", type: "bigint", values: checkpoints.map(({ move }) => wakeAtOf(move)) },
         { name: "failed", type: "boolean", values: checkpoints.map(hasFailed) },
       ])}
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
+    timed AS MATERIALIZED (
+      SELECT d.idx,
+             CASE
+               WHEN d.wake_at_ms IS NOT NULL THEN to_timestamp(d.wake_at_ms / 1000.0)
+               WHEN d.wake_after > 0 THEN clock.now + d.wake_after * interval '1 millisecond'
+               WHEN d.wake_after = 0 THEN clock.now
+             END AS wake_at
+      FROM done AS d
+      CROSS JOIN clock
+    ),
     decided AS MATERIALIZED (
-      SELECT h.idx, h.instance_id, h.path,
-             d.wake_after IS NOT DISTINCT FROM 0 OR (d.to_kind <> 'join' AND (
+      SELECT h.idx, h.instance_id, h.path, w.wake_at,
+             coalesce(w.wake_at <= clock.now, false) OR (d.to_kind <> 'join' AND (
                SELECT true FROM ${t.checkpoints} AS c
-               WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out')
+               WHERE c.instance_id = h.instance_id AND c.task_id = d.to_task_id AND c.outcome IN ('completed', 'timed_out', 'tolerated')
                LIMIT 1) IS NOT NULL) AS ready
       FROM held AS h
       JOIN done AS d ON d.idx = h.idx
+      JOIN timed AS w ON w.idx = h.idx
+      CROSS JOIN clock
     ),
     moved AS (
       UPDATE ${t.positions} AS p
@@ -45,13 +58,12 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
           pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, worker_id = NULL,
           failed_by = CASE WHEN d.failed THEN ${facts.workerId}::text END,
           since = clock.now,
-          wake_at = CASE WHEN d.wake_after > 0 THEN clock.now + d.wake_after * interval '1 millisecond' END,
+          wake_at = CASE WHEN h.wake_at > clock.now THEN h.wake_at END,
           available_at = CASE
             WHEN p.interrupt = 'paused' THEN 'infinity'
             WHEN p.interrupt IS NOT NULL THEN clock.now + interval '1 second'
             WHEN h.ready THEN clock.now
-            WHEN d.wake_after IS NULL THEN 'infinity'
-            ELSE clock.now + d.wake_after * interval '1 millisecond'
+            ELSE coalesce(h.wake_at, 'infinity')
           END,
           order_key = CASE
             WHEN p.interrupt IS NULL AND h.ready THEN ${t.orderKey}(d.to_priority, clock.now)
@@ -71,6 +83,10 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
 
 function hasFailed({ entries }: Checkpoint): boolean {
   return entries.some(({ outcome }) => outcome === "failed");
+}
+
+function wakeAtOf(move: Move): number | null {
+  return move.kind === "park" ? (move.wakeAt ?? null) : null;
 }
 
 function wakeAfterOf(move: Move): number | null {

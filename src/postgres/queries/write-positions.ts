@@ -33,10 +33,10 @@ export function upsertPositions(
 ): Query<never> {
   const all = p.positions.map(({ position }) => position);
   return sql`
-    INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, attempt, lost, pending, input_ref, event,
-                                interrupt, worker_id, since, wake_at, available_at, order_key)
-    SELECT ${p.instanceId}::text, d.path, d.task_id, d.kind, d.lane, d.priority, d.attempt, d.lost, d.pending, d.input_ref,
-           d.event, d.interrupt, NULL, coalesce(${p.now}::timestamptz, clock_timestamp()), d.wake_at, d.available_at,
+    INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, attempt, lost, pending, item_total,
+                                item_started, item_failed, input_ref, event, interrupt, worker_id, since, wake_at, available_at, order_key)
+    SELECT ${p.instanceId}::text, d.path, d.task_id, d.kind, d.lane, d.priority, d.attempt, d.lost, d.pending, d.item_total,
+           d.item_started, d.item_failed, d.input_ref, d.event, d.interrupt, NULL, coalesce(${p.now}::timestamptz, clock_timestamp()), d.wake_at, d.available_at,
            CASE WHEN d.ready THEN ${t.orderKey}(d.priority, d.available_at) END
     FROM unnest(
       ${all.map((position) => position.path)}::text[],
@@ -47,17 +47,21 @@ export function upsertPositions(
       ${all.map((position) => position.attempt)}::int[],
       ${all.map((position) => position.lost)}::smallint[],
       ${all.map((position) => position.pending)}::int[],
+      ${all.map(({ items }) => items?.total ?? null)}::int[],
+      ${all.map(({ items }) => items?.started ?? null)}::int[],
+      ${all.map(({ items }) => items?.failed ?? null)}::int[],
       ${all.map((position) => position.inputRef)}::text[],
       ${all.map((position) => position.event)}::text[],
       ${all.map((position) => position.interrupt)}::text[],
       ${all.map((position) => (position.wakeAt === null ? null : new Date(position.wakeAt)))}::timestamptz[],
       ${all.map(availableAt)}::timestamptz[],
       ${all.map((position) => position.ready)}::boolean[]
-    ) AS d (path, task_id, kind, lane, priority, attempt, lost, pending, input_ref, event, interrupt, wake_at, available_at,
-            ready)
+    ) AS d (path, task_id, kind, lane, priority, attempt, lost, pending, item_total, item_started, item_failed, input_ref, event, interrupt,
+            wake_at, available_at, ready)
     ON CONFLICT (instance_id, path) DO UPDATE
     SET task_id = excluded.task_id, kind = excluded.kind, lane = excluded.lane, priority = excluded.priority,
-        attempt = excluded.attempt, lost = excluded.lost, pending = excluded.pending, input_ref = excluded.input_ref,
+        attempt = excluded.attempt, lost = excluded.lost, pending = excluded.pending, item_total = excluded.item_total,
+        item_started = excluded.item_started, item_failed = excluded.item_failed, input_ref = excluded.input_ref,
         event = excluded.event, interrupt = excluded.interrupt, worker_id = NULL, since = excluded.since,
         wake_at = excluded.wake_at, available_at = excluded.available_at, order_key = excluded.order_key
   `;
@@ -87,7 +91,7 @@ export function wakePositions(t: Tables, p: { readonly instanceId: string; reado
       AND q.worker_id IS NULL AND q.order_key IS NULL AND q.interrupt IS NULL
       AND (
         EXISTS (SELECT FROM ${t.checkpoints} AS c
-                WHERE c.instance_id = q.instance_id AND c.task_id = q.task_id AND c.outcome IN ('completed', 'timed_out'))
+                WHERE c.instance_id = q.instance_id AND c.task_id = q.task_id AND c.outcome IN ('completed', 'timed_out', 'tolerated'))
         OR EXISTS (SELECT FROM ${t.events} AS e WHERE e.instance_id = q.instance_id AND e.name = q.event)
       )
   `;

@@ -23,6 +23,7 @@ const loadSnapshotTests: ConformanceTests = {
           tags: [],
           event: null,
           pending: 0,
+          items: null,
           ready: false,
           availableAt: clock.now() + 60_000,
           wakeAt: null,

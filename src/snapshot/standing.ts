@@ -1,0 +1,113 @@
+import { type Standpoint, standpoint } from "../flow/continuation.ts";
+import type { FlowNode } from "../flow/definition.ts";
+import type { Flow, LocatedNode } from "../flow/flow-definition.ts";
+import type { Path, TaskId } from "../ids.ts";
+import type { Lane, PositionKind, Standing } from "./position.ts";
+import type { EntryKind } from "./snapshot.ts";
+
+/** Where a claimed position stands: what a plan needs to know of it. */
+export interface Stand {
+  readonly path: Path;
+  readonly taskId: TaskId;
+  readonly attempt: number;
+  readonly inputRef: TaskId | null;
+  /** The instance's priority, for nodes that have none of their own. */
+  readonly instancePriority: number;
+  readonly codec: string;
+}
+
+/** What a path brings along to where it goes. */
+export type From = Pick<Stand, "path" | "inputRef" | "instancePriority" | "codec">;
+
+/** Where a position stands already: for what leaves it there. */
+export function standingHere(flow: Flow, stand: Stand): Standing {
+  return standing(flow, standpoint(flow, stand.taskId), stand, stand.attempt);
+}
+
+/** How a position stands at a node. */
+export function standing(flow: Flow, at: Standpoint, from: From, attempt: number): Standing {
+  const { node } = at.located;
+  const policy = policyOf(node);
+  return {
+    taskId: at.taskId,
+    kind: positionKindOf(node),
+    inputRef: from.inputRef,
+    attempt,
+    priority: policy?.priority ?? from.instancePriority,
+    lane: laneOf(flow, at.located, from.codec),
+    event: node.kind === "wait" ? node.event : null,
+    pending: 0,
+    items: null,
+  };
+}
+
+function policyOf(node: FlowNode): { readonly priority: number | null; readonly tags: readonly string[] } | null {
+  switch (node.kind) {
+    case "task":
+      return node.policy;
+    case "route":
+      return node.select.policy;
+    case "loop":
+      return node.body.policy;
+    case "fork":
+      return node.join.policy;
+    case "map":
+      return node.list.policy;
+    case "item":
+    case "delay":
+    case "wait":
+    case "subflow":
+      return null;
+  }
+}
+
+const NO_TAGS: readonly string[] = [];
+const laneCache = new WeakMap<LocatedNode, Map<string, Lane>>();
+
+/** The lane of a node's positions. The same object each time, so that backends can key caches by it. */
+export function laneOf(flow: Flow, located: LocatedNode, codec: string): Lane {
+  const byCodec = laneCache.get(located) ?? new Map<string, Lane>();
+  laneCache.set(located, byCodec);
+  let lane = byCodec.get(codec);
+  if (lane === undefined) {
+    lane = { flow: flow.name, definitionHash: flow.hash, codec, tags: policyOf(located.node)?.tags ?? NO_TAGS };
+    byCodec.set(codec, lane);
+  }
+  return lane;
+}
+
+function positionKindOf(node: FlowNode): PositionKind {
+  switch (node.kind) {
+    case "delay":
+      return "delay";
+    case "wait":
+      return "wait";
+    case "fork":
+    case "map":
+      return "join";
+    case "task":
+    case "route":
+    case "loop":
+    case "item":
+    case "subflow":
+      return "task";
+  }
+}
+
+/** How history names what a node does. */
+export function entryKindOf(node: FlowNode): EntryKind {
+  switch (node.kind) {
+    case "fork":
+    case "map":
+      return "join";
+    case "subflow":
+      return "task";
+    case "task":
+    case "route":
+    case "loop":
+    case "item":
+    case "delay":
+    case "wait":
+      return node.kind;
+  }
+}

@@ -1,0 +1,143 @@
+import type { EventResult } from "../../src/flow/definition.ts";
+import type { FlowDescription, StepDescription } from "./flow-description.ts";
+import { isDone, itemsOf, keyFor, mix, settledAs } from "./random-flow.ts";
+
+/** What is sent for a wait; `undefined` if nothing comes before its time limit. */
+export type Payloads = (event: string) => unknown;
+
+/** The course that an instance must take. */
+export interface ExpectedRun {
+  readonly output: unknown;
+  /** Output of every body that runs and of every wait, by task id; a route's is its key. */
+  readonly outputs: ReadonlyMap<string, unknown>;
+}
+
+/** Computes, without any of the engine, what an instance of the flow does. */
+export function expectedRun(description: FlowDescription, input: unknown, payloads: Payloads): ExpectedRun {
+  const outputs = new Map<string, unknown>();
+  const output = walk(description.steps, input, { prefix: "", payloads, outputs });
+  return { output, outputs };
+}
+
+/** Stands for the output of a map that has borne failures: a list of which they are part. */
+export const SOME_FAILED = "(some failed)";
+
+interface Walk {
+  readonly prefix: string;
+  readonly payloads: Payloads;
+  readonly outputs: Map<string, unknown>;
+}
+
+function walk(steps: readonly StepDescription[], input: unknown, at: Walk): unknown {
+  return steps.reduce((value, step) => walkStep(step, value, at), input);
+}
+
+function walkStep(step: StepDescription, input: unknown, at: Walk): unknown {
+  const taskId = at.prefix + step.id;
+  const record = (output: unknown): unknown => {
+    at.outputs.set(taskId, output);
+    return output;
+  };
+  switch (step.kind) {
+    case "task":
+      return record(mix(taskId, input));
+    case "fork":
+      return record(mix(taskId, Object.fromEntries(step.branches.map((it) => [it.name, walk(it.steps, input, at)]))));
+    case "route": {
+      const key = keyFor(taskId, input, step.keys);
+      record(key);
+      return walk(step.branches.find((it) => it.name === key)?.steps ?? step.otherwise ?? [], input, at);
+    }
+    case "loop":
+      return walkLoop(step, input, at);
+    case "rounds":
+      return walkRounds(step, input, at);
+    case "map":
+      return walkMap(step, input, at);
+    case "first": {
+      const [winner] = step.branches;
+      const inside = { ...at, prefix: `${taskId}/${winner?.name ?? ""}/` };
+      const result = { branch: winner?.name, output: walk(winner?.steps ?? [], input, inside) };
+      return record(step.mode === "race" ? result : mix(taskId, result));
+    }
+    case "settled": {
+      const all = step.branches.map(({ name, steps }, index) => {
+        const value = walk(steps, input, { ...at, prefix: `${taskId}/${name}/` });
+        return [name, index % 2 === 0 ? { ok: true, value } : { ok: false }] as const;
+      });
+      return record(mix(taskId, Object.fromEntries(all)));
+    }
+    case "hopeless": {
+      const result = (id: string): unknown => {
+        at.outputs.set(id, mix(id, input));
+        return at.outputs.get(id);
+      };
+      if (step.handling === "skip") return record(undefined);
+      return result(step.handling === "fallback" ? `${taskId}~fallback` : `${taskId}-target`);
+    }
+    case "delay":
+      return input;
+    case "until":
+      at.outputs.set(`${taskId}~until`, 1);
+      return input;
+    case "wait": {
+      const payload = at.payloads(step.event);
+      if (step.late !== null && step.timeoutMs !== null) {
+        record(payload);
+        return payload === undefined ? walk(step.late, input, at) : payload;
+      }
+      if (step.timeoutMs === null) return record(payload);
+      const result: EventResult<unknown> = payload === undefined ? { timedOut: true } : { timedOut: false, payload };
+      return record(result);
+    }
+    case "subflow":
+      return walk(step.flow.steps, input, { ...at, prefix: `${taskId}/` });
+  }
+}
+
+function walkLoop(step: Extract<StepDescription, { kind: "loop" }>, input: unknown, at: Walk): unknown {
+  let value = input;
+  for (let iteration = 0; iteration < step.maxIterations; iteration++) {
+    const taskId = `${at.prefix}${step.id}[${iteration}]`;
+    const done = isDone(taskId, value);
+    value = mix(taskId, value);
+    at.outputs.set(taskId, value);
+    if (done) break;
+  }
+  return value;
+}
+
+function walkRounds(step: Extract<StepDescription, { kind: "rounds" }>, input: unknown, at: Walk): unknown {
+  let value = input;
+  for (let iteration = 0; iteration < step.maxIterations; iteration++) {
+    const taskId = `${at.prefix}${step.id}[${iteration}]`;
+    value = walk(step.flow.steps, value, { ...at, prefix: `${taskId}/` });
+    if (isDone(taskId, value)) break;
+  }
+  return value;
+}
+
+function walkMap(step: Extract<StepDescription, { kind: "map" }>, input: unknown, at: Walk): unknown {
+  const mapId = at.prefix + step.id;
+  const list = itemsOf(`${mapId}~list`, input, step.count);
+  at.outputs.set(`${mapId}~list`, step.count);
+  const settled = list.map((item, index) => {
+    at.outputs.set(`${mapId}[${index}]~item`, item);
+    const prefix = `${mapId}[${index}]/`;
+    const value = walk(step.flow.steps, item, { ...at, prefix });
+    if (step.bearsFailures && index % 2 === 1) return { ok: false } as const;
+    const checked = mix(`${prefix}check`, value);
+    at.outputs.set(`${prefix}check`, checked);
+    return { ok: true, value: checked } as const;
+  });
+  if (!step.bearsFailures) {
+    const all = settled.map((one) => one.value);
+    at.outputs.set(mapId, all);
+    return all;
+  }
+  // What a failure looks like is not for the interpreter to say.
+  at.outputs.set(mapId, step.count === 0 ? [] : SOME_FAILED);
+  const allId = `${mapId}-all`;
+  at.outputs.set(allId, mix(allId, settledAs(Object.entries(settled))));
+  return at.outputs.get(allId);
+}
