@@ -1,29 +1,19 @@
-import { checkAbortSignal, checkOptions } from "../engine/call-options.ts";
-import { codecOf, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import { checkOptions } from "../engine/call-options.ts";
+import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { errorFrom } from "../errors/failure.ts";
-import {
-  InstanceCancelledError,
-  InstanceFailedError,
-  InstanceNotFoundError,
-  InvalidTransitionError,
-  ResultTimeoutError,
-} from "../errors/instance-errors.ts";
+import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { isPendingJoin } from "../snapshot/position-rules.ts";
-import { type Bytes, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
-import type { ControlOutcome, InstanceFilter, InstanceState } from "../store/instance-store.ts";
-import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
-import type { InstanceEnd, WakeupSubscription } from "../store/wakeup.ts";
-import { parseDuration } from "../time/duration.ts";
-import { pause } from "../time/timers.ts";
-import { EndWatch } from "./end-watch.ts";
+import type { ControlOutcome, InstanceFilter } from "../store/instance-store.ts";
+import type { SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
+import { InstanceResults } from "./instance-results.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
 
 export interface ClientOptions {
@@ -56,19 +46,13 @@ export interface InstancePage {
 }
 
 const DEFAULT_PAGE = 100;
-/** Forgotten beyond that: it only saves a look. */
-const MOST_HANDED_OVER = 10_000;
-const LONGEST_WAIT_MS = 24 * 60 * 60 * 1_000;
+const REQUEST_KEYS = ["reason", "requestedBy"];
 
 /** Starts instances, looks at them and controls them, from any process. */
 export class Client {
   readonly #backend: Backend;
-  readonly #ports: Ports;
   readonly #submitter: Submitter;
-  readonly #ends: EndWatch;
-  /** Instances that a worker of this process was given when they were submitted, and that have not ended since. */
-  readonly #handedOver = new Set<InstanceId>();
-  #ending: WakeupSubscription | null = null;
+  readonly #results: InstanceResults;
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -76,9 +60,9 @@ export class Client {
       throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
     checkOptions(options, ["ports"]);
     this.#backend = backend;
-    this.#ports = { ...systemPorts, ...options.ports };
-    this.#submitter = new Submitter(backend, this.#ports);
-    this.#ends = new EndWatch(backend, this.#ports);
+    const ports = { ...systemPorts, ...options.ports };
+    this.#submitter = new Submitter(backend, ports);
+    this.#results = new InstanceResults(backend, ports);
   }
 
   /**
@@ -104,7 +88,7 @@ export class Client {
     options: SubmitOptions = {},
   ): Promise<InstanceHandle<Output>> {
     const { isHandedOver } = await this.#submitter.submit(flow, instanceId, input, options);
-    if (isHandedOver) this.#remember(instanceId);
+    if (isHandedOver) this.#results.remember(instanceId);
     return new InstanceHandle<Output>(this, instanceId);
   }
 
@@ -149,7 +133,7 @@ export class Client {
    * @throws {InstanceNotFoundError}
    */
   async status(instanceId: string): Promise<StatusReport> {
-    return await reportStatus(this.#backend, await this.#state(parseInstanceId(instanceId)));
+    return await reportStatus(this.#backend, await getState(this.#backend, parseInstanceId(instanceId)));
   }
 
   /**
@@ -161,33 +145,7 @@ export class Client {
    * @throws {ResultTimeoutError} it didn't end in time; it goes on
    */
   async result(instanceId: string, options: ResultOptions = {}): Promise<unknown> {
-    const id = parseInstanceId(instanceId);
-    checkOptions(options, ["timeout", "signal"]);
-    checkAbortSignal(options.signal, "options.signal");
-    const timeoutMs =
-      options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.timeout, "options.timeout");
-    const { clock } = this.#ports;
-    const startedAt = clock.monotonicMs();
-    for (let isFirst = true; ; isFirst = false) {
-      // Watched before it is looked at, so that its end can't fall in between.
-      const watched = this.#watch(id);
-      try {
-        // A worker of this process is running it: the watch hears of its end, and looks for itself after a while.
-        const isRunningHere = isFirst && this.#handedOver.has(id);
-        if (!isRunningHere && (!isFirst || (await this.#backend.findEnded([id])).length > 0)) {
-          const state = await this.#state(id);
-          if (isTerminal(state.instance.status)) return outputOf(id, await reportStatus(this.#backend, state));
-        }
-        options.signal?.throwIfAborted();
-        const leftMs = timeoutMs - (clock.monotonicMs() - startedAt);
-        if (leftMs <= 0) throw new ResultTimeoutError(id, timeoutMs);
-        const end = await watched.ends(leftMs, options.signal);
-        // It was a worker of this process that has just written it: no need to read it back.
-        if (end?.output) return await this.#decodeOutput(id, end.output.bytes, end.output.codec);
-      } finally {
-        watched.stop();
-      }
-    }
+    return await this.#results.wait(parseInstanceId(instanceId), options);
   }
 
   /**
@@ -202,7 +160,7 @@ export class Client {
   ): Promise<readonly HistoryItem[]> {
     const id = parseInstanceId(instanceId);
     checkOptions(page, ["after", "limit"], "page");
-    const { instance } = await this.#state(id);
+    const { instance } = await getState(this.#backend, id);
     const codec = codecOf(this.#backend, instance.codec);
     const entries = await this.#backend.readHistory(id, page);
     return await Promise.all(entries.map((entry) => historyItem(codec, id, entry)));
@@ -218,7 +176,7 @@ export class Client {
    * @throws {InvalidTransitionError} it has completed or failed
    */
   async cancel(instanceId: string, request: SignalRequest = {}): Promise<ControlOutcome> {
-    return await this.#request(instanceId, "cancel", request);
+    return await this.#backend.requestControl(checked(instanceId, request), "cancel", request);
   }
 
   /**
@@ -229,9 +187,7 @@ export class Client {
    * @throws {InvalidTransitionError} it has completed or failed
    */
   async terminate(instanceId: string, request: SignalRequest = {}): Promise<"applied" | "unchanged"> {
-    const id = parseInstanceId(instanceId);
-    checkOptions(request, ["reason", "requestedBy"], "request");
-    return await this.#backend.terminateInstance(id, request);
+    return await this.#backend.terminateInstance(checked(instanceId, request), request);
   }
 
   /**
@@ -241,7 +197,7 @@ export class Client {
    * @throws {InvalidTransitionError} it has ended
    */
   async pause(instanceId: string, request: SignalRequest = {}): Promise<ControlOutcome> {
-    return await this.#request(instanceId, "pause", request);
+    return await this.#backend.requestControl(checked(instanceId, request), "pause", request);
   }
 
   /**
@@ -294,7 +250,7 @@ export class Client {
   async completeTask(instanceId: string, taskId: string, output: unknown): Promise<void> {
     const id = parseInstanceId(instanceId);
     const task = parseTaskId(taskId);
-    const { instance, positions } = await this.#state(id);
+    const { instance, positions } = await getState(this.#backend, id);
     if (isTerminal(instance.status)) throw new InvalidTransitionError(id, instance.status, "completing a task");
     const standing = positions.find((position) => position.taskId === task);
     if (standing === undefined || isPendingJoin(standing)) {
@@ -319,53 +275,6 @@ export class Client {
   async delete(instanceId: string): Promise<void> {
     await this.#backend.deleteSnapshot(parseInstanceId(instanceId));
   }
-
-  #remember(id: InstanceId): void {
-    if (this.#handedOver.size === MOST_HANDED_OVER) this.#handedOver.clear();
-    this.#handedOver.add(id);
-    this.#ending ??= this.#backend.subscribe({ ended: (ends) => this.#forget(ends) });
-  }
-
-  #forget(ends: readonly InstanceEnd[] | null): void {
-    if (ends === null) this.#handedOver.clear();
-    else for (const { instanceId } of ends) this.#handedOver.delete(instanceId);
-    if (this.#handedOver.size > 0) return;
-    this.#ending?.close();
-    this.#ending = null;
-  }
-
-  #watch(id: InstanceId): { ends(withinMs: number, signal?: AbortSignal): Promise<InstanceEnd | null>; stop(): void } {
-    const ended = new AbortController();
-    let known: InstanceEnd | null = null;
-    const stop = this.#ends.watch(id, (end) => {
-      known = end;
-      ended.abort();
-    });
-    const { timers } = this.#ports;
-    const ends = async (withinMs: number, signal?: AbortSignal): Promise<InstanceEnd | null> => {
-      const either = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
-      // Far beyond what a timer can count; looked at again then.
-      await pause(timers, Math.min(withinMs, LONGEST_WAIT_MS), either);
-      return known;
-    };
-    return { ends, stop };
-  }
-
-  async #decodeOutput(instanceId: InstanceId, bytes: Bytes, codecId: string): Promise<unknown> {
-    return await codecOf(this.#backend, codecId).decode(bytes, { instanceId, taskId: "", kind: "output" });
-  }
-
-  async #request(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
-    const id = parseInstanceId(instanceId);
-    checkOptions(request, ["reason", "requestedBy"], "request");
-    return await this.#backend.requestControl(id, kind, request);
-  }
-
-  async #state(instanceId: InstanceId): Promise<InstanceState> {
-    const state = await this.#backend.findInstance(instanceId);
-    if (state === null) throw new InstanceNotFoundError(instanceId);
-    return state;
-  }
 }
 
 function summaryOf(record: InstanceRecord): InstanceSummary {
@@ -374,18 +283,9 @@ function summaryOf(record: InstanceRecord): InstanceSummary {
   return { instanceId, flow, status, reason, priority, tags, labels, ...times };
 }
 
-function outputOf(instanceId: InstanceId, report: StatusReport): unknown {
-  switch (report.status) {
-    case "completed":
-      return report.output;
-    case "failed":
-      throw new InstanceFailedError(instanceId, report.failure, { cause: errorFrom(report.failure) });
-    case "cancelled":
-      throw new InstanceCancelledError(instanceId, report.reason);
-    case "paused":
-    case "in_progress":
-    case "waiting":
-    case "awaiting_event":
-      throw new TypeError(`An instance that is ${report.status} has not ended.`);
-  }
+/** The id, if both arguments are acceptable. */
+function checked(instanceId: string, request: SignalRequest): InstanceId {
+  const id = parseInstanceId(instanceId);
+  checkOptions(request, REQUEST_KEYS, "request");
+  return id;
 }

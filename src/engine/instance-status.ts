@@ -1,10 +1,12 @@
 import type { Codec } from "../codec/codec.ts";
 import { UnknownCodecError } from "../errors/codec-errors.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
-import type { TaskId } from "../ids.ts";
+import { InstanceNotFoundError } from "../errors/instance-errors.ts";
+import type { InstanceId, TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
+import type { InstanceEnd } from "../store/wakeup.ts";
 import { decodeFailure } from "./payloads.ts";
 
 /** Where an instance is, told from its stored state. */
@@ -53,11 +55,8 @@ export async function reportStatus(
   const { instance, positions } = state;
   switch (instance.status) {
     case "completed": {
-      const context = { instanceId: instance.instanceId, taskId: "", kind: "output" } as const;
-      return {
-        status: "completed",
-        output: await codecOf(backend, instance.codec).decode(instance.output ?? new Uint8Array(), context),
-      };
+      const stored = { bytes: instance.output ?? new Uint8Array(), codec: instance.codec };
+      return { status: "completed", output: await decodeOutput(backend, instance.instanceId, stored) };
     }
     case "failed": {
       const bytes = instance.failure ?? new Uint8Array();
@@ -106,6 +105,27 @@ function describeTask(position: Position, now: number): RunningTask {
 function describeWait(position: Position): AwaitedEvent {
   const timeoutAt = position.wakeAt === null ? null : new Date(position.wakeAt);
   return { taskId: position.taskId, name: position.event ?? "", timeoutAt };
+}
+
+/**
+ * The value that an instance has completed with.
+ *
+ * @throws {UnknownCodecError} its codec is not available here
+ * @throws {CodecDecodeError} it is damaged
+ */
+export async function decodeOutput(
+  backend: Pick<Backend, "findCodec" | "codec">,
+  instanceId: InstanceId,
+  { bytes, codec }: NonNullable<InstanceEnd["output"]>,
+): Promise<unknown> {
+  return await codecOf(backend, codec).decode(bytes, { instanceId, taskId: "", kind: "output" });
+}
+
+/** @throws {InstanceNotFoundError} */
+export async function getState(backend: Pick<Backend, "findInstance">, instanceId: InstanceId): Promise<InstanceState> {
+  const state = await backend.findInstance(instanceId);
+  if (state === null) throw new InstanceNotFoundError(instanceId);
+  return state;
 }
 
 /** @throws {UnknownCodecError} */

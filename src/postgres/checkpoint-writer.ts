@@ -236,9 +236,11 @@ function fateFromRow(shape: Shape, row: AnyFateRow): CheckpointFate {
   if (row.granted_path != null && row.granted_token != null) {
     granted.push({ path: row.granted_path, token: BigInt(row.granted_token) });
   }
-  if (shape === "note") return { kind: "accepted", kept: true, interrupt: row.interrupt, granted };
+  const { interrupt } = row;
   const keeps = shape === "advance" || shape === "consume" || (shape === "await" && row.stayed === true);
-  return { kind: "accepted", kept: keeps && row.interrupt === null, interrupt: row.interrupt, granted };
+  // A note moves nothing on, so that nothing is stopped.
+  const kept = shape === "note" || (keeps && interrupt === null);
+  return { kind: "accepted", kept, interrupt, granted };
 }
 
 function fateOfRefused(error: BackendError): CheckpointFate {

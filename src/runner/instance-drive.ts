@@ -1,10 +1,9 @@
 import type { Engine } from "../engine/engine.ts";
 import type { HeldPosition } from "../engine/held-position.ts";
 import type { Host, Tally } from "../engine/host.ts";
-import { codecOf, isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import { codecOf, getState, isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import type { Lease } from "../engine/lease-keeper.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
-import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
@@ -169,8 +168,7 @@ export class InstanceDrive implements Host {
 
   async #look(): Promise<InstanceState> {
     const { backend, flow, instanceId } = this.#parts;
-    const state = await backend.findInstance(instanceId);
-    if (state === null) throw new InstanceNotFoundError(instanceId);
+    const state = await getState(backend, instanceId);
     requireDefinition(flow, state.instance);
     return state;
   }

@@ -1,9 +1,9 @@
 import { Engine } from "../engine/engine.ts";
-import { codecOf, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
 import { newInstance } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { InstanceConflictError, InstanceNotFoundError } from "../errors/instance-errors.ts";
+import { InstanceConflictError } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { kindOf, parseInstanceId } from "../ids.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
@@ -109,8 +109,7 @@ export class Runner {
     if (!(flow instanceof Flow))
       throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
     const id = parseInstanceId(instanceId);
-    const state = await this.#backend.findInstance(id);
-    if (state === null) throw new InstanceNotFoundError(id);
+    const state = await getState(this.#backend, id);
     const { instance } = state;
     requireDefinition(flow, instance);
     codecOf(this.#backend, instance.codec);
