@@ -9,8 +9,8 @@ import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId }
 import { isPendingJoin } from "../snapshot/position-rules.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
-import type { ControlOutcome, InstanceFilter } from "../store/instance-store.ts";
-import type { SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import type { ControlOutcome, InstanceFilter, TerminateOutcome } from "../store/instance-store.ts";
+import type { RetryRequest, SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
@@ -29,7 +29,7 @@ export interface InstanceSummary {
   readonly instanceId: InstanceId;
   readonly flow: string;
   readonly status: InstanceStatus;
-  /** Why it is paused or was cancelled; `null` where nobody has said. */
+  /** Why it is paused, or was cancelled or retried; `null` where nobody has said. */
   readonly reason: string | null;
   readonly priority: number;
   readonly tags: readonly string[];
@@ -186,7 +186,7 @@ export class Client {
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has completed or failed
    */
-  async terminate(instanceId: string, request: SignalRequest = {}): Promise<"applied" | "unchanged"> {
+  async terminate(instanceId: string, request: SignalRequest = {}): Promise<TerminateOutcome> {
     return await this.#backend.terminateInstance(checked(instanceId, request), request);
   }
 
@@ -208,6 +208,23 @@ export class Client {
    */
   async unpause(instanceId: string): Promise<void> {
     await this.#backend.unpause(parseInstanceId(instanceId));
+  }
+
+  /**
+   * Takes back an instance that has failed: it goes on where it failed, with one further attempt of the task, under the id
+   * that it has. The retry policy counts on; so a task that is out of attempts gets one for each retry. What has been
+   * recorded stays recorded, steps inside the task included; other branches go on as they stood; a wait whose time ran out
+   * waits anew. Timers have gone on meanwhile.
+   *
+   * @param request - `paused`: it comes back paused, so that the task can be completed by hand (`completeTask`) before it
+   *   goes on (`unpause`); default `false`. `reason` is shown as the instance's until its status changes again
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} it has not failed, or somebody has just retried it, or it was saved as failed without
+   *   a position
+   * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE it may have been retried
+   */
+  async retry(instanceId: string, request: RetryRequest = {}): Promise<void> {
+    await this.#backend.retryInstance(checked(instanceId, request, ["paused"]), request);
   }
 
   /**
@@ -284,8 +301,8 @@ function summaryOf(record: InstanceRecord): InstanceSummary {
 }
 
 /** The id, if both arguments are acceptable. */
-function checked(instanceId: string, request: SignalRequest): InstanceId {
+function checked(instanceId: string, request: SignalRequest, more: readonly string[] = []): InstanceId {
   const id = parseInstanceId(instanceId);
-  checkOptions(request, REQUEST_KEYS, "request");
+  checkOptions(request, [...REQUEST_KEYS, ...more], "request");
   return id;
 }

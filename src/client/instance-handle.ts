@@ -1,7 +1,7 @@
 import type { StatusReport } from "../engine/instance-status.ts";
 import type { InstanceId } from "../ids.ts";
-import type { ControlOutcome } from "../store/instance-store.ts";
-import type { SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
+import type { RetryRequest, SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Client } from "./client.ts";
 import type { HistoryItem } from "./history-item.ts";
@@ -49,7 +49,7 @@ export class InstanceHandle<Output = unknown> {
   }
 
   /** As `client.terminate`. */
-  terminate(request?: SignalRequest): Promise<"applied" | "unchanged"> {
+  terminate(request?: SignalRequest): Promise<TerminateOutcome> {
     return this.#client.terminate(this.instanceId, request);
   }
 
@@ -61,6 +61,11 @@ export class InstanceHandle<Output = unknown> {
   /** As `client.unpause`. */
   unpause(): Promise<void> {
     return this.#client.unpause(this.instanceId);
+  }
+
+  /** As `client.retry`. */
+  retry(request?: RetryRequest): Promise<void> {
+    return this.#client.retry(this.instanceId, request);
   }
 
   /** As `client.sendEvent`. */

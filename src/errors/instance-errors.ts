@@ -42,9 +42,16 @@ export class InvalidTransitionError extends WaymarkError {
   /** What was asked for, e.g. `cancel`. */
   readonly requested: string;
 
-  constructor(instanceId: string, from: string, requested: string, options?: ErrorOptions) {
+  /** @param options - `remedy`: a sentence that says what to do instead */
+  constructor(
+    instanceId: string,
+    from: string,
+    requested: string,
+    options?: ErrorOptions & { readonly remedy?: string },
+  ) {
+    const remedy = options?.remedy === undefined ? "" : ` ${options.remedy}`;
     super(
-      `Instance "${instanceId}" is ${from}; ${requested} is not possible from there. Nothing was changed.`,
+      `Instance "${instanceId}" is ${from}; ${requested} is not possible from there. Nothing was changed.${remedy}`,
       options,
     );
     this.instanceId = instanceId;

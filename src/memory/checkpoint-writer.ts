@@ -67,6 +67,7 @@ function refusal(problem: string): CheckpointFate {
 
 function write(state: MemoryState, instance: StoredInstance, changes: Changes, now: number): void {
   if (changes.instance?.status !== undefined) {
+    instance.stood = changes.stood;
     state.end(instance, {
       status: changes.instance.status,
       endedAt: now,

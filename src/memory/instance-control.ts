@@ -1,7 +1,8 @@
 import type { TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
-import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
+import { putBack, type StoodPosition } from "../snapshot/stood-position.ts";
+import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 
@@ -42,6 +43,21 @@ export function unpause(state: MemoryState, instance: StoredInstance, now: numbe
   instance.record = { ...instance.record, status: "in_progress", reason: null };
   state.note(instance, "unpause", now);
   refreshInterrupts(state, instance, now);
+}
+
+/** Takes back an instance that has failed, with the positions that were kept. */
+export function retry(
+  state: MemoryState,
+  instance: StoredInstance,
+  kept: readonly StoodPosition[],
+  request: RetryRequest,
+  now: number,
+): void {
+  const status = request.paused === true ? "paused" : "in_progress";
+  instance.record = { ...instance.record, status, failure: null, reason: request.reason ?? null, endedAt: null };
+  instance.stood = null;
+  state.note(instance, "retry", now);
+  for (const position of kept) state.place(instance, putBack(position, status, now), now);
 }
 
 /** Withdraws a request; what it would have stopped goes on. */

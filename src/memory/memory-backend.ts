@@ -24,6 +24,7 @@ import type {
   InstanceFilter,
   InstanceState,
   NewInstance,
+  TerminateOutcome,
 } from "../store/instance-store.ts";
 import type {
   BufferedEvent,
@@ -33,7 +34,7 @@ import type {
   Promotion,
   Renewal,
 } from "../store/position-store.ts";
-import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
@@ -237,13 +238,15 @@ export class InMemoryBackend implements Backend {
     return outcome;
   }
 
-  async terminateInstance(
-    instanceId: InstanceId,
-    request: SignalRequest,
-  ): Promise<Exclude<ControlOutcome, "requested">> {
+  async terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<TerminateOutcome> {
     const outcome = await this.#open("terminateInstance", this.#instances).terminateInstance(instanceId, request);
     if (outcome === "applied") hintTerminated(this.#hub, instanceId);
     return outcome;
+  }
+
+  async retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void> {
+    await this.#open("retryInstance", this.#instances).retryInstance(instanceId, request);
+    this.#hub.ready();
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {

@@ -1,7 +1,8 @@
 import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
-import { parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { requireStood } from "../snapshot/stood-position.ts";
+import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import { checkFilter, checkInstanceIds, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
 import type {
   ControlOutcome,
@@ -11,8 +12,9 @@ import type {
   InstanceState,
   InstanceStore,
   NewInstance,
+  TerminateOutcome,
 } from "../store/instance-store.ts";
-import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import * as control from "./instance-control.ts";
 import { isAlready } from "./memory-signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -104,16 +106,21 @@ export class MemoryInstanceStore implements InstanceStore {
     return "requested";
   }
 
-  async terminateInstance(
-    instanceId: InstanceId,
-    request: SignalRequest,
-  ): Promise<Exclude<ControlOutcome, "requested">> {
+  async terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<TerminateOutcome> {
     parseInstanceId(instanceId);
     const facts = parseSignalRequest(request);
     const instance = this.#state.get(instanceId);
     if (isAlready(instance, "cancel")) return "unchanged";
     control.cancel(this.#state, instance, facts, null, this.#state.now());
     return "applied";
+  }
+
+  async retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void> {
+    parseInstanceId(instanceId);
+    const parsed = parseRetryRequest(request);
+    const instance = this.#state.get(instanceId);
+    const kept = requireStood(instanceId, instance.record.status, instance.stood);
+    control.retry(this.#state, instance, kept, parsed, this.#state.now());
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {

@@ -1,6 +1,7 @@
 import type { InstanceId, Path, TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { InstanceRecord } from "../snapshot/snapshot.ts";
+import type { StoodPosition } from "../snapshot/stood-position.ts";
 import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { compareCodePoints } from "./code-points.ts";
 import { IndexedHeap } from "./indexed-heap.ts";
@@ -36,6 +37,8 @@ const AGING_INTERVAL_MS = 300_000;
 /** One instance with all that belongs to it, its events excepted: those may be there before it. */
 export class StoredInstance {
   record: InstanceRecord;
+  /** Where it stood when it failed; `null` unless it has, at a position. */
+  stood: readonly StoodPosition[] | null = null;
   readonly slots: Map<Path, Slot> = new Map();
   /** The same positions as in `slots`, as `applyCheckpoint` reads them. */
   readonly positions: Map<Path, Position> = new Map();

@@ -4,6 +4,7 @@ import type { Checkpoint } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { type InstanceStatus, isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
+import { stoodPositions } from "../snapshot/stood-position.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
@@ -14,6 +15,7 @@ import { deleteSignal, findSignals, storeSignal } from "./queries/signals.ts";
 import { wakePositions, writeSchedules } from "./queries/write-positions.ts";
 import { type InstanceRow, positionFromRow } from "./rows.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
+import { stoodToJson } from "./stood-json.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /**
@@ -156,7 +158,8 @@ export class LockedInstance {
   }
 
   async #setStatus(status: InstanceStatus, reason: string | null): Promise<void> {
-    const params = { instanceId: this.id, status, failure: null, reason, now: this.#context.now() };
+    const nothing = { failure: null, stoodAt: null };
+    const params = { instanceId: this.id, status, reason, ...nothing, now: this.#context.now() };
     await this.#tx.run("set-status", setStatus(this.#context.tables, params));
   }
 }
@@ -222,9 +225,11 @@ export async function failInstance(
       for (const entry of entries) {
         await tx.run("append-entry", appendEntry(tables, { instanceId, path, entry, workerId, now }));
       }
+      const stoodAt = stoodToJson(stoodPositions(instance?.positions ?? [], path, move.to));
+      const { failure } = move;
       await tx.run(
         "set-status",
-        setStatus(tables, { instanceId, status: "failed", failure: move.failure, reason: null, now }),
+        setStatus(tables, { instanceId, status: "failed", failure, reason: null, stoodAt, now }),
       );
       return { kind: "accepted", kept: false, interrupt: null, granted: [] };
     });

@@ -20,10 +20,20 @@ export class LaneRegistry {
 
   /** The lane's number; it must have been resolved before. */
   numberOf(lane: Lane): number {
-    const number = this.#known(lane);
+    const number = this.known(lane);
     if (number === null) {
       throw new BackendError("BACKEND_BUG", { queryName: "lanes", problem: `Lane ${laneKey(lane)} has no number` });
     }
+    return number;
+  }
+
+  /** The lane's number as far as it has been resolved; `null` otherwise. */
+  known(lane: Lane): number | null {
+    const cached = this.#byObject.get(lane);
+    if (cached !== undefined) return cached;
+    const number = this.#byKey.get(laneKey(lane));
+    if (number === undefined) return null;
+    this.#byObject.set(lane, number);
     return number;
   }
 
@@ -31,12 +41,12 @@ export class LaneRegistry {
   async resolve(lanes: Iterable<Lane>, session: Session = this.#db): Promise<void> {
     const unknown = new Map<string, Lane>();
     for (const lane of lanes) {
-      if (this.#known(lane) === null) unknown.set(laneKey(lane), lane);
+      if (this.known(lane) === null) unknown.set(laneKey(lane), lane);
     }
     if (unknown.size === 0) return;
     const hashes = [...new Set([...unknown.values()].map((lane) => lane.definitionHash))];
     await this.#read(session, hashes);
-    const missing = [...unknown.values()].filter((lane) => this.#known(lane) === null);
+    const missing = [...unknown.values()].filter((lane) => this.known(lane) === null);
     if (missing.length === 0) return;
     await session.run("insert-lanes", insertLanes(this.#tables, missing));
     await this.#read(session, hashes);
@@ -52,14 +62,5 @@ export class LaneRegistry {
     for (const row of await session.run("find-lanes", findLanes(this.#tables, hashes))) {
       this.#byKey.set(laneKey({ definitionHash: row.definition_hash, codec: row.codec, tags: row.tags }), row.lane);
     }
-  }
-
-  #known(lane: Lane): number | null {
-    const cached = this.#byObject.get(lane);
-    if (cached !== undefined) return cached;
-    const number = this.#byKey.get(laneKey(lane));
-    if (number === undefined) return null;
-    this.#byObject.set(lane, number);
-    return number;
   }
 }

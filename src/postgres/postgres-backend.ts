@@ -20,6 +20,7 @@ import type {
   InstanceFilter,
   InstanceState,
   NewInstance,
+  TerminateOutcome,
 } from "../store/instance-store.ts";
 import type {
   BufferedEvent,
@@ -29,7 +30,7 @@ import type {
   Promotion,
   Renewal,
 } from "../store/position-store.ts";
-import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { systemClock } from "../time/clock.ts";
@@ -262,8 +263,11 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   requestControl(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
     return this.#instances.requestControl(instanceId, kind, request);
   }
-  terminateInstance(instanceId: string, request: SignalRequest): Promise<Exclude<ControlOutcome, "requested">> {
+  terminateInstance(instanceId: string, request: SignalRequest): Promise<TerminateOutcome> {
     return this.#instances.terminateInstance(instanceId, request);
+  }
+  retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
+    return this.#instances.retryInstance(instanceId, request);
   }
   settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     return this.#instances.settleInterrupt(instanceId, interruptedAtTask);

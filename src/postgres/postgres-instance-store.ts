@@ -1,7 +1,7 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
-import { parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import { checkFilter, checkInstanceIds, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
 import { hintControlled, hintCreated, hintTerminated } from "../store/hints.ts";
 import type {
@@ -12,15 +12,16 @@ import type {
   InstanceState,
   InstanceStore,
   NewInstance,
+  TerminateOutcome,
 } from "../store/instance-store.ts";
-import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
 import { type CreatedRow, createInstances } from "./queries/create-instances.ts";
 import { findEnded, findInstance, findPositions, listInstances } from "./queries/find-instances.ts";
-
 import { findSignals } from "./queries/signals.ts";
+import { retryInstance } from "./retry-instance.ts";
 import { instanceFromRow, positionFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -80,7 +81,7 @@ export class PostgresInstanceStore implements InstanceStore {
   async findInstance(instanceId: string): Promise<InstanceState | null> {
     const id = parseInstanceId(instanceId);
     const { db, tables } = this.#context;
-    // What has ended stays as it is (INV-7), and stands nowhere: one look is enough.
+    // What has ended stands nowhere, and no request is pending (INV-7): one look is enough.
     const [ended] = await db.run("find-instance", findInstance(tables, id));
     if (ended === undefined) return null;
     if (isTerminal(ended.status)) {
@@ -144,7 +145,7 @@ export class PostgresInstanceStore implements InstanceStore {
     return outcome;
   }
 
-  async terminateInstance(instanceId: string, request: SignalRequest): Promise<Exclude<ControlOutcome, "requested">> {
+  async terminateInstance(instanceId: string, request: SignalRequest): Promise<TerminateOutcome> {
     const id = parseInstanceId(instanceId);
     const parsed = parseSignalRequest(request);
     const isDone = await this.#context.db.transaction("terminate-instance", async (tx) => {
@@ -156,6 +157,10 @@ export class PostgresInstanceStore implements InstanceStore {
     if (!isDone) return "unchanged";
     hintTerminated(this.#context.hints, id);
     return "applied";
+  }
+
+  async retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
+    await retryInstance(this.#context, parseInstanceId(instanceId), parseRetryRequest(request));
   }
 
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {

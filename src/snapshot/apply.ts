@@ -3,6 +3,7 @@ import type { Checkpoint, LeaveBranch, Move } from "./checkpoint.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
 import { INTERRUPT_RECHECK_MS, isPendingJoin } from "./position-rules.ts";
 import type { InstanceRecord } from "./snapshot.ts";
+import { type StoodPosition, stoodPositions } from "./stood-position.ts";
 
 /** What a store knows when it applies a checkpoint. Times are milliseconds since the epoch. */
 export interface ApplyFacts {
@@ -27,6 +28,8 @@ export interface Changes {
   readonly interrupt: Interrupt | null;
   /** Positions that the worker now holds besides. */
   readonly granted: readonly Position[];
+  /** Where the instance stood, to be kept with it; `null` unless it has failed. */
+  readonly stood: readonly StoodPosition[] | null;
 }
 
 /**
@@ -61,7 +64,11 @@ export function applyCheckpoint(
     case "complete":
       return change({ removals: "all", instance: { status: "completed", output: move.output, endedAt: facts.now } });
     case "fail":
-      return change({ removals: "all", instance: { status: "failed", failure: move.failure, endedAt: facts.now } });
+      return change({
+        removals: "all",
+        instance: { status: "failed", failure: move.failure, endedAt: facts.now },
+        stood: stoodPositions(positions.values(), held.path, move.to),
+      });
   }
 }
 
@@ -215,7 +222,16 @@ function interrupted(position: Position, facts: ApplyFacts): Position {
 }
 
 function change(parts: Partial<Changes>): Changes {
-  return { upserts: [], removals: [], instance: null, kept: false, interrupt: null, granted: [], ...parts };
+  return {
+    upserts: [],
+    removals: [],
+    instance: null,
+    kept: false,
+    interrupt: null,
+    granted: [],
+    stood: null,
+    ...parts,
+  };
 }
 
 /** Names of history entries that note a change of the instance rather than a task's outcome. */
@@ -223,5 +239,6 @@ export const NOTES: {
   readonly cancel: TaskId;
   readonly pause: TaskId;
   readonly unpause: TaskId;
+  readonly retry: TaskId;
   readonly save: TaskId;
-} = { cancel: "$cancel", pause: "$pause", unpause: "$unpause", save: "$save" };
+} = { cancel: "$cancel", pause: "$pause", unpause: "$unpause", retry: "$retry", save: "$save" };

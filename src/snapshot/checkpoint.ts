@@ -53,8 +53,11 @@ export type Move =
   | LeaveBranch
   /** It is gone and the instance is completed. `codec`: the id of what wrote the output. */
   | { readonly kind: "complete"; readonly output: Bytes; readonly codec: string }
-  /** All positions are gone and the instance has failed. */
-  | { readonly kind: "fail"; readonly failure: Bytes };
+  /**
+   * All positions are gone and the instance has failed. They are kept with it, so that a retry can put them back: this one
+   * at `to`, which is the next attempt where this one is recorded as failed.
+   */
+  | { readonly kind: "fail"; readonly failure: Bytes; readonly to: Standing };
 
 /** How a branch ends that others may be standing in, or that ends others. */
 export interface LeaveBranch {

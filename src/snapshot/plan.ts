@@ -222,8 +222,11 @@ function respond(
       const left = { ...entry(stand, "branch", { outcome: "tolerated", failure }), taskId: end.path, attempt: 1 };
       return { entries: [...entries, left], move: leave(stand, end), consumes: null };
     }
-    case "fail":
-      return { entries, move: { kind: "fail", failure }, consumes: null };
+    case "fail": {
+      // Where there is no entry of the attempt, a retry makes it again.
+      const attempt = isRecorded ? stand.attempt : stand.attempt + 1;
+      return { entries, move: failing(flow, stand, here, failure, attempt), consumes: null };
+    }
   }
 }
 
@@ -245,6 +248,11 @@ function endMove({ joinPath, join: { node } }: BranchEnd): PlannedMove {
 /** What the paths of all branches of the same join begin with. */
 function pathsWithin(path: Path): string {
   return path.slice(0, joinTaskIdOf(path).length + 1);
+}
+
+/** The instance fails here. `attempt` is the one that a retry of it makes. */
+function failing(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes, attempt: number): PlannedMove {
+  return { kind: "fail", failure, to: standing(flow, here, stand, attempt) };
 }
 
 /** The node is behind: on to what follows, with the value that flows on. */

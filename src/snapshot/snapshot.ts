@@ -4,7 +4,7 @@ import type { Position } from "./position.ts";
 /** An encoded value. */
 export type Bytes = Uint8Array;
 
-/** An instance's status, as stored. The last three are terminal: nothing leaves them (INV-7). */
+/** An instance's status, as stored. The last three are terminal: nothing leaves them but a retry of what has failed (INV-7). */
 export type InstanceStatus = "in_progress" | "paused" | "completed" | "failed" | "cancelled";
 
 /** What is known of an instance without its positions and outputs. Times are milliseconds since the epoch. */
@@ -20,7 +20,7 @@ export interface InstanceRecord {
   readonly output: Bytes | null;
   /** An encoded SerializedFailure; `null` unless failed. */
   readonly failure: Bytes | null;
-  /** Why it was cancelled or paused, as far as said. */
+  /** Why it was cancelled, paused or retried, as far as said. */
   readonly reason: string | null;
   /** 1 (first) to 5 (last). */
   readonly priority: number;
@@ -39,7 +39,7 @@ export type EntryOutcome =
   | "timed_out"
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
-  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$save`. */
+  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`. */
   | "noted";
 
 /** What a history entry is about. */

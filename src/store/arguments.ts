@@ -5,7 +5,8 @@ import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { MAX_DURATION_MS } from "../time/duration.ts";
-import type { SignalKind, SignalRequest } from "./signal-store.ts";
+import { requireBoolean } from "./argument-shapes.ts";
+import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** Most tags that an instance, a task or a worker can have. */
 export const MAX_TAGS = 32;
@@ -58,6 +59,14 @@ export function parseSignalRequest(value: unknown): SignalRequest {
     ...(reason === undefined ? {} : { reason: parseText(reason, "request.reason", MAX_REASON_LENGTH) }),
     ...(requestedBy === undefined ? {} : { requestedBy: parseText(requestedBy, "request.requestedBy", 255) }),
   };
+}
+
+/** @throws {InvalidArgumentError} naming the field of `request` */
+export function parseRetryRequest(value: unknown): RetryRequest {
+  const request = parseSignalRequest(value);
+  const { paused } = value as { paused?: unknown };
+  if (paused !== undefined) requireBoolean(paused, "request.paused");
+  return { ...request, paused: paused === true };
 }
 
 /** Sorted, without duplicates. @throws {InvalidArgumentError} naming the tag at fault */

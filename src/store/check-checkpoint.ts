@@ -122,6 +122,8 @@ function checkMove(move: Move, field: string): void {
       return;
     case "fail":
       parseBytes(move.failure, `${field}.failure`);
+      checkStanding(move.to, `${field}.to`);
+      if (move.to.pending > 0) refuse(`${field}.to.pending`, "must be 0: no branch would wake it");
   }
 }
 

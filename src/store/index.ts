@@ -5,6 +5,7 @@ export type * from "../snapshot/checkpoint.ts";
 export type * from "../snapshot/position.ts";
 export * from "../snapshot/position-rules.ts";
 export * from "../snapshot/snapshot.ts";
+export * from "../snapshot/stood-position.ts";
 export type * from "./backend.ts";
 export type * from "./history-store.ts";
 export type * from "./instance-store.ts";

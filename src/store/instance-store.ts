@@ -2,7 +2,7 @@ import type { InstanceId, WorkerId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { Bytes, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
-import type { SignalKind, SignalRequest } from "./signal-store.ts";
+import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** An instance to be made. */
 export interface NewInstance {
@@ -67,6 +67,9 @@ export type ControlOutcome =
   /** The instance was in that state already. */
   | "unchanged";
 
+/** What became of a request that takes effect at once, or not at all. */
+export type TerminateOutcome = Exclude<ControlOutcome, "requested">;
+
 /** Makes, finds and controls instances. Every method is atomic. */
 export interface InstanceStore {
   /**
@@ -113,7 +116,20 @@ export interface InstanceStore {
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has completed or failed
    */
-  terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<Exclude<ControlOutcome, "requested">>;
+  terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<TerminateOutcome>;
+
+  /**
+   * A failed instance is in progress again, or paused, at the positions at which it failed: the one that failed where its
+   * last checkpoint said (`fail`), the others as they stood. What was running is ready, with the same attempt and no lost
+   * leases; waits look at their buffers and keep their time limits; delays and joins go on. Time has passed meanwhile: what
+   * is overdue is due at once. The history keeps the failure, and notes `$retry`.
+   *
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} it has not failed, or was saved as failed, without a position. Of concurrent calls, one
+   *   succeeds
+   * @throws {BackendError} after BACKEND_UNAVAILABLE it may have been retried
+   */
+  retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void>;
 
   /**
    * Acts on what is pending: called by a worker whose checkpoint, claim or heartbeat told of an

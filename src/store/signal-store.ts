@@ -11,6 +11,12 @@ export interface SignalRequest {
   readonly requestedBy?: string;
 }
 
+/** How a failed instance is taken back. `reason` is shown as the instance's until its status changes again. */
+export interface RetryRequest extends SignalRequest {
+  /** Whether it comes back paused, so that a task can be completed by hand before it goes on. Default: `false`. */
+  readonly paused?: boolean;
+}
+
 /** What became of a sent event. */
 export type SendOutcome =
   /** An instance was waiting for it and is ready to go on. */

@@ -82,7 +82,7 @@ describe("joins", () => {
         { kind: "fork", join: inner, branches: [branchAt("k/p", "p"), branchAt("k/q", "q")] },
         [entry("y")],
       );
-      const failing = checkpoint(x, { kind: "fail", failure: bytes("{}") }, [
+      const failing = checkpoint(x, { kind: "fail", failure: bytes("{}"), to: standing("x", { attempt: 2 }) }, [
         entry("x", { outcome: "failed", output: null, failure: bytes("{}") }),
       ]);
       const [, failed] = await Promise.all([commitUntilDone(other, forking), commitUntilDone(backend, failing)]);

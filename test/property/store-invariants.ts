@@ -41,7 +41,9 @@ export class StoreInvariants {
       if (before === undefined || after === undefined) continue;
       if (remade === id) this.#forgetEvents(id);
       else checkHistory(before, after);
-      if (remade !== id) checkFinality(before, after);
+      const isRetried = operation.kind === "retry" && operation.id === id && !("error" in result);
+      if (isRetried) checkRetried(before, after);
+      else if (remade !== id) checkFinality(before, after);
       checkOutcomes(after);
       for (const position of after.state?.positions ?? []) await this.#checkReachable(id, position, after);
     }
@@ -174,6 +176,16 @@ function checkFinality(before: Seen, after: Seen): void {
   if (before.state === null || !isTerminal(before.state.instance.status)) return;
   expect(after.state?.instance).toEqual(before.state.instance);
   expect(after.history).toEqual(before.history);
+}
+
+/** INV-7: only what has failed comes back, and only its status is another one. */
+function checkRetried(before: Seen, after: Seen): void {
+  expect(before.state?.instance.status).toBe("failed");
+  expect(after.state?.positions).not.toEqual([]);
+  const instance = after.state?.instance ?? expect.fail("It should be there.");
+  expect(["in_progress", "paused"]).toContain(instance.status);
+  const { status, reason } = instance;
+  expect(instance).toEqual({ ...before.state?.instance, status, reason, failure: null, endedAt: null });
 }
 
 /** The instance that an operation has made anew, or made vanish. */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { SignalKind } from "../../src/store/signal-store.ts";
+import type { RetryRequest, SignalKind } from "../../src/store/signal-store.ts";
 
 /** Small pools, so that operations meet. */
 export const INSTANCE_IDS = ["a", "b", "c"] as const;
@@ -58,6 +58,7 @@ export type StoreOperation =
       readonly kind: "load" | "delete" | "unpause" | "checkAndCancel" | "checkAndPause" | "settle" | "find";
       readonly id: Instance;
     }
+  | { readonly kind: "retry"; readonly id: Instance; readonly request: RetryRequest }
   | {
       readonly kind: "storeSignal" | "clearSignal" | "getSignal" | "requestControl";
       readonly id: Instance;
@@ -269,6 +270,14 @@ function aControlling(): fc.Arbitrary<StoreOperation> {
           "settle" as const,
         ),
         id: anId,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("retry" as const),
+        id: anId,
+        request: fc.constantFrom<RetryRequest>({}, { reason: "mended" }, { paused: true, reason: "look" }),
       }),
     },
   );

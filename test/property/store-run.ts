@@ -77,6 +77,7 @@ export class StoreRun {
       case "load": return await backend.loadSnapshot(operation.id);
       case "delete": return await backend.deleteSnapshot(operation.id);
       case "unpause": return await backend.unpause(operation.id);
+      case "retry": return await backend.retryInstance(operation.id, operation.request);
       case "checkAndCancel": return await backend.checkAndCancel(operation.id, "t0");
       case "checkAndPause": return await backend.checkAndPause(operation.id);
       case "settle": return await backend.settleInterrupt(operation.id, "t1");
@@ -290,9 +291,9 @@ export class StoreRun {
       case "fork":
         return at.path.includes("/") ? null : { move: this.#fork(standing, step.claimed) };
       case "end":
-        return { move: endOf(at, positions) };
+        return { move: endOf(at, positions, lane) };
       case "fail":
-        return { move: { kind: "fail", failure: bytesOf("3") }, entries: [failed] };
+        return { move: failureOf(at, lane), entries: [failed] };
     }
   }
 
@@ -363,14 +364,19 @@ function entryKindOf(position: Position): NewEntry["kind"] {
 }
 
 /** How a path comes to its end: the trunk completes the instance, a branch counts its join down. */
-function endOf(at: Position, positions: readonly Position[]): Move {
+function endOf(at: Position, positions: readonly Position[], lane: Lane): Move {
   const joinTaskId = at.path.slice(0, Math.max(at.path.lastIndexOf("/"), 0));
   const join = positions.find((one) => one.kind === "join" && one.taskId === joinTaskId);
   if (at.path === "" || join === undefined)
-    return at.path === ""
-      ? { kind: "complete", output: bytesOf("9"), codec: "json" }
-      : { kind: "fail", failure: bytesOf("3") };
+    return at.path === "" ? { kind: "complete", output: bytesOf("9"), codec: "json" } : failureOf(at, lane);
   return { kind: "endBranch", joinPath: join.path };
+}
+
+/** Not always at where the row stands: an engine may be a step ahead of it. */
+function failureOf(at: Position, lane: Lane): Move {
+  const { taskId, kind, inputRef, attempt, priority, event } = at;
+  const to = aStanding({ taskId, kind, inputRef, attempt: attempt + 1, priority, event, lane });
+  return { kind: "fail", failure: bytesOf("3"), to };
 }
 
 /** Whether two checkpoints can be in one batch without its being open which one is written first. */

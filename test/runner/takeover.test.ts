@@ -5,6 +5,7 @@ import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import type { Backend } from "../../src/store/backend.ts";
+import { aStanding } from "../../src/testing/builders.ts";
 import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
@@ -115,7 +116,7 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
       const late = {
         claim: claim!,
         entries: [],
-        move: { kind: "fail", failure: new Uint8Array(1) },
+        move: { kind: "fail", failure: new Uint8Array(1), to: aStanding() },
         consumes: null,
       } as const;
       const fates = await backend.commitCheckpoints([late], { workerId: "dead", leaseMs: 200 });

@@ -43,6 +43,8 @@ CREATE TABLE :schema.instances (
   output          bytea,
   failure         bytea,
   reason          text,
+  -- Where it stood when it failed, for a retry: one object a position, in the words of the table of positions.
+  stood_at        jsonb,
   priority        smallint    NOT NULL DEFAULT 3
                   CONSTRAINT instances_priority_in_range CHECK (priority BETWEEN 1 AND 5),
   tags            text[]      NOT NULL DEFAULT '{}',
@@ -55,6 +57,7 @@ CREATE TABLE :schema.instances (
     (status = 'completed') = (output IS NOT NULL)
     AND (status = 'failed') = (failure IS NOT NULL)
     AND (status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)
+    AND (status = 'failed' OR stood_at IS NULL)
   )
 );
 
@@ -299,7 +302,7 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.input) AS input,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
-       i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
+       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS

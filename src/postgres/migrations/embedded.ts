@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "5299944cb5b169788d5deff9cf3dd26362b0352475cc63e40ed8c9cda50dc196",
+    sha256: "60dc1f40be2aaa31cc863aa693d7f7c31c833f79a54fe23da65c25883c15962f",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -65,6 +65,8 @@ CREATE TABLE :schema.instances (
   output          bytea,
   failure         bytea,
   reason          text,
+  -- Where it stood when it failed, for a retry: one object a position, in the words of the table of positions.
+  stood_at        jsonb,
   priority        smallint    NOT NULL DEFAULT 3
                   CONSTRAINT instances_priority_in_range CHECK (priority BETWEEN 1 AND 5),
   tags            text[]      NOT NULL DEFAULT '{}',
@@ -77,6 +79,7 @@ CREATE TABLE :schema.instances (
     (status = 'completed') = (output IS NOT NULL)
     AND (status = 'failed') = (failure IS NOT NULL)
     AND (status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)
+    AND (status = 'failed' OR stood_at IS NULL)
   )
 );
 
@@ -321,7 +324,7 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.input) AS input,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
-       i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
+       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS

@@ -10,6 +10,8 @@ export function setStatus(
     readonly status: InstanceStatus;
     readonly failure: Uint8Array | null;
     readonly reason: string | null;
+    /** As JSON; `null` unless it fails at a position. */
+    readonly stoodAt: string | null;
     readonly now: Date | null;
   },
 ): Query<never> {
@@ -18,6 +20,7 @@ export function setStatus(
     SET status = ${p.status}::text,
         failure = ${p.failure}::bytea,
         reason = ${p.reason}::text,
+        stood_at = ${p.stoodAt}::jsonb,
         ended_at = CASE WHEN ${p.status}::text IN ('completed', 'failed', 'cancelled')
                         THEN coalesce(${p.now}::timestamptz, clock_timestamp()) END
     WHERE instance_id = ${p.instanceId}::text

@@ -1,6 +1,8 @@
-import type { Checkpoint, Move } from "../../snapshot/checkpoint.ts";
+import type { Checkpoint } from "../../snapshot/checkpoint.ts";
+import { stoodAt } from "../../snapshot/stood-position.ts";
 import type { Column } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
+import { stoodToJson } from "../stood-json.ts";
 import type { Tables } from "../tables.ts";
 import {
   appendEntries,
@@ -24,7 +26,7 @@ import {
 export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<FateRow> {
   return sql`
     WITH done AS MATERIALIZED (
-      ${doneRows(checkpoints, endColumns(checkpoints.map(({ move }) => move)))}
+      ${doneRows(checkpoints, endColumns(checkpoints))}
     ),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
     settled AS MATERIALIZED (
@@ -48,7 +50,7 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
     ),
     ended AS (
       UPDATE ${t.instances} AS i
-      SET status = d.status, output = d.output, failure = d.failure, reason = NULL,
+      SET status = d.status, output = d.output, failure = d.failure, reason = NULL, stood_at = d.stood_at::jsonb,
           ended_at = coalesce(${facts.now}::timestamptz, clock_timestamp())
       FROM gone AS g
       JOIN done AS d ON d.idx = g.idx
@@ -65,10 +67,17 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
   `;
 }
 
-function endColumns(moves: readonly Move[]): Column[] {
+function endColumns(checkpoints: readonly Checkpoint[]): Column[] {
+  const moves = checkpoints.map(({ move }) => move);
   return [
     { name: "status", type: "text", values: moves.map(({ kind }) => (kind === "complete" ? "completed" : "failed")) },
     { name: "output", type: "bytea", values: moves.map((move) => (move.kind === "complete" ? move.output : null)) },
     { name: "failure", type: "bytea", values: moves.map((move) => (move.kind === "fail" ? move.failure : null)) },
+    { name: "stood_at", type: "text", values: checkpoints.map(stoodOf) },
   ];
+}
+
+/** Its one position, as JSON, where the instance fails: so that a retry can put it back. */
+function stoodOf({ claim, move }: Checkpoint): string | null {
+  return move.kind === "fail" ? stoodToJson([stoodAt(claim.path, move.to)]) : null;
 }

@@ -1,5 +1,6 @@
 import type { InstanceRow, PositionRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
+import type { StoodJson } from "../stood-json.ts";
 import type { Tables } from "../tables.ts";
 
 const INSTANCE_COLUMNS = sql<never>`
@@ -29,6 +30,23 @@ export function lockInstance(t: Tables, instanceId: string): Query<InstanceRow> 
     FROM ${t.instances} AS i
     WHERE i.instance_id = ${instanceId}::text
     FOR NO KEY UPDATE
+  `;
+}
+
+/** What a retry needs to know of an instance that has failed. */
+export interface StoodRow {
+  readonly flow: string;
+  readonly definition_hash: string;
+  readonly codec: string;
+  readonly stood_at: readonly StoodJson[] | null;
+}
+
+/** Reads where a failed instance stood. Index: instances_pkey. */
+export function findStood(t: Tables, instanceId: string): Query<StoodRow> {
+  return sql`
+    SELECT i.flow, i.definition_hash, i.codec, i.stood_at
+    FROM ${t.instances} AS i
+    WHERE i.instance_id = ${instanceId}::text
   `;
 }
 

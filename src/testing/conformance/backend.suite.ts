@@ -78,7 +78,7 @@ const payloadTests: ConformanceTests = Object.fromEntries(
       const { output } = await backend.loadSnapshot("order-1");
       const [result] = await backend.loadResults("order-1", ["first"]);
       const failing = await given.held({ instanceId: "order-2" });
-      await given.accepted(failing, { kind: "fail", failure: payload });
+      await given.accepted(failing, { ...given.failMove(), failure: payload });
       const { failure } = (await given.stateOf("order-2")).instance;
 
       const found = [claim.input, event, output, result?.output ?? null, failure];
@@ -96,7 +96,7 @@ const payloadTests: ConformanceTests = Object.fromEntries(
 );
 
 const lifecycleTests: ConformanceTests = {
-  "leaves a terminal state by nothing (INV-7)": async (context) => {
+  "leaves a terminal state by nothing but a retry (INV-7)": async (context) => {
     for (const status of ["completed", "failed", "cancelled"] as const) {
       const instanceId = `order-${status}`;
       await context.given.ended(status, { instanceId });

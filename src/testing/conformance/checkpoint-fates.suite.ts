@@ -112,9 +112,9 @@ export const recordedTests: ConformanceTests = {
     const before = await given.seen("order-1");
     const failed = anEntry({ taskId: "a", attempt: 2, outcome: "failed", output: null, failure: bytesOf("3") });
 
-    expect(
-      await given.commit(aCheckpoint(a, { move: { kind: "fail", failure: bytesOf("3") }, entries: [failed] })),
-    ).toEqual({ kind: "recorded" });
+    expect(await given.commit(aCheckpoint(a, { move: given.failMove(), entries: [failed] }))).toEqual({
+      kind: "recorded",
+    });
     expect(await given.seen("order-1")).toEqual(before);
     expect(await given.statusOf("order-1")).toBe("in_progress");
   },
@@ -320,7 +320,7 @@ export const batchTests: ConformanceTests = {
         of("fork", given.forkMove("both", ["a", "b"])),
         aCheckpoint(branches["x"]!, { move: { kind: "endBranch", joinPath: "" }, entries: [anEntry({ taskId: "x" })] }),
         of("complete", { kind: "complete", output: bytesOf("2"), codec: "json" }),
-        of("fail", { kind: "fail", failure: bytesOf("3") }),
+        of("fail", given.failMove()),
       ],
       holder,
     );

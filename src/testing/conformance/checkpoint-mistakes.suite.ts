@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Checkpoint } from "../../snapshot/checkpoint.ts";
-import { aCheckpoint, aNewPosition, anEntry, bytesOf } from "../builders.ts";
+import { aCheckpoint, aNewPosition, anEntry, aStanding, bytesOf } from "../builders.ts";
 import { expectRefusal } from "./errors.ts";
 import { holder } from "./given.ts";
 import type { ConformanceTest, ConformanceTests } from "./suite.ts";
@@ -13,6 +13,10 @@ const MISTAKES: Readonly<Record<string, Partial<Record<keyof Checkpoint, unknown
   "an output that is text": { move: { kind: "complete", output: "2", codec: "json" } },
   "an output of no codec": { move: { kind: "complete", output: bytesOf("2") } },
   "no failure": { move: { kind: "fail" } },
+  "a failure that leads nowhere": { move: { kind: "fail", failure: bytesOf("3") } },
+  "a failure at a join that waits for branches": {
+    move: { kind: "fail", failure: bytesOf("3"), to: aStanding({ kind: "join", pending: 1 }) },
+  },
   "a path that is no text": { move: { kind: "endBranch", joinPath: 7 } },
   "an entry of attempt 0": { entries: [anEntry({ attempt: 0 })] },
   "an entry without a task id": { entries: [anEntry({ taskId: "" })] },

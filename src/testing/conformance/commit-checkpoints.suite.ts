@@ -252,7 +252,7 @@ export const endTests: ConformanceTests = {
   "fails the instance: all positions are gone, and whoever holds one is fenced": async ({ given, clock }) => {
     const { branches } = await given.forked(["a", "b", "c"]);
     const failed = anEntry({ taskId: "a", outcome: "failed", output: null, failure: bytesOf("3") });
-    await given.accepted(branches["a"]!, { kind: "fail", failure: bytesOf("3") }, [failed]);
+    await given.accepted(branches["a"]!, given.failMove({ taskId: "a" }), [failed]);
 
     expect(await given.stateOf("order-1")).toMatchObject({
       instance: { status: "failed", output: null, failure: bytesOf("3"), endedAt: clock.now() },
@@ -283,8 +283,13 @@ export const endTests: ConformanceTests = {
       const { branches } = await given.forked(["a", "b"], { instanceId });
 
       const fates = await Promise.all([
-        given.commit(aCheckpoint(branches["a"]!, { move: { kind: "fail", failure: bytesOf("3") }, entries: [] })),
-        given.commit(aCheckpoint(branches["b"]!, { move: { kind: "fail", failure: bytesOf("4") }, entries: [] })),
+        given.commit(aCheckpoint(branches["a"]!, { move: given.failMove({ taskId: "a" }), entries: [] })),
+        given.commit(
+          aCheckpoint(branches["b"]!, {
+            move: { ...given.failMove({ taskId: "b" }), failure: bytesOf("4") },
+            entries: [],
+          }),
+        ),
       ]);
 
       expect(fates.map((fate) => fate.kind).sort()).toEqual(["accepted", "fenced"]);

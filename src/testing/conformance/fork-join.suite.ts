@@ -312,7 +312,7 @@ export const interruptedMovesTests: ConformanceTests = {
     await backend.storeSignal("a", "cancel", {});
     await backend.storeSignal("b", "pause", {});
     await given.accepted(first, { kind: "complete", output: bytesOf("2"), codec: "json" });
-    await given.accepted(second, { kind: "fail", failure: bytesOf("3") });
+    await given.accepted(second, given.failMove());
 
     expect([await given.statusOf("a"), await given.statusOf("b")]).toEqual(["completed", "failed"]);
   },

@@ -149,6 +149,11 @@ export class Given {
     };
   }
 
+  /** The end of an instance by a task that has failed: the first one, unless said otherwise. */
+  failMove(to: Partial<Standing> = {}): Extract<Move, { kind: "fail" }> {
+    return { kind: "fail", failure: bytesOf("3"), to: this.standing({ attempt: 2, ...to }) };
+  }
+
   async ended(status: Terminal, facts: InstanceFacts = {}): Promise<NewInstance> {
     const instance = await this.instance(facts);
     const { instanceId } = instance;
@@ -159,7 +164,7 @@ export class Given {
     const claim = await this.claimOf(instanceId);
     if (status === "completed") await this.accepted(claim, { kind: "complete", output: bytesOf("2"), codec: "json" });
     else
-      await this.accepted(claim, { kind: "fail", failure: bytesOf("3") }, [
+      await this.accepted(claim, this.failMove(), [
         anEntry({ outcome: "failed", output: null, failure: bytesOf("3") }),
       ]);
     return instance;

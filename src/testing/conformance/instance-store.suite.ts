@@ -9,6 +9,8 @@ import {
 } from "./create-instances.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import { requestControlTests, settleInterruptTests, terminateInstanceTests } from "./instance-control.suite.ts";
+import { retryBranchesTests, retryInstanceTests } from "./retry-instance.suite.ts";
+import { retryPausedTests, retryRefusedTests } from "./retry-requests.suite.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
 
 const findInstanceTests: ConformanceTests = {
@@ -196,6 +198,10 @@ export const instanceStoreSuite: ConformanceSuite = {
     listInstances: listInstancesTests,
     requestControl: requestControlTests,
     terminateInstance: terminateInstanceTests,
+    retryInstance: retryInstanceTests,
+    "retryInstance, with branches": retryBranchesTests,
+    "retryInstance, paused": retryPausedTests,
+    "retryInstance, refused": retryRefusedTests,
     settleInterrupt: settleInterruptTests,
   },
 };

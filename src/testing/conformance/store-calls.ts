@@ -30,6 +30,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   "listInstances (after)": (backend, _, after) => backend.listInstances({ after }),
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
   terminateInstance: (backend, _, instanceId) => backend.terminateInstance(instanceId, {}),
+  retryInstance: (backend, _, instanceId) => backend.retryInstance(instanceId, {}),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
   claimPositions: (backend, given, instanceId) =>
     backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),

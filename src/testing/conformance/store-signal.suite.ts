@@ -256,7 +256,7 @@ export const getSignalTests: ConformanceTests = {
       await backend.storeSignal(instanceId, "pause", {});
     }
     await given.accepted(first, { kind: "complete", output: bytesOf("2"), codec: "json" });
-    await given.accepted(second, { kind: "fail", failure: bytesOf("3") });
+    await given.accepted(second, given.failMove());
 
     for (const instanceId of ["order-1", "order-2"]) {
       expect(await backend.getSignal(instanceId, "cancel")).toBeNull();

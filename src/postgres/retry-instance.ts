@@ -1,0 +1,65 @@
+import { InstanceNotFoundError } from "../errors/instance-errors.ts";
+import { NOTES } from "../snapshot/apply.ts";
+import type { Lane } from "../snapshot/position.ts";
+import { putBack, requireStood, type StoodPosition } from "../snapshot/stood-position.ts";
+import type { RetryRequest } from "../store/signal-store.ts";
+import type { Session } from "./database.ts";
+import { appendNote, LockedInstance } from "./instance-control.ts";
+import { setStatus } from "./queries/change-instance.ts";
+import { findStood, type StoodRow } from "./queries/find-instances.ts";
+import { upsertPositions, wakePositions } from "./queries/write-positions.ts";
+import { stoodFromJson } from "./stood-json.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** Takes back an instance that has failed, with the positions that were kept. As `putBack` in the snapshot layer. */
+export async function retryInstance(context: StoreContext, instanceId: string, request: RetryRequest): Promise<void> {
+  const { db, lanes, tables } = context;
+  const work = (tx: Session): Promise<boolean> => putBackAll(context, tx, instanceId, request);
+  for (let isDone = false; !isDone; ) {
+    // Numbered outside of the transaction, which may be rolled back.
+    const [seen] = await db.run("find-stood", findStood(tables, instanceId));
+    if (seen !== undefined) await lanes.resolve(lanesOf(seen));
+    // Twice is not as good as once: the instance may have failed again in between.
+    isDone = await db.transaction("retry-instance", work, "ifWithoutEffect");
+  }
+  context.hints.ready(null);
+}
+
+/** @returns `false` if it has become another instance than the one whose lanes have been looked up */
+async function putBackAll(
+  context: StoreContext,
+  tx: Session,
+  instanceId: string,
+  request: RetryRequest,
+): Promise<boolean> {
+  const { lanes, tables } = context;
+  const now = context.now();
+  const instance = await LockedInstance.get(context, tx, instanceId);
+  const [row] = await tx.run("find-stood", findStood(tables, instanceId));
+  if (row === undefined) throw new InstanceNotFoundError(instanceId);
+  const kept = requireStood(instanceId, instance.status, stoodIn(row));
+  const status = request.paused === true ? "paused" : "in_progress";
+  const positions = kept.flatMap((position) => {
+    const lane = lanes.known(laneOf(row, position));
+    return lane === null ? [] : [{ position: putBack(position, status, instance.now), lane }];
+  });
+  if (positions.length < kept.length) return false;
+  const { reason = null } = request;
+  await tx.run("set-status", setStatus(tables, { instanceId, status, failure: null, reason, stoodAt: null, now }));
+  await appendNote(context, tx, instanceId, NOTES.retry, null);
+  await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions, now }));
+  await tx.run("wake-positions", wakePositions(tables, { instanceId, now }));
+  return true;
+}
+
+function stoodIn(row: StoodRow): readonly StoodPosition[] | null {
+  return row.stood_at === null ? null : row.stood_at.map(stoodFromJson);
+}
+
+function lanesOf(row: StoodRow): Lane[] {
+  return (stoodIn(row) ?? []).map((position) => laneOf(row, position));
+}
+
+function laneOf(row: StoodRow, { tags }: StoodPosition): Lane {
+  return { flow: row.flow, definitionHash: row.definition_hash, codec: row.codec, tags };
+}
