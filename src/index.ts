@@ -20,6 +20,7 @@ export type * from "./flow/task-options.ts";
 export { getTaskContext } from "./engine/current-task.ts";
 
 // What runs and controls them.
+export type { BulkFilter, BulkOptions, BulkResult, RefusedInstance } from "./client/bulk.ts";
 export { Client } from "./client/client.ts";
 export type { ClientOptions, InstancePage, InstanceSummary, ListFilter } from "./client/client.ts";
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";

@@ -11,6 +11,7 @@ import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapsho
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, TerminateOutcome } from "../store/instance-store.ts";
 import type { RetryRequest, SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
@@ -225,6 +226,48 @@ export class Client {
    */
   async retry(instanceId: string, request: RetryRequest = {}): Promise<void> {
     await this.#backend.retryInstance(checked(instanceId, request, ["paused"]), request);
+  }
+
+  /**
+   * Cancels all instances that fit a filter, each as `cancel` does. Like all calls for many: batch by batch, in the order of
+   * their ids, each instance in a transaction of its own, so that one that can't be changed harms only itself; with
+   * `dryRun`, nothing is changed. After a crash the same call goes on.
+   *
+   * @param filter - as for `list`. Without a status it means those in which the call makes sense: here, what has not ended
+   * @throws {InvalidArgumentError} an argument is not acceptable, or `filter` has no conditions and `options.all` is not set;
+   *   nothing was changed
+   * @throws {BackendError} the database failed; what was done by then stays done, and the same call goes on
+   */
+  async cancelMany(filter: BulkFilter, options: BulkOptions & SignalRequest = {}): Promise<BulkResult> {
+    return await forMany(this.#backend, "cancel", filter, options);
+  }
+
+  /** Terminates all instances that fit a filter, each as `terminate` does; otherwise as `cancelMany`. */
+  async terminateMany(filter: BulkFilter, options: BulkOptions & SignalRequest = {}): Promise<BulkResult> {
+    return await forMany(this.#backend, "terminate", filter, options);
+  }
+
+  /** Pauses all instances in progress that fit a filter, each as `pause` does; otherwise as `cancelMany`. */
+  async pauseMany(filter: BulkFilter, options: BulkOptions & SignalRequest = {}): Promise<BulkResult> {
+    return await forMany(this.#backend, "pause", filter, options);
+  }
+
+  /** Lets all paused instances that fit a filter go on, each as `unpause` does; otherwise as `cancelMany`. */
+  async unpauseMany(filter: BulkFilter, options: BulkOptions = {}): Promise<BulkResult> {
+    return await forMany(this.#backend, "unpause", filter, options);
+  }
+
+  /** Takes back all failed instances that fit a filter, each as `retry` does; otherwise as `cancelMany`. */
+  async retryMany(filter: BulkFilter, options: BulkOptions & RetryRequest = {}): Promise<BulkResult> {
+    return await forMany(this.#backend, "retry", filter, options);
+  }
+
+  /**
+   * Removes all instances that fit a filter, each as `delete` does; otherwise as `cancelMany`. Without a status it means
+   * those that have ended: to remove live ones, name their statuses.
+   */
+  async deleteMany(filter: BulkFilter, options: BulkOptions = {}): Promise<BulkResult> {
+    return await forMany(this.#backend, "delete", filter, options);
   }
 
   /**

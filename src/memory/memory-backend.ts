@@ -232,6 +232,10 @@ export class InMemoryBackend implements Backend {
     return await this.#open("listInstances", this.#instances).listInstances(filter);
   }
 
+  async listInstanceIds(filter: InstanceFilter): Promise<readonly InstanceId[]> {
+    return await this.#open("listInstanceIds", this.#instances).listInstanceIds(filter);
+  }
+
   async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
     const outcome = await this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request);
     hintControlled(this.#hub, instanceId, kind, outcome);

@@ -77,14 +77,12 @@ export class MemoryInstanceStore implements InstanceStore {
 
   async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
     checkFilter(filter);
-    const found: InstanceRecord[] = [];
-    for (const id of this.#state.ids.after(filter.after ?? null)) {
-      const record = this.#state.get(id).record;
-      if (!fits(record, filter)) continue;
-      found.push(copyRecord(record));
-      if (found.length === (filter.limit ?? DEFAULT_PAGE)) break;
-    }
-    return found;
+    return this.#page(filter).map(copyRecord);
+  }
+
+  async listInstanceIds(filter: InstanceFilter): Promise<readonly InstanceId[]> {
+    checkFilter(filter);
+    return this.#page(filter).map(({ instanceId }) => instanceId);
   }
 
   async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
@@ -130,6 +128,17 @@ export class MemoryInstanceStore implements InstanceStore {
     if (instance === null) return null;
     if (!isTerminal(instance.record.status)) this.#settle(instance, interruptedAtTask);
     return instance.record.status;
+  }
+
+  #page(filter: InstanceFilter): InstanceRecord[] {
+    const found: InstanceRecord[] = [];
+    for (const id of this.#state.ids.after(filter.after ?? null)) {
+      const record = this.#state.get(id).record;
+      if (!fits(record, filter)) continue;
+      found.push(record);
+      if (found.length === (filter.limit ?? DEFAULT_PAGE)) break;
+    }
+    return found;
   }
 
   #settle(instance: StoredInstance, interruptedAtTask: string): void {

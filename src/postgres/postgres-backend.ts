@@ -260,6 +260,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
     return this.#instances.listInstances(filter);
   }
+  listInstanceIds(filter: InstanceFilter): Promise<readonly string[]> {
+    return this.#instances.listInstanceIds(filter);
+  }
   requestControl(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
     return this.#instances.requestControl(instanceId, kind, request);
   }

@@ -19,7 +19,14 @@ import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
 import { type CreatedRow, createInstances } from "./queries/create-instances.ts";
-import { findEnded, findInstance, findPositions, listInstances } from "./queries/find-instances.ts";
+import {
+  findEnded,
+  findInstance,
+  findPositions,
+  type ListParams,
+  listInstanceIds,
+  listInstances,
+} from "./queries/find-instances.ts";
 import { findSignals } from "./queries/signals.ts";
 import { retryInstance } from "./retry-instance.ts";
 import { instanceFromRow, positionFromRow } from "./rows.ts";
@@ -111,16 +118,15 @@ export class PostgresInstanceStore implements InstanceStore {
 
   async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
     checkFilter(filter);
-    const query = listInstances(this.#context.tables, {
-      flow: filter.flow ?? null,
-      statuses: filter.status ?? null,
-      idPrefix: filter.idPrefix ?? null,
-      tags: filter.tags ?? [],
-      labels: JSON.stringify(filter.labels ?? {}),
-      after: filter.after ?? null,
-      limit: filter.limit ?? DEFAULT_PAGE,
-    });
-    return (await this.#context.db.run("list-instances", query)).map(instanceFromRow);
+    const { db, tables } = this.#context;
+    return (await db.run("list-instances", listInstances(tables, listParams(filter)))).map(instanceFromRow);
+  }
+
+  async listInstanceIds(filter: InstanceFilter): Promise<readonly string[]> {
+    checkFilter(filter);
+    const { db, tables } = this.#context;
+    const rows = await db.run("list-instance-ids", listInstanceIds(tables, listParams(filter)));
+    return rows.map((row) => row.instance_id);
   }
 
   async requestControl(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
@@ -213,5 +219,17 @@ function createdFromRow(instance: NewInstance, row: CreatedRow | undefined): Cre
       const token = tokens.get(path);
       return token === undefined ? [] : [{ path, token }];
     }),
+  };
+}
+
+function listParams(filter: InstanceFilter): ListParams {
+  return {
+    flow: filter.flow ?? null,
+    statuses: filter.status ?? null,
+    idPrefix: filter.idPrefix ?? null,
+    tags: filter.tags ?? [],
+    labels: JSON.stringify(filter.labels ?? {}),
+    after: filter.after ?? null,
+    limit: filter.limit ?? DEFAULT_PAGE,
   };
 }

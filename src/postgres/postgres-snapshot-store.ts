@@ -19,7 +19,7 @@ import {
   touchMailbox,
   upsertInstance,
 } from "./queries/change-instance.ts";
-import { findInstance, findPositions, listInstanceIds, lockInstance } from "./queries/find-instances.ts";
+import { findInstance, findPositions, listAllIds, lockInstance } from "./queries/find-instances.ts";
 import { appendEntry, findOutcome, highestAttempt, readResults } from "./queries/history.ts";
 import { deleteSignal } from "./queries/signals.ts";
 import { deletePositionsExcept, upsertPositions, wakePositions } from "./queries/write-positions.ts";
@@ -113,10 +113,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
     requireObject(page, "page");
     const after = page.after === undefined ? null : parseInstanceId(page.after, "page.after");
     const limit = page.limit === undefined ? null : parseWhole(page.limit, "page.limit", 1, 100_000);
-    const rows = await this.#context.db.run(
-      "list-instance-ids",
-      listInstanceIds(this.#context.tables, { after, limit }),
-    );
+    const rows = await this.#context.db.run("list-all-ids", listAllIds(this.#context.tables, { after, limit }));
     return rows.map((row) => row.instance_id);
   }
 

@@ -50,22 +50,22 @@ export function parseSignalKind(value: unknown, field: string = "kind"): SignalK
   return value;
 }
 
-/** @throws {InvalidArgumentError} naming the field of `request` */
-export function parseSignalRequest(value: unknown): SignalRequest {
+/** @throws {InvalidArgumentError} naming the part of `field` */
+export function parseSignalRequest(value: unknown, field: string = "request"): SignalRequest {
   if (typeof value !== "object" || value === null)
-    throw new InvalidArgumentError("request", `must be an object, not ${kindOf(value)}.`);
+    throw new InvalidArgumentError(field, `must be an object, not ${kindOf(value)}.`);
   const { reason, requestedBy } = value as { reason?: unknown; requestedBy?: unknown };
   return {
-    ...(reason === undefined ? {} : { reason: parseText(reason, "request.reason", MAX_REASON_LENGTH) }),
-    ...(requestedBy === undefined ? {} : { requestedBy: parseText(requestedBy, "request.requestedBy", 255) }),
+    ...(reason === undefined ? {} : { reason: parseText(reason, `${field}.reason`, MAX_REASON_LENGTH) }),
+    ...(requestedBy === undefined ? {} : { requestedBy: parseText(requestedBy, `${field}.requestedBy`, 255) }),
   };
 }
 
-/** @throws {InvalidArgumentError} naming the field of `request` */
-export function parseRetryRequest(value: unknown): RetryRequest {
-  const request = parseSignalRequest(value);
+/** @throws {InvalidArgumentError} naming the part of `field` */
+export function parseRetryRequest(value: unknown, field: string = "request"): RetryRequest {
+  const request = parseSignalRequest(value, field);
   const { paused } = value as { paused?: unknown };
-  if (paused !== undefined) requireBoolean(paused, "request.paused");
+  if (paused !== undefined) requireBoolean(paused, `${field}.paused`);
   return { ...request, paused: paused === true };
 }
 

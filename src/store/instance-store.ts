@@ -100,6 +100,9 @@ export interface InstanceStore {
   /** In code-point order of ids, by keyset: pass the last id as `after` for the next page. */
   listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]>;
 
+  /** The ids of what `listInstances` would give, in the same order: without reading payloads. */
+  listInstanceIds(filter: InstanceFilter): Promise<readonly InstanceId[]>;
+
   /**
    * Stores a cancel or pause request and applies it at once where possible, in one transaction: a
    * pause always, a cancel if nobody holds a position.

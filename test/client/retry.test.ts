@@ -202,10 +202,13 @@ describe.each(await bothBackends())("retry on $name", ({ backend }) => {
     await handle.completeTask("way", "nowhere");
     start(backend, { flows: [routed], pollInterval: 20 });
     await expect(handle.result()).rejects.toMatchObject({ failure: { code: "ROUTE_KEY_UNKNOWN" } });
-    await handle.retry();
+    await handle.retry({ paused: true });
+    const [position] = (await backend.findInstance(handle.instanceId))?.positions ?? [];
+    expect(position).toMatchObject({ taskId: "way", attempt: 1 });
+    await handle.unpause();
 
     await expect(handle.result()).rejects.toMatchObject({ failure: { code: "ROUTE_KEY_UNKNOWN" } });
-    expect(await linesOf(handle)).toEqual(["way#1 completed", "$retry#1 noted"]);
+    expect(await linesOf(handle)).toEqual(["way#1 completed", "$retry#1 noted", "$unpause#1 noted"]);
   });
 
   test("serves runners too: `resume` only reports what has failed, and runs what was retried", async () => {

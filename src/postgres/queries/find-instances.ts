@@ -50,35 +50,46 @@ export function findStood(t: Tables, instanceId: string): Query<StoodRow> {
   `;
 }
 
+export interface ListParams {
+  readonly flow: string | null;
+  readonly statuses: readonly string[] | null;
+  readonly idPrefix: string | null;
+  readonly tags: readonly string[];
+  /** As JSON. */
+  readonly labels: string;
+  readonly after: string | null;
+  readonly limit: number;
+}
+
 /** Pages through instances by keyset. Index: instances_pkey. */
-export function listInstances(
-  t: Tables,
-  p: {
-    readonly flow: string | null;
-    readonly statuses: readonly string[] | null;
-    readonly idPrefix: string | null;
-    readonly tags: readonly string[];
-    /** As JSON. */
-    readonly labels: string;
-    readonly after: string | null;
-    readonly limit: number;
-  },
-): Query<InstanceRow> {
+export function listInstances(t: Tables, p: ListParams): Query<InstanceRow> {
   return sql`
     SELECT ${INSTANCE_COLUMNS}
-    FROM ${t.instances} AS i
+    ${onePage(t, p)}
+  `;
+}
+
+/** Pages through the ids of instances by keyset. Index: instances_pkey. */
+export function listInstanceIds(t: Tables, p: ListParams): Query<{ instance_id: string }> {
+  return sql`
+    SELECT i.instance_id
+    ${onePage(t, p)}
+  `;
+}
+
+function onePage(t: Tables, p: ListParams): Query<never> {
+  return sql`FROM ${t.instances} AS i
     WHERE i.instance_id > coalesce(${p.after}::text, '')
       AND (${p.flow}::text IS NULL OR i.flow = ${p.flow}::text)
       AND (${p.statuses}::text[] IS NULL OR i.status = ANY (${p.statuses}::text[]))
       AND (${p.idPrefix}::text IS NULL OR starts_with(i.instance_id, ${p.idPrefix}::text))
       AND i.tags @> ${p.tags}::text[] AND i.labels @> ${p.labels}::jsonb
     ORDER BY i.instance_id
-    LIMIT ${p.limit}::int
-  `;
+    LIMIT ${p.limit}::int`;
 }
 
 /** Pages through all ids. Index: instances_pkey. */
-export function listInstanceIds(
+export function listAllIds(
   t: Tables,
   p: { readonly after: string | null; readonly limit: number | null },
 ): Query<{ instance_id: string }> {

@@ -153,6 +153,47 @@ const listInstancesTests: ConformanceTests = {
   },
 };
 
+const listInstanceIdsTests: ConformanceTests = {
+  "gives the ids of what listInstances gives, in the same order": async ({ backend, given }) => {
+    for (const instanceId of ["b", "\ufffd", "a", "😀"]) await given.instance({ instanceId });
+    await given.paused({ instanceId: "c", tags: ["eu"], labels: { customer: "7" } });
+    await given.ended("failed", { instanceId: "d", flow: "refund", tags: ["eu", "new"] });
+
+    const filters: readonly InstanceFilter[] = [
+      {},
+      { flow: "refund" },
+      { status: ["paused", "failed"] },
+      { status: [] },
+      { idPrefix: "a" },
+      { tags: ["eu"] },
+      { tags: ["eu"], labels: { customer: "7" } },
+      { after: "a", limit: 2 },
+      { after: "d", status: ["in_progress"] },
+    ];
+    const sizes: number[] = [];
+    for (const filter of filters) {
+      const ids = await backend.listInstanceIds(filter);
+      expect(ids).toEqual(await listed({ backend }, filter));
+      sizes.push(ids.length);
+    }
+    expect(sizes).toEqual([6, 1, 2, 0, 1, 2, 1, 2, 2]);
+  },
+
+  "gives at most 100 unless asked for more": async ({ backend, given }) => {
+    await backend.createInstances(
+      Array.from({ length: 120 }, (_, index) => given.newInstance({ instanceId: `order-${index}` })),
+    );
+
+    expect(await backend.listInstanceIds({})).toHaveLength(100);
+    expect(await backend.listInstanceIds({ limit: 1_000 })).toHaveLength(120);
+  },
+
+  "refuses filters that make no sense": async ({ backend }) => {
+    for (const filter of [{ limit: 1_001 }, { status: ["gone"] }, { idPrefix: "\u0000" }, { labels: 7 }, null])
+      await expectRefusal(backend.listInstanceIds(filter as InstanceFilter), "INVALID_ARGUMENT");
+  },
+};
+
 const workerTests: ConformanceTests = {
   "registers a worker again and again": async ({ backend }) => {
     await backend.registerWorker("worker-a", ["gpu"]);
@@ -196,6 +237,7 @@ export const instanceStoreSuite: ConformanceSuite = {
     replaceInstance: replaceInstanceTests,
     findInstance: findInstanceTests,
     listInstances: listInstancesTests,
+    listInstanceIds: listInstanceIdsTests,
     requestControl: requestControlTests,
     terminateInstance: terminateInstanceTests,
     retryInstance: retryInstanceTests,

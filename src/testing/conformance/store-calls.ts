@@ -28,6 +28,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   findInstance: (backend, _, instanceId) => backend.findInstance(instanceId),
   findEnded: (backend, _, instanceId) => backend.findEnded([instanceId]),
   "listInstances (after)": (backend, _, after) => backend.listInstances({ after }),
+  "listInstanceIds (after)": (backend, _, after) => backend.listInstanceIds({ after }),
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
   terminateInstance: (backend, _, instanceId) => backend.terminateInstance(instanceId, {}),
   retryInstance: (backend, _, instanceId) => backend.retryInstance(instanceId, {}),
