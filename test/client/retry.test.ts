@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import type { InstanceHandle } from "../../src/client/instance-handle.ts";
+import { BackendError } from "../../src/errors/backend-errors.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { standpoint } from "../../src/flow/continuation.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { laneOf } from "../../src/snapshot/standing.ts";
-import { bothBackends } from "../support/both-backends.ts";
+import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { soon, workerStarter } from "../support/workers.ts";
 
@@ -170,6 +171,30 @@ describe.each(await bothBackends())("retry on $name", ({ backend }) => {
     await handle.retry();
 
     expect(await handle.result()).toBe("data");
+  });
+
+  test("helps what the store refused to hold", async () => {
+    const problem = "There is no room";
+    let isFull = true;
+    const full = withChanges(backend, {
+      commitCheckpoints: async (checkpoints, holder) => {
+        const fits = checkpoints.filter(({ move }) => !isFull || move.kind !== "complete");
+        const fates = await backend.commitCheckpoints(fits, holder);
+        const error = new BackendError("BACKEND_BUG", { queryName: "end-instance", problem });
+        return checkpoints.map((one) => fates[fits.indexOf(one)] ?? { kind: "refused", error });
+      },
+    });
+    const stored = flow<number>("stored")
+      .then("work", (n) => n + 1)
+      .build();
+    start(full, { flows: [stored], pollInterval: 20 });
+    const handle = await client.submit(stored, fresh("stored"), 1);
+    await expect(handle.result()).rejects.toMatchObject({ failure: { code: "BACKEND_BUG" } });
+    isFull = false;
+    await handle.retry();
+
+    expect(await handle.result()).toBe(2);
+    expect(await linesOf(handle)).toEqual(["work#1 failed", "$retry#1 noted", "work#2 completed"]);
   });
 
   test("helps a task whose leases were lost too often", async () => {

@@ -126,7 +126,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom({ kind: "waitOn" } as const, { kind: "receive" } as const) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("fork" as const), claimed: fc.boolean() }) },
   { weight: 2, arbitrary: fc.constant({ kind: "end" } as const) },
-  { weight: 1, arbitrary: fc.constant({ kind: "fail" } as const) },
+  { weight: 2, arbitrary: fc.constant({ kind: "fail" } as const) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("note" as const), step: fc.constantFrom("a", "b") }) },
 );
 
@@ -273,7 +273,7 @@ function aControlling(): fc.Arbitrary<StoreOperation> {
       }),
     },
     {
-      weight: 2,
+      weight: 4,
       arbitrary: fc.record({
         kind: fc.constant("retry" as const),
         id: anId,

@@ -119,4 +119,44 @@ export const retryRefusedTests: ConformanceTests = {
     expect(await given.historyOf("order-1")).toEqual(["first#1 failed", "$retry#1 noted"]);
     expect(await given.claim()).toHaveLength(1);
   },
+
+  "loses no event that is sent at the same time, and takes none that it refuses (INV-1)": async ({
+    backend,
+    given,
+  }) => {
+    for (let round = 0; round < 10; round++) {
+      const instanceId = `order-${round}`;
+      await given.ended("failed", { instanceId });
+
+      const [retried, sent] = await Promise.allSettled([
+        backend.retryInstance(instanceId, {}),
+        backend.sendEvent(instanceId, "paid", bytesOf("7")),
+      ]);
+
+      expect(retried.status).toBe("fulfilled");
+      if (sent.status === "rejected") expect(sent.reason).toMatchObject({ code: "INVALID_TRANSITION", from: "failed" });
+      const event = await backend.consumeEvent(instanceId, "paid");
+      expect(event).toEqual(sent.status === "fulfilled" ? bytesOf("7") : null);
+    }
+  },
+
+  "and a deletion or a replacement come one after the other, and leave nothing between": async ({ backend, given }) => {
+    for (let round = 0; round < 10; round++) {
+      const [gone, remade] = [`gone-${round}`, `remade-${round}`];
+      await given.ended("failed", { instanceId: gone });
+      await given.ended("failed", { instanceId: remade });
+
+      const [, , deleted, replaced] = await Promise.allSettled([
+        backend.retryInstance(gone, {}),
+        backend.retryInstance(remade, {}),
+        backend.deleteSnapshot(gone),
+        backend.replaceInstance(given.newInstance({ instanceId: remade, input: bytesOf("9") })),
+      ]);
+
+      expect([deleted.status, replaced.status]).toEqual(["fulfilled", "fulfilled"]);
+      expect(await backend.findInstance(gone)).toBeNull();
+      expect(await given.claim({ instanceId: gone })).toEqual([]);
+      expect(await given.claim({ instanceId: remade })).toMatchObject([{ attempt: 1, input: bytesOf("9") }]);
+    }
+  },
 };
