@@ -13,6 +13,7 @@ import type { RetryRequest } from "../store/signal-store.ts";
 /** Which instances are meant. All parts must fit; where no status is named, those in which the call makes sense. */
 export type BulkFilter = Omit<InstanceFilter, "limit">;
 
+/** How far a call for many instances goes, and whom it tells. */
 export interface BulkOptions {
   /** Counts what fits, and changes nothing. Default: `false`. */
   readonly dryRun?: boolean;

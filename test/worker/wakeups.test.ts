@@ -72,6 +72,27 @@ describe("an idle worker is woken from another process", { timeout: 60_000 }, ()
     expect(await paused.result()).toBe("while paused");
   });
 
+  test("by a retry, also of many", async () => {
+    let isBroken = true;
+    const mendable = flow<number>("mendable-wakeup")
+      .then("work", (n) => {
+        if (isBroken) throw new Error("It is broken.");
+        return n;
+      })
+      .build();
+    const worker = await idleWorker({ flows: [mendable] });
+    const handles = [await client.submit(mendable, "mend-1", 1), await client.submit(mendable, "mend-2", 2)];
+    for (const handle of handles) await expect(handle.result()).rejects.toMatchObject({ code: "INSTANCE_FAILED" });
+    await expectIdle(worker);
+    await handles[0]?.retry();
+    await expect(handles[0]?.result()).rejects.toMatchObject({ code: "INSTANCE_FAILED" });
+    isBroken = false;
+    await expectIdle(worker);
+    await client.retryMany({ flow: mendable.name });
+
+    expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual([1, 2]);
+  });
+
   test("by a submit of many, and goes on until all are done", async () => {
     await idleWorker({ concurrency: 3 });
     const all = Array.from({ length: 200 }, (_, n) => ({ instanceId: `many-${n}`, input: n }));
