@@ -19,6 +19,7 @@ const IN_FLIGHT: Readonly<Record<Move["kind"], number>> = {
   endBranch: 1,
   endItem: 1,
   leaveBranch: 1,
+  collapse: 1,
   complete: 1,
   fail: 1,
 };
@@ -55,6 +56,7 @@ export class Committer {
       endBranch: gatherer("endBranch"),
       endItem: gatherer("endItem"),
       leaveBranch: gatherer("leaveBranch"),
+      collapse: gatherer("collapse"),
       complete: gatherer("complete"),
       fail: gatherer("fail"),
     };

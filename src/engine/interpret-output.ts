@@ -35,6 +35,7 @@ export function bodyOf(node: FlowNode): TaskNode {
     case "item":
     case "wait":
     case "subflow":
+    case "undo":
       throw new TypeError(`A ${node.kind} has no body.`);
   }
 }
@@ -59,6 +60,7 @@ export function interpretOutput({ node, container }: LocatedNode, taskId: string
     case "item":
     case "wait":
     case "subflow":
+    case "undo":
       return { output: value, decision: null };
   }
 }

@@ -1,11 +1,8 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
-import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { EventTimeoutError } from "../errors/task-errors.ts";
 import { indexOf, standpoint } from "../flow/continuation.ts";
-import type { DelayNode, WaitNode } from "../flow/definition.ts";
-import type { LocatedNode } from "../flow/flow-definition.ts";
+import { type LocatedNode, UNDO_ID } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
-import type { TaskId } from "../ids.ts";
+import type { Path, TaskId } from "../ids.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
 import { type Occurrence, type Plan, planNext } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
@@ -14,16 +11,9 @@ import type { CheckpointFate, GrantedPosition, RecordedOutcome } from "../store/
 import type { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded, isPart } from "./interpret-output.ts";
-import { decodeOwned, encodePayload, eventContext } from "./payloads.ts";
-import {
-  atTask,
-  type BodyParts,
-  encodeFailureOf,
-  type Happening,
-  isKeyError,
-  isPassing,
-  TaskBodies,
-} from "./task-bodies.ts";
+import { decodeOwned, encodePayload } from "./payloads.ts";
+import { atTask, type BodyParts, type Happening, isKeyError, isPassing, TaskBodies } from "./task-bodies.ts";
+import { beginItem, lookWhatToUndo, readWait, sleepOn } from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
@@ -109,33 +99,14 @@ export class PositionDriver {
   #happen(held: HeldPosition): MaybePromise<Happening> {
     const { located } = standpoint(held.flow, held.stand.taskId);
     const { node } = located;
-    if (node.kind === "item") return this.#beginItem(held);
+    if (node.kind === "item") return beginItem(this.#parts.store, held);
+    if (node.kind === "undo") return lookWhatToUndo(this.#parts.store, held);
     if (held.recorded !== null) return this.#readRecorded(held, located, held.recorded);
     // Never early (INV-10): one that was woken too soon sleeps again.
-    if (node.kind === "delay") return held.due || !held.armed ? { kind: "elapsed" } : this.#sleepOn(held, node);
-    if (node.kind === "wait") return this.#readWait(held, node);
+    if (node.kind === "delay")
+      return held.due || !held.armed ? { kind: "elapsed" } : sleepOn(this.#parts.store, held, node);
+    if (node.kind === "wait") return readWait(this.#parts.store, held, node);
     return this.#bodies.run(held, located);
-  }
-
-  /** The value of an item is in the history; who has claimed its position has it, who was granted it may not. */
-  #beginItem(held: HeldPosition): MaybePromise<Occurrence> {
-    const value = held.recorded?.output ?? held.input;
-    if (value !== null) return { kind: "begun", value };
-    const { taskId } = held.stand;
-    return this.#parts.store.loadResults(held.claim.instanceId, [taskId]).then(([result]) => {
-      if (result?.output == null) throw new InvalidArgumentError(`"${taskId}"`, "has no recorded value.");
-      return { kind: "begun", value: result.output };
-    });
-  }
-
-  async #sleepOn(held: HeldPosition, node: DelayNode): Promise<Happening> {
-    if (node.durationMs !== null) return { kind: "sleep", forMs: node.durationMs };
-    const { flow, codec, claim, stand } = held;
-    const untilId = `${stand.taskId}~until`;
-    const [result] = await this.#parts.store.loadResults(claim.instanceId, [untilId]);
-    const output = await decodeOwned(flow, codec, claim.instanceId, { owner: untilId, bytes: result?.output ?? null });
-    const decision = decisionOfRecorded(standpoint(flow, untilId).located, untilId, { outcome: "completed", output });
-    return { kind: "sleep", forMs: null, ...(decision?.kind === "until" ? { until: decision.at } : {}) };
   }
 
   /** What is to be done where a position can't be looked at. */
@@ -162,26 +133,6 @@ export class PositionDriver {
     const output = await decodeOwned(flow, codec, claim.instanceId, { owner: stand.taskId, bytes });
     if (isPart(located.container, "list")) return await this.#bodies.listed(held, output, null);
     return { kind: "recorded", decision: decisionOfRecorded(located, stand.taskId, { outcome, output }) };
-  }
-
-  async #readWait(held: HeldPosition, node: WaitNode): Promise<Occurrence> {
-    const { instanceId } = held.claim;
-    const event = await this.#parts.store.peekEvent(instanceId, node.event);
-    if (event !== null)
-      return { kind: "received", payload: await this.#inOwnCodec(held, event), sequence: event.sequence };
-    if (!held.due) return { kind: "nothingYet", armed: held.armed };
-    if (node.onTimeout !== "fail") return { kind: "timedOut", failure: null };
-    const error = new EventTimeoutError(held.stand.taskId, node.event, node.timeoutMs ?? 0);
-    return { kind: "timedOut", failure: await encodeFailureOf(held, error) };
-  }
-
-  /** An event that came before its instance may have been written with another codec. */
-  async #inOwnCodec(held: HeldPosition, event: { codec: string; payload: Bytes }): Promise<Bytes> {
-    const { codec, claim } = held;
-    const writer = event.codec === codec.id ? null : this.#parts.store.findCodec(event.codec);
-    if (writer === null) return event.payload;
-    const context = eventContext(claim.instanceId);
-    return await codec.encode(await writer.decode(event.payload, context), context);
   }
 
   #commit(held: HeldPosition, happening: Occurrence, plan: Plan): MaybePromise<HeldPosition | null> {
@@ -289,10 +240,15 @@ export class PositionDriver {
       this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
       return;
     }
+    if (move.kind === "collapse") {
+      const moved = movedTo(held, move.to, null);
+      this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
+      return;
+    }
     // The join that this branch has closed, whose inputs are in the history; or the next item.
     const isItem = move.kind === "endItem" || move.kind === "leaveBranch" ? path !== move.joinPath : false;
     const branch = move.kind === "leaveBranch" ? move.path : held.stand.path;
-    const taskId = isItem ? `${path}~item` : joinTaskIdOf(branch);
+    const taskId = isItem ? `${path}~item` : isUndone(branch) ? UNDO_ID : joinTaskIdOf(branch);
     const moved = movedTo(held, { taskId, attempt: 1, inputRef: null }, null);
     this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
   }
@@ -383,6 +339,11 @@ function valueUnder(ref: TaskId | null, held: HeldPosition, happening: Occurrenc
   if (happening.kind === "begun") return happening.value;
   if (happening.kind === "listed") return happening.none;
   return happening.kind === "succeeded" ? happening.output : (held.recorded?.output ?? null);
+}
+
+/** Whether a path is that of a task that is undone beside others. */
+function isUndone(path: Path): boolean {
+  return path.endsWith("~undo");
 }
 
 /** The encoded value with which a branch begins; that of a map's item is its own. */

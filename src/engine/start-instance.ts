@@ -140,6 +140,7 @@ function startingPositions(flow: Flow, codecId: string, priority: number, claime
     case "endBranch":
     case "endItem":
     case "leaveBranch":
+    case "collapse":
     case "complete":
     case "fail":
       throw new InvalidArgumentError("flow", `"${flow.name}" has no nodes.`);

@@ -30,6 +30,7 @@ export function readInput(store: Results, held: HeldPosition): MaybePromise<unkn
   const { node, container } = standpoint(flow, stand.taskId).located;
   if (node.kind === "fork") return readJoinedInput(store, held, node);
   if (node.kind === "map") return readMappedInput(store, held, node);
+  if (isPart(container, "undo") && held.input === null) return readOutputOf(store, held, stand.inputRef ?? "");
   const input = decodeOwned(flow, codec, claim.instanceId, { owner: stand.inputRef, bytes: held.input });
   return isPart(container, "fallback") ? readFailedInput(store, held, input) : input;
 }
@@ -105,6 +106,13 @@ async function readFailedInput(store: Results, held: HeldPosition, input: unknow
   const bytes = await store.lastFailure(claim.instanceId, failed);
   const failure = await decodeFailure(codec, bytes ?? new Uint8Array(), claim.instanceId);
   return { input: await input, failure };
+}
+
+/** What is to be undone was recorded long ago: whoever goes on to undo it doesn't have it at hand. */
+async function readOutputOf(store: Results, held: HeldPosition, taskId: TaskId): Promise<unknown> {
+  const result = (await loadByTask(store, held, [taskId])).get(taskId);
+  if (result === undefined) throw new InvalidArgumentError(`"${taskId}"`, "has no recorded output.");
+  return await valueOf(held, result);
 }
 
 async function loadByTask(

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Path, TaskId } from "../ids.ts";
 import type { FlowNode, Sequence } from "./definition.ts";
-import type { Flow, LocatedNode } from "./flow-definition.ts";
+import { type Flow, type LocatedNode, UNDO_ID } from "./flow-definition.ts";
 import { branchOutputs, findsOutput, itemTaskId } from "./output-ids.ts";
 import { addressOf, branchPath, formatSegments, isIndexed, parseSegments, type Segment, segment } from "./task-id.ts";
 
@@ -89,6 +89,8 @@ export function after(flow: Flow, taskId: TaskId): Continuation {
         return enterItem(flow, of, segments);
       case "until":
         return { kind: "stand", at: at(flow, [...scope, segment(of.node.id)]) };
+      case "undo":
+        return { kind: "stand", at: standpoint(flow, UNDO_ID) };
       case "list":
       case "fallback":
         return afterNode(flow, of, scope);
@@ -168,7 +170,8 @@ function land(flow: Flow, node: FlowNode, scope: readonly Segment[]): Landing {
     case "map":
       return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, "list")]) };
     case "item":
-      throw new TypeError("An item is no node of a sequence.");
+    case "undo":
+      throw new TypeError(`A node of kind "${node.kind}" stands in no sequence.`);
     case "fork": {
       const join = at(flow, [...scope, segment(node.id)]);
       const branches = node.branches.map(({ name, sequence }) => ({

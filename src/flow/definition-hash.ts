@@ -16,7 +16,8 @@ type Shape = string | number | null | readonly Shape[];
  * and what flows from one to the other: the flow's name; each node's kind, id and place; names of
  * branches and of inlined flows; which branches a fork waits for; route keys and whether there is a
  * default; event names; whether a wait goes on after a timeout, a loop after its last iteration, a map
- * after failed items and a task after its failure, and how, because that decides what is handed on;
+ * after failed items and a task after its failure, and how, because that decides what is handed on; which
+ * tasks can be undone;
  * and a task's `version`, by which the user says that its meaning has changed.
  *
  * Everything else is policy and may change under running instances: functions, descriptions,
@@ -59,6 +60,7 @@ function nodeShape(node: FlowNode): Shape {
       return [node.kind, node.id, node.list.version, output, shapeOf(node.sequence)];
     }
     case "item":
+    case "undo":
       return [node.kind, node.id];
     case "delay":
       return node.until === null ? [node.kind, node.id] : [node.kind, node.id, "until", node.until.version];
@@ -71,16 +73,17 @@ function nodeShape(node: FlowNode): Shape {
   }
 }
 
-/** Nothing for a task whose failure is the flow's: most are, and were before they could be otherwise. */
-function failureShape({ onFailure }: TaskNode): Shape[] {
+/** Nothing for a task whose failure is the flow's, and that is not undone: most are so. */
+function failureShape({ onFailure, undo }: TaskNode): Shape[] {
+  const undone: Shape[] = undo === null ? [] : [["undo", undo.version]];
   switch (onFailure?.kind) {
     case undefined:
-      return [];
+      return undone;
     case "skip":
-      return [["skip"]];
+      return [["skip"], ...undone];
     case "goto":
-      return [["goto", onFailure.id]];
+      return [["goto", onFailure.id], ...undone];
     case "fallback":
-      return [["fallback", onFailure.task.version]];
+      return [["fallback", onFailure.task.version], ...undone];
   }
 }

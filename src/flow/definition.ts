@@ -31,7 +31,8 @@ export type FlowNode =
   | ItemNode
   | DelayNode
   | WaitNode
-  | SubflowNode;
+  | SubflowNode
+  | UndoNode;
 
 /** Nodes one after the other; each gets the previous one's output. */
 export type Sequence = readonly FlowNode[];
@@ -47,6 +48,8 @@ export interface TaskNode {
   readonly outputSchema: StandardSchema | null;
   /** What happens when its last attempt has failed; `null`: what the nodes around it say. */
   readonly onFailure: FailureHandling | null;
+  /** Takes back what it has done, when the instance fails; its `run` gets the output. Its task id is `id~undo`. */
+  readonly undo: TaskNode | null;
 }
 
 /** How a flow goes on after a task whose last attempt has failed. */
@@ -144,6 +147,15 @@ export interface MapNode {
 export interface ItemNode {
   readonly kind: "item";
   /** The map's. */
+  readonly id: string;
+}
+
+/**
+ * Where an instance stands that has failed and is being undone: its task id is `$undo`. From there it goes to the `undo` of
+ * what is recorded, in reverse order. No node that users write.
+ */
+export interface UndoNode {
+  readonly kind: "undo";
   readonly id: string;
 }
 

@@ -26,7 +26,10 @@ export type InlineOptions<
   OutputSchema extends StandardSchema | undefined,
   Skip extends "skip",
   Instead,
-> = TaskOptions<InputSchema, OutputSchema, Given, Skip, Instead> & { readonly input?: SchemaFor<Given, InputSchema> };
+  Result,
+> = TaskOptions<InputSchema, OutputSchema, Given, Skip, Instead, NoInfer<Result>> & {
+  readonly input?: SchemaFor<Given, InputSchema>;
+};
 
 /** Options of a loop whose body is given as a function. */
 export interface LoopOptions extends LoopLimits, PolicyOptions {}
@@ -118,7 +121,7 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
   >(
     id: Id,
     run: TaskFunction<Parsed<InputSchema, Current>, Returned, OutputSchema, Outputs>,
-    options?: InlineOptions<Current, InputSchema, OutputSchema, Skip, Instead>,
+    options?: InlineOptions<Current, InputSchema, OutputSchema, Skip, Instead, TaskResult<Returned, OutputSchema>>,
   ): FlowBuilder<
     Input,
     TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>,
@@ -338,7 +341,14 @@ export interface ForkBuilder<
       OutputSchema,
       Outputs & JoinOutputs<Branches, Mode>
     >,
-    options?: InlineOptions<JoinInput<Branches, Mode>, InputSchema, OutputSchema, Skip, Instead>,
+    options?: InlineOptions<
+      JoinInput<Branches, Mode>,
+      InputSchema,
+      OutputSchema,
+      Skip,
+      Instead,
+      TaskResult<Returned, OutputSchema>
+    >,
   ): FlowBuilder<
     Input,
     TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>,

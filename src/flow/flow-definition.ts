@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { DefinitionHash } from "../ids.ts";
-import type { FailureHandling, FlowNode, Sequence } from "./definition.ts";
+import type { FailureHandling, FlowNode, Sequence, TaskNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import { toMermaid } from "./to-mermaid.ts";
 
@@ -19,7 +19,10 @@ export type Container =
   | { readonly kind: "part"; readonly of: LocatedNode; readonly role: PartRole };
 
 /** What a part is to its node. Stands behind the node's id in the part's address and task id: `resize~list`. */
-export type PartRole = "list" | "item" | "until" | "fallback";
+export type PartRole = "list" | "item" | "until" | "fallback" | "undo";
+
+/** Task id at which an instance stands while it is undone. */
+export const UNDO_ID = "$undo";
 
 /** A node and where it is. */
 export interface LocatedNode {
@@ -66,6 +69,17 @@ export class Flow<Input = unknown, Output = unknown> {
     this.inputSchema = parts.inputSchema;
     const located = new Map<string, LocatedNode>();
     locate(parts.root, { kind: "root" }, "", 0, located);
+    if ([...located.values()].some(({ node }) => undoOf(node) !== null)) {
+      const node = { kind: "undo", id: UNDO_ID } as const;
+      located.set(UNDO_ID, {
+        node,
+        address: UNDO_ID,
+        depth: 0,
+        container: { kind: "root" },
+        sequence: [node],
+        index: 0,
+      });
+    }
     this.#located = located;
     Object.defineProperty(this, BRAND, { value: true });
     Object.freeze(this);
@@ -159,6 +173,7 @@ function locateWithin(here: LocatedNode, prefix: string, located: Map<string, Lo
     case "task":
     case "delay":
     case "item":
+    case "undo":
   }
 }
 
@@ -183,31 +198,47 @@ function partsOf(node: FlowNode): [PartRole, FlowNode][] {
     case "fork":
     case "loop": {
       const handling = failureHandlingOf(node);
-      return handling?.kind === "fallback" ? [["fallback", handling.task]] : [];
+      const undo = undoOf(node);
+      return [
+        ...(handling?.kind === "fallback" ? [["fallback", handling.task] as [PartRole, FlowNode]] : []),
+        ...(undo === null ? [] : [["undo", undo] as [PartRole, FlowNode]]),
+      ];
     }
     case "route":
     case "item":
     case "wait":
     case "subflow":
+    case "undo":
       return [];
   }
 }
 
 /** What a node itself does about its failure; `null` if it leaves that to what encloses it. */
 export function failureHandlingOf(node: FlowNode): FailureHandling | null {
+  return workOf(node)?.onFailure ?? null;
+}
+
+/** What takes back what a node has done; `null` if nothing does. */
+export function undoOf(node: FlowNode): TaskNode | null {
+  return workOf(node)?.undo ?? null;
+}
+
+/** The task that a node is, or whose failure and undoing are the node's. */
+function workOf(node: FlowNode): TaskNode | null {
   switch (node.kind) {
     case "task":
-      return node.onFailure;
+      return node;
     case "fork":
-      return node.join.onFailure;
+      return node.join;
     case "loop":
-      return node.body.onFailure;
+      return node.body;
     case "map":
     case "route":
     case "delay":
     case "item":
     case "wait":
     case "subflow":
+    case "undo":
       return null;
   }
 }

@@ -54,6 +54,7 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
     case "loop":
     case "route":
     case "item":
+    case "undo":
     case undefined:
       return null;
   }

@@ -28,6 +28,7 @@ describe("then", () => {
       inputSchema: null,
       outputSchema: schema,
       onFailure: null,
+      undo: null,
     });
   });
 

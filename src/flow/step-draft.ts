@@ -229,6 +229,7 @@ export function inlined(child: Flow): Sequence {
     inputSchema: child.inputSchema,
     outputSchema: null,
     onFailure: null,
+    undo: null,
   });
   return Object.freeze([check, ...child.root]);
 }

@@ -1,7 +1,7 @@
 import { kindOf, nameIssue } from "../ids.ts";
-import type { FailureHandling, TaskBody, TaskNode } from "./definition.ts";
+import type { FailureHandling, TaskBody, TaskNode, TaskPolicy } from "./definition.ts";
 import { quoted, type RawOptions, readOptions, textOf } from "./known-options.ts";
-import { POLICY_KEYS, resolvePolicy, resolveSchema, resolveVersion } from "./task-options.ts";
+import { DEFAULT_POLICY, POLICY_KEYS, resolvePolicy, resolveSchema, resolveVersion } from "./task-options.ts";
 
 /** A task as it was given, with what is wrong with it. Not to be run while there are issues. */
 export interface TaskDraft {
@@ -10,12 +10,7 @@ export interface TaskDraft {
   readonly issues: readonly string[];
 }
 
-const TASK_KEYS: readonly [...typeof POLICY_KEYS, "input", "output", "onFailure"] = [
-  ...POLICY_KEYS,
-  "input",
-  "output",
-  "onFailure",
-];
+const TASK_KEYS = [...POLICY_KEYS, "input", "output", "onFailure", "undo"] as const;
 
 /** What stands in a draft for a task that isn't one. */
 export const NO_TASK: TaskNode = taskNode("", () => undefined, {}, []);
@@ -41,15 +36,17 @@ export function taskNode(
   const problem = nameIssue(id);
   if (problem !== null) issues.push(`id ${problem}`);
   if (typeof run !== "function") issues.push(`needs a function to run, not ${kindOf(run)}`);
+  const policy = resolvePolicy(options, issues);
   return Object.freeze({
     kind: "task",
     id: textOf(id),
     run: run as TaskBody,
-    policy: resolvePolicy(options, issues),
+    policy,
     version: resolveVersion(options.version, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
     outputSchema: resolveSchema(options.output, "output", issues),
     onFailure: resolveOnFailure(options.onFailure, issues),
+    undo: options.undo === undefined ? null : resolveUndo(options.undo, policy, issues),
   });
 }
 
@@ -80,18 +77,32 @@ function resolveOnFailure(value: unknown, issues: string[]): FailureHandling | n
 }
 
 function resolveFallback(value: unknown, issues: string[]): TaskNode {
-  if (typeof value === "function") return Object.freeze({ ...NO_TASK, id: "fallback", run: value as TaskBody });
+  return partFrom(value, { field: "onFailure.fallback", id: "fallback", policy: DEFAULT_POLICY }, issues);
+}
+
+/** What undoes a task: a task with a policy of its own, or a function that is run as the task is. */
+function resolveUndo(value: unknown, policy: TaskPolicy, issues: string[]): TaskNode {
+  return partFrom(value, { field: "undo", id: "undo", policy }, issues);
+}
+
+/** A task that is part of another: given as a task, or as a function. */
+function partFrom(
+  value: unknown,
+  part: { readonly field: string; readonly id: string; readonly policy: TaskPolicy },
+  issues: string[],
+): TaskNode {
+  const { field, id, policy } = part;
+  if (typeof value === "function") return Object.freeze({ ...NO_TASK, id, run: value as TaskBody, policy });
   const draft = taskDraftOf(value);
   if (draft === null) {
-    issues.push(`onFailure.fallback must be a function or a task, not ${kindOf(value)}`);
+    issues.push(`${field} must be a function or a task, not ${kindOf(value)}`);
     return NO_TASK;
   }
-  issues.push(...draft.issues.map((issue) => `onFailure.fallback ${issue}`));
-  if (draft.node.onFailure !== null)
-    issues.push(
-      `onFailure.fallback ("${draft.node.id}") has an onFailure itself; what it throws is the flow's failure`,
-    );
-  return draft.node;
+  const { node } = draft;
+  issues.push(...draft.issues.map((issue) => `${field} ${issue}`));
+  if (node.onFailure !== null) issues.push(`${field} ("${node.id}") has an onFailure itself, which would never matter`);
+  if (node.undo !== null) issues.push(`${field} ("${node.id}") has an undo itself, which would never be run`);
+  return node;
 }
 
 /** What `task()` was given, seen from the outside: a task carries its draft. */

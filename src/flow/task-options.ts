@@ -64,6 +64,9 @@ export type Recovered<Skip extends "skip", Instead> =
   | ([NoInfer<Skip>] extends [never] ? never : undefined)
   | Awaited<NoInfer<Instead>>;
 
+/** What takes back what a task has done. */
+export type Undo<Output> = Task<string, Output> | ((output: Output, context: TaskContext) => unknown);
+
 /** Options of a task. */
 export interface TaskOptions<
   Input extends StandardSchema | undefined = StandardSchema | undefined,
@@ -71,7 +74,14 @@ export interface TaskOptions<
   Given = never,
   Skip extends "skip" = "skip",
   Instead = unknown,
+  Result = never,
 > extends PolicyOptions {
+  /**
+   * Takes back what the task has done, when the instance fails: a function, which is run with the task's own policy, or a
+   * task. Gets the output. What is recorded is undone in the reverse of the order that the flow gives it. Part of the
+   * definition hash.
+   */
+  readonly undo?: Undo<Result>;
   /** Default `"fail"`. Part of the definition hash. */
   readonly onFailure?: OnFailure<Given, Skip, Instead>;
   /** Checks (and may transform) what comes in; the function gets what the schema gives back. */

@@ -93,7 +93,14 @@ export function task<
 >(
   id: Id,
   run: TaskFunction<Parsed<InputSchema, Input>, Returned, OutputSchema>,
-  options?: TaskOptions<InputSchema, OutputSchema, Accepted<InputSchema, Input>, Skip, Instead>,
+  options?: TaskOptions<
+    InputSchema,
+    OutputSchema,
+    Accepted<InputSchema, Input>,
+    Skip,
+    Instead,
+    NoInfer<TaskResult<Returned, OutputSchema>>
+  >,
 ): Task<Id, Accepted<InputSchema, Input>, TaskResult<Returned, OutputSchema> | Recovered<Skip, Instead>> {
   return new Task(resolveTask({ id, run, options }));
 }

@@ -108,6 +108,7 @@ class Chart {
       case "map":
         return this.#map(node, entries);
       case "item":
+      case "undo":
         return entries;
       case "fork":
         return this.#fork(node, entries);

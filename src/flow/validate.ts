@@ -2,7 +2,7 @@ import type { DefinitionIssue } from "../errors/definition-errors.ts";
 import { MAX_TASK_ID_BYTES, nameIssue } from "../ids.ts";
 import type { FlowNode, Sequence } from "./definition.ts";
 import { DEFAULT_SEGMENT, keySegment, pathSegment } from "./definition-path.ts";
-import { failureHandlingOf } from "./flow-definition.ts";
+import { failureHandlingOf, undoOf } from "./flow-definition.ts";
 import { listed, quoted } from "./known-options.ts";
 
 /** How many branches and inlined flows may enclose a node. */
@@ -116,6 +116,7 @@ class Walk {
         break;
       case "delay":
       case "item":
+      case "undo":
         break;
     }
   }
@@ -185,7 +186,8 @@ function longestId(node: FlowNode): string {
   const id = node.kind === "loop" ? `${node.id}[${node.maxIterations - 1}]` : node.id;
   if (node.kind === "map") return `${id}[${MAX_ITEMS - 1}]~item`;
   if (node.kind === "delay" && node.until !== null) return `${id}~until`;
-  return failureHandlingOf(node)?.kind === "fallback" ? `${id}~fallback` : id;
+  if (failureHandlingOf(node)?.kind === "fallback") return `${id}~fallback`;
+  return undoOf(node) === null ? id : `${id}~undo`;
 }
 
 function utf8Bytes(text: string): number {

@@ -310,6 +310,10 @@ export class InMemoryBackend implements Backend {
     return await this.#open("loadSteps", this.#history).loadSteps(instanceId, taskId);
   }
 
+  async listCompleted(instanceId: InstanceId): Promise<readonly TaskId[]> {
+    return await this.#open("listCompleted", this.#history).listCompleted(instanceId);
+  }
+
   async lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null> {
     return await this.#open("lastFailure", this.#history).lastFailure(instanceId, taskId);
   }

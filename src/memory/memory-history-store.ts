@@ -49,6 +49,11 @@ export class MemoryHistoryStore implements HistoryStore {
     return this.#state.find(instanceId)?.history.stepsOf(taskId) ?? [];
   }
 
+  async listCompleted(instanceId: InstanceId): Promise<readonly TaskId[]> {
+    const results = this.#state.find(parseInstanceId(instanceId))?.history.results() ?? [];
+    return results.filter(({ outcome }) => outcome === "completed").map(({ taskId }) => taskId);
+  }
+
   async lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null> {
     parseInstanceId(instanceId);
     parseTaskId(taskId);

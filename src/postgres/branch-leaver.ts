@@ -1,10 +1,11 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { applyCheckpoint, type Changes } from "../snapshot/apply.ts";
-import type { Checkpoint, LeaveBranch } from "../snapshot/checkpoint.ts";
+import type { Checkpoint } from "../snapshot/checkpoint.ts";
+import type { Position } from "../snapshot/position.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import type { Session } from "./database.ts";
-import { lockInstance } from "./queries/find-instances.ts";
+import { lockInstance, lockPositions } from "./queries/find-instances.ts";
 import { appendEntry, findOutcome } from "./queries/history.ts";
 import {
   countJoin,
@@ -15,7 +16,8 @@ import {
   nextToken,
   startItem,
 } from "./queries/leave-branch.ts";
-import { positionFromRow } from "./rows.ts";
+import { deletePositionsExcept, upsertPositions } from "./queries/write-positions.ts";
+import { type InstanceRow, positionFromRow } from "./rows.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -36,10 +38,78 @@ export async function leaveBranch(
 ): Promise<CheckpointFate> {
   const { move } = checkpoint;
   if (move.kind !== "leaveBranch") throw new TypeError("Only what is in a branch leaves it.");
+  const { tables } = context;
+  return await inTransaction(context, checkpoint, holder, async (tx, instance) => {
+    const { instanceId } = checkpoint.claim;
+    const found = await tx.run("find-join", findPosition(tables, { instanceId, path: move.joinPath }));
+    const [join] = found.map(positionFromRow);
+    // Nobody else counts failures meanwhile: that takes the instance's lock.
+    const failed = (join?.items?.failed ?? 0) + 1;
+    const closes = move.closes || (move.mostFailed !== null && failed > move.mostFailed);
+    const paths = [checkpoint.claim.path, move.path, move.joinPath];
+    const range = { instanceId, paths, beginning: closes ? move.within : `${move.path}/` };
+    const positions = (await tx.run("lock-branch", lockBranch(tables, range))).map(positionFromRow);
+    const applied = await apply(context, tx, { checkpoint, holder, instance, positions });
+    if (applied.changes !== null) await writeBranch(context, tx, { instanceId, joinPath: move.joinPath, ...applied });
+    return applied.changes;
+  });
+}
+
+/** Leaves nothing of an instance's positions but its trunk, whoever holds the others. In the same order. */
+export async function collapse(context: StoreContext, checkpoint: Checkpoint, holder: Holder): Promise<CheckpointFate> {
+  const { move } = checkpoint;
+  if (move.kind !== "collapse") throw new TypeError("Only what is to have one position left collapses.");
+  const { lanes, tables } = context;
+  return await inTransaction(context, checkpoint, holder, async (tx, instance) => {
+    const { instanceId } = checkpoint.claim;
+    const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
+    const applied = await apply(context, tx, { checkpoint, holder, instance, positions });
+    const [trunk] = applied.changes?.upserts ?? [];
+    if (trunk === undefined) return null;
+    await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths: [""] }));
+    const placed = { position: trunk, lane: lanes.numberOf(move.to.lane) };
+    await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: [placed], now: context.now() }));
+    await tx.run("hold-join", holdJoin(tables, { instanceId, join: trunk, now: applied.now }));
+    return applied.changes;
+  });
+}
+
+interface Applied {
+  /** `null`: the claim does not hold, or there is nothing to move. */
+  readonly changes: Changes | null;
+  readonly now: number;
+}
+
+/** Runs `work` with the instance's row locked, appends the entries behind it, and says what has become of the checkpoint. */
+async function inTransaction(
+  context: StoreContext,
+  checkpoint: Checkpoint,
+  { workerId }: Holder,
+  work: (tx: Session, instance: InstanceRow) => Promise<Changes | null>,
+): Promise<CheckpointFate> {
+  const { db, tables } = context;
+  const { claim, entries } = checkpoint;
+  const { instanceId, path } = claim;
   try {
-    return await context.db.transaction<CheckpointFate>("checkpoint-leaveBranch", (tx) =>
-      leave(context, tx, checkpoint, { holder, move }),
-    );
+    return await db.transaction<CheckpointFate>(`checkpoint-${checkpoint.move.kind}`, async (tx) => {
+      const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
+      if (instance === undefined || isTerminal(instance.status)) return { kind: "fenced" };
+      for (const { taskId } of entries) {
+        const recorded = await tx.run("find-outcome", findOutcome(tables, { instanceId, taskId }));
+        if (recorded.length > 0) return await recordedOrFenced(context, tx, checkpoint);
+      }
+      const changes = await work(tx, instance);
+      if (changes === null) return { kind: "fenced" };
+      for (const entry of entries) {
+        await tx.run("append-entry", appendEntry(tables, { instanceId, path, entry, workerId, now: context.now() }));
+      }
+      return {
+        kind: "accepted",
+        kept: false,
+        interrupt: changes.interrupt,
+        granted: changes.granted.map((granted) => ({ path: granted.path, token: granted.claim?.token ?? 0n })),
+      };
+    });
   } catch (error) {
     if (isUniqueViolation(error) && error.constraint === "checkpoints_pkey") return { kind: "recorded" };
     if (error instanceof BackendError && error.code === "BACKEND_BUG") return { kind: "refused", error };
@@ -47,60 +117,50 @@ export async function leaveBranch(
   }
 }
 
-async function leave(
+/** As in memory: a claim that does not hold comes first. */
+async function recordedOrFenced(context: StoreContext, tx: Session, { claim }: Checkpoint): Promise<CheckpointFate> {
+  const [row] = await tx.run("find-position", findPosition(context.tables, claim));
+  const holds = row !== undefined && row.worker_id !== null && row.token === claim.token;
+  return { kind: holds ? "recorded" : "fenced" };
+}
+
+async function apply(
   context: StoreContext,
   tx: Session,
-  checkpoint: Checkpoint,
-  { holder, move }: { readonly holder: Holder; readonly move: LeaveBranch },
-): Promise<CheckpointFate> {
-  const { tables } = context;
-  const { claim, entries } = checkpoint;
-  const { instanceId } = claim;
-  const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
-  if (instance === undefined || isTerminal(instance.status)) return { kind: "fenced" };
-  const [join] = (await tx.run("find-join", findPosition(tables, { instanceId, path: move.joinPath }))).map(
-    positionFromRow,
-  );
-  // Nobody else counts failures meanwhile: that takes the instance's lock.
-  const failed = (join?.items?.failed ?? 0) + 1;
-  const closes = move.closes || (move.mostFailed !== null && failed > move.mostFailed);
-  const paths = [claim.path, move.path, move.joinPath];
-  const range = { instanceId, paths, beginning: closes ? move.within : `${move.path}/` };
-  const positions = (await tx.run("lock-branch", lockBranch(tables, range))).map(positionFromRow);
-  for (const { taskId } of entries) {
-    const recorded = await tx.run("find-outcome", findOutcome(tables, { instanceId, taskId }));
-    if (recorded.length > 0) return { kind: "recorded" };
-  }
-  const [drawn] = await tx.run("next-token", nextToken(tables));
+  what: {
+    readonly checkpoint: Checkpoint;
+    readonly holder: Holder;
+    readonly instance: InstanceRow;
+    readonly positions: readonly Position[];
+  },
+): Promise<Applied> {
+  const { checkpoint, holder, instance, positions } = what;
+  const [drawn] = await tx.run("next-token", nextToken(context.tables));
   const now = context.now()?.getTime() ?? instance.now_ms;
-  const changes = applyCheckpoint(new Map(positions.map((position) => [position.path, position])), checkpoint, {
+  const byPath = new Map(positions.map((position) => [position.path, position]));
+  const changes = applyCheckpoint(byPath, checkpoint, {
     now,
     workerId: holder.workerId,
     leaseEnd: now + holder.leaseMs,
-    // One position at most is granted: the join, or the next item.
+    // One position at most is granted.
     nextToken: () => drawn?.token ?? 0n,
     hasEvent: () => false,
   });
-  if (changes === null) return { kind: "fenced" };
-  await write(context, tx, { instanceId, joinPath: move.joinPath, changes, now });
-  for (const entry of entries) {
-    const appended = { instanceId, path: claim.path, entry, workerId: holder.workerId, now: context.now() };
-    await tx.run("append-entry", appendEntry(tables, appended));
-  }
-  return {
-    kind: "accepted",
-    kept: false,
-    interrupt: changes.interrupt,
-    granted: changes.granted.map(({ path, claim: granted }) => ({ path, token: granted?.token ?? 0n })),
-  };
+  return { changes, now };
 }
 
-async function write(
+async function writeBranch(
   { tables }: StoreContext,
   tx: Session,
-  what: { readonly instanceId: string; readonly joinPath: string; readonly changes: Changes; readonly now: number },
+  what: {
+    readonly instanceId: string;
+    readonly joinPath: string;
+    readonly changes: Changes | null;
+    readonly now: number;
+  },
 ): Promise<void> {
   const { instanceId, joinPath, changes, now } = what;
+  if (changes === null) return;
   if (changes.removals === "all") throw new TypeError("A branch that is left doesn't end its instance.");
   await tx.run("delete-paths", deletePaths(tables, { instanceId, paths: changes.removals }));
   for (const position of changes.upserts) {

@@ -4,7 +4,7 @@ import type { Lane, Standing } from "../snapshot/position.ts";
 import { checkCheckpoints } from "../store/check-checkpoint.ts";
 import { checkHolder } from "../store/check-instance.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
-import { leaveBranch } from "./branch-leaver.ts";
+import { collapse, leaveBranch } from "./branch-leaver.ts";
 import { failInstance } from "./instance-control.ts";
 import { advance } from "./queries/advance.ts";
 import { type AwaitFateRow, awaitEvents } from "./queries/await-event.ts";
@@ -22,7 +22,9 @@ import { isUniqueViolation } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Which statement writes a checkpoint. Each checkpoint is in exactly one. */
-type Shape = BatchShape | "leaveBranch" | "failBranch";
+type Shape = BatchShape | LoneShape;
+/** What takes more than one statement. */
+type LoneShape = "leaveBranch" | "collapse" | "failBranch";
 type BatchShape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endItem" | "endInstance";
 
 type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow>;
@@ -61,7 +63,7 @@ export class CheckpointWriter {
     fates: Map<Checkpoint, CheckpointFate>,
   ): Promise<void> {
     const { db } = this.#context;
-    if (shape === "failBranch" || shape === "leaveBranch") {
+    if (shape === "failBranch" || shape === "leaveBranch" || shape === "collapse") {
       await Promise.all(
         group.map(async (checkpoint) => fates.set(checkpoint, await this.#writeAlone(shape, checkpoint, holder))),
       );
@@ -90,14 +92,15 @@ export class CheckpointWriter {
     }
   }
 
-  /** What takes more than one statement. */
-  async #writeAlone(
-    shape: "failBranch" | "leaveBranch",
-    checkpoint: Checkpoint,
-    holder: Holder,
-  ): Promise<CheckpointFate> {
-    if (shape === "leaveBranch") return await leaveBranch(this.#context, checkpoint, holder);
-    return await failInstance(this.#context, checkpoint, holder.workerId);
+  async #writeAlone(shape: LoneShape, checkpoint: Checkpoint, holder: Holder): Promise<CheckpointFate> {
+    switch (shape) {
+      case "leaveBranch":
+        return await leaveBranch(this.#context, checkpoint, holder);
+      case "collapse":
+        return await collapse(this.#context, checkpoint, holder);
+      case "failBranch":
+        return await failInstance(this.#context, checkpoint, holder.workerId);
+    }
   }
 
   #statement(shape: BatchShape, group: readonly Checkpoint[], holder: Holder): Query<AnyFateRow> {
@@ -178,6 +181,7 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
     case "endBranch":
     case "endItem":
     case "leaveBranch":
+    case "collapse":
       return move.kind;
   }
 }
@@ -194,6 +198,7 @@ function standingOf({ move }: Checkpoint): Standing {
     case "endBranch":
     case "endItem":
     case "leaveBranch":
+    case "collapse":
     case "complete":
     case "fail":
       throw new TypeError(`A move "${move.kind}" leads nowhere.`);

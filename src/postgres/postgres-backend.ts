@@ -313,6 +313,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   loadSteps(instanceId: string, taskId: string): Promise<readonly TaskResult[]> {
     return this.#history.loadSteps(instanceId, taskId);
   }
+  listCompleted(instanceId: string): Promise<readonly string[]> {
+    return this.#history.listCompleted(instanceId);
+  }
   lastFailure(instanceId: string, taskId: string): Promise<Uint8Array | null> {
     return this.#history.lastFailure(instanceId, taskId);
   }

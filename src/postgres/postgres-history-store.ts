@@ -7,6 +7,7 @@ import type { HistoryStore } from "../store/history-store.ts";
 import {
   findLastIteration,
   lastFailure,
+  listCompleted,
   loadResults,
   loadSteps,
   readHistory,
@@ -60,6 +61,12 @@ export class PostgresHistoryStore implements HistoryStore {
     const [from, to] = stepRange(parseTaskId(taskId));
     const params = { instanceId: parseInstanceId(instanceId), from, to };
     return (await db.run("load-steps", loadSteps(tables, params))).map(resultFromRow);
+  }
+
+  async listCompleted(instanceId: string): Promise<readonly string[]> {
+    const { db, tables } = this.#context;
+    const rows = await db.run("list-completed", listCompleted(tables, parseInstanceId(instanceId)));
+    return rows.map((row) => row.task_id);
   }
 
   async lastFailure(instanceId: string, taskId: string): Promise<Uint8Array | null> {

@@ -61,6 +61,8 @@ export function applyCheckpoint(
       return endBranch(positions, held, move, facts);
     case "leaveBranch":
       return leaveBranch(positions, held, move, facts);
+    case "collapse":
+      return collapse(positions, held, move.to, facts);
     case "complete":
       return change({ removals: "all", instance: { status: "completed", output: move.output, endedAt: facts.now } });
     case "fail":
@@ -120,6 +122,17 @@ function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: Appl
     upserts: [join, ...branches],
     interrupt: held.interrupt,
     granted: branches.filter((branch) => branch.claim !== null),
+  });
+}
+
+function collapse(positions: ReadonlyMap<Path, Position>, held: Position, to: Standing, facts: ApplyFacts): Changes {
+  const trunk: Position = { ...at(held, to, null), path: "" };
+  const placed = held.interrupt === null ? claimed(trunk, facts) : interrupted(trunk, facts);
+  return change({
+    upserts: [placed],
+    removals: [...positions.keys()].filter((path) => path !== ""),
+    interrupt: held.interrupt,
+    granted: placed.claim === null ? [] : [placed],
   });
 }
 
@@ -236,9 +249,10 @@ function change(parts: Partial<Changes>): Changes {
 
 /** Names of history entries that note a change of the instance rather than a task's outcome. */
 export const NOTES: {
+  readonly failed: TaskId;
   readonly cancel: TaskId;
   readonly pause: TaskId;
   readonly unpause: TaskId;
   readonly retry: TaskId;
   readonly save: TaskId;
-} = { cancel: "$cancel", pause: "$pause", unpause: "$unpause", retry: "$retry", save: "$save" };
+} = { failed: "$failed", cancel: "$cancel", pause: "$pause", unpause: "$unpause", retry: "$retry", save: "$save" };

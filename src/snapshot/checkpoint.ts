@@ -51,6 +51,8 @@ export type Move =
    * wait for, or begins at once.
    */
   | LeaveBranch
+  /** All positions of the instance are gone, whoever holds them, but for the trunk's, which stands there and is held. */
+  | { readonly kind: "collapse"; readonly to: Standing }
   /** It is gone and the instance is completed. `codec`: the id of what wrote the output. */
   | { readonly kind: "complete"; readonly output: Bytes; readonly codec: string }
   /**

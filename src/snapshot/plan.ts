@@ -13,13 +13,14 @@ import {
 } from "../flow/continuation.ts";
 import type { FlowNode } from "../flow/definition.ts";
 import { responseToFailure } from "../flow/failure-handling.ts";
-import type { Flow } from "../flow/flow-definition.ts";
+import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { Path, TaskId } from "../ids.ts";
 import type { Move, NewPosition } from "./checkpoint.ts";
-import type { Bytes, EntryKind, NewEntry } from "./snapshot.ts";
-import { entryKindOf, type From, type Stand, standing } from "./standing.ts";
+import { beginUndo, isUndoing, planUndo } from "./plan-undo.ts";
+import type { Bytes, NewEntry } from "./snapshot.ts";
+import { entry, entryKindOf, type From, type Stand, standing } from "./standing.ts";
 
 /** What happened to a claimed position. */
 export type Occurrence =
@@ -41,6 +42,10 @@ export type Occurrence =
       readonly none: Bytes;
       readonly durationMs: number;
     }
+  /** These tasks, side by side, are to be undone next. */
+  | { readonly kind: "undoing"; readonly tasks: readonly TaskId[] }
+  /** All that is recorded has been undone; `failure` is why. */
+  | { readonly kind: "undone"; readonly failure: Bytes }
   /** An item of a map begins. */
   | { readonly kind: "begun"; readonly value: Bytes }
   /** An attempt has failed; `retryAfterMs` is `null` if it was the last. */
@@ -106,6 +111,10 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
       return proceed(flow, stand, here, occurrence.decision, []);
     case "begun":
       return proceed(flow, stand, here, null, []);
+    case "undoing":
+      return planUndo(flow, stand, occurrence.tasks);
+    case "undone":
+      return { entries: [], move: failing(flow, stand, here, occurrence.failure, stand.attempt), consumes: null };
     case "unusable":
       // No entry for the task: the one that is there stands (INV-3).
       return respond(flow, stand, here, { failure: occurrence.failure, entries: [], isRecorded: true });
@@ -223,6 +232,7 @@ function respond(
       return { entries: [...entries, left], move: leave(stand, end), consumes: null };
     }
     case "fail": {
+      if (flow.find(UNDO_ID) !== null && !isUndoing(here)) return beginUndo(flow, stand, entries, failure);
       // Where there is no entry of the attempt, a retry makes it again.
       const attempt = isRecorded ? stand.attempt : stand.attempt + 1;
       return { entries, move: failing(flow, stand, here, failure, attempt), consumes: null };
@@ -257,6 +267,9 @@ function failing(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes, att
 
 /** The node is behind: on to what follows, with the value that flows on. */
 function proceed(flow: Flow, stand: Stand, here: Standpoint, decision: Decision | null, entries: NewEntry[]): Plan {
+  // Of several that are undone side by side, each is a branch of the trunk.
+  if (stand.path !== "" && here.located.node.kind === "task" && isUndoing(here))
+    return { entries, move: { kind: "endBranch", joinPath: "" }, consumes: null };
   const value = decision?.kind === "timedOut" ? stand.inputRef : valueAfter(stand, here);
   return follow(flow, stand, nextAfter(flow, stand.taskId, decision), { value, entries, wakeAt: wakeAtOf(decision) });
 }
@@ -359,22 +372,9 @@ function startBranch(flow: Flow, { path, first }: BranchStart, from: From): NewP
     case "endBranch":
     case "endItem":
     case "leaveBranch":
+    case "collapse":
     case "complete":
     case "fail":
       throw new TypeError(`A branch can't start with "${move.kind}".`);
   }
-}
-
-function entry(stand: Stand, kind: EntryKind, facts: Partial<NewEntry>): NewEntry {
-  return {
-    taskId: stand.taskId,
-    attempt: stand.attempt,
-    kind,
-    outcome: "completed",
-    output: null,
-    outputRef: null,
-    failure: null,
-    durationMs: null,
-    ...facts,
-  };
 }

@@ -3,7 +3,7 @@ import type { FlowNode } from "../flow/definition.ts";
 import type { Flow, LocatedNode } from "../flow/flow-definition.ts";
 import type { Path, TaskId } from "../ids.ts";
 import type { Lane, PositionKind, Standing } from "./position.ts";
-import type { EntryKind } from "./snapshot.ts";
+import type { EntryKind, NewEntry } from "./snapshot.ts";
 
 /** Where a claimed position stands: what a plan needs to know of it. */
 export interface Stand {
@@ -57,6 +57,7 @@ function policyOf(node: FlowNode): { readonly priority: number | null; readonly 
     case "delay":
     case "wait":
     case "subflow":
+    case "undo":
       return null;
   }
 }
@@ -90,6 +91,7 @@ function positionKindOf(node: FlowNode): PositionKind {
     case "loop":
     case "item":
     case "subflow":
+    case "undo":
       return "task";
   }
 }
@@ -101,6 +103,7 @@ export function entryKindOf(node: FlowNode): EntryKind {
     case "map":
       return "join";
     case "subflow":
+    case "undo":
       return "task";
     case "task":
     case "route":
@@ -110,4 +113,19 @@ export function entryKindOf(node: FlowNode): EntryKind {
     case "wait":
       return node.kind;
   }
+}
+
+/** An entry of what has happened to a position: a completed outcome, unless `facts` say otherwise. */
+export function entry(stand: Stand, kind: EntryKind, facts: Partial<NewEntry>): NewEntry {
+  return {
+    taskId: stand.taskId,
+    attempt: stand.attempt,
+    kind,
+    outcome: "completed",
+    output: null,
+    outputRef: null,
+    failure: null,
+    durationMs: null,
+    ...facts,
+  };
 }

@@ -15,7 +15,19 @@ import {
 import { parseAttempt, parseBytes, parseClaimRef, parsePath, parseWhole } from "./arguments.ts";
 import { checkNewPositions, checkStanding, checkWait } from "./check-standing.ts";
 
-const MOVES = ["note", "advance", "park", "await", "fork", "endBranch", "endItem", "leaveBranch", "complete", "fail"];
+const MOVES = [
+  "note",
+  "advance",
+  "park",
+  "await",
+  "fork",
+  "endBranch",
+  "endItem",
+  "leaveBranch",
+  "collapse",
+  "complete",
+  "fail",
+];
 const OUTCOMES = ["completed", "failed", "timed_out", "tolerated", "noted"];
 export const ENTRY_KINDS: readonly string[] = [
   "task",
@@ -92,6 +104,7 @@ function checkMove(move: Move, field: string): void {
     case "note":
       return;
     case "advance":
+    case "collapse":
       checkStanding(move.to, `${field}.to`);
       return;
     case "park":

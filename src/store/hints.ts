@@ -46,7 +46,7 @@ export function hintCommitted(
     else if (move.kind === "park" && move.wakeAfterMs === 0) ready.push(move.to.lane);
     else if (move.kind === "fork") addReady(ready, move.branches);
     // Whoever runs what it has left behind shall hear of it soon.
-    else if (move.kind === "leaveBranch") sink.interrupted();
+    else if (move.kind === "leaveBranch" || move.kind === "collapse") sink.interrupted();
   }
   if (ready.length > 0) sink.ready(ready);
   if (ended.length > 0) sink.ended(ended);

@@ -32,6 +32,9 @@ export interface HistoryStore {
    */
   sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null>;
 
+  /** The task ids whose recorded outcome is an output, in the order in which they were recorded. */
+  listCompleted(instanceId: InstanceId): Promise<readonly TaskId[]>;
+
   /** What the last failed attempt of a task failed with, encoded; `null` if none has failed. */
   lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null>;
 

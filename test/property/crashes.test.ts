@@ -125,6 +125,17 @@ describe("an instance whose runners crash between any two calls of the store", (
     await fc.assert(property, { numRuns: postgresRuns });
   });
 
+  test("is undone where it fails at its end: each task once, the last first (memory, PostgreSQL)", limit, async () => {
+    const undone = scenarios(CRASH_MODES).map((scenario) => ({
+      ...scenario,
+      description: { ...scenario.description, isUndone: true },
+    }));
+    const inMemory = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, memoryWorld())));
+    await fc.assert(inMemory, { numRuns: memoryRuns });
+    const inPostgres = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, postgresWorld)));
+    await fc.assert(inPostgres, { numRuns: postgresRuns });
+  });
+
   test("runs no body twice where statements are merely sent again", limit, async () => {
     const property = fc.asyncProperty(scenarios(["repeated"]), async (scenario) => {
       const { starts } = await runScenario(scenario, memoryWorld());

@@ -6,6 +6,7 @@ import { readInput } from "../../src/engine/task-inputs.ts";
 import { standpoint } from "../../src/flow/continuation.ts";
 import type { TaskNode } from "../../src/flow/definition.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
+import { nextToUndo } from "../../src/flow/undo-order.ts";
 import type { ApplyFacts } from "../../src/snapshot/apply.ts";
 import { type Occurrence, planStart } from "../../src/snapshot/plan.ts";
 import type { Position } from "../../src/snapshot/position.ts";
@@ -143,6 +144,14 @@ class PureRun {
         return await this.#run(position, node.select);
       case "loop":
         return await this.#run(position, node.body);
+      case "undo": {
+        const done = this.snapshot.results.filter(({ outcome }) => outcome === "completed");
+        const tasks = nextToUndo(
+          this.#flow,
+          done.map(({ taskId }) => taskId),
+        );
+        return tasks.length > 0 ? { kind: "undoing", tasks } : { kind: "undone", failure: encode({}) };
+      }
       case "subflow":
         throw new Error("Nothing stands at a sub-flow.");
     }

@@ -10,7 +10,7 @@ import type { Backend } from "../../src/store/backend.ts";
 import { systemTimers, type Timers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
 import { CrashingStore, type CrashPlan, type Life } from "./crash-plan.ts";
-import { dependenciesOf } from "./expected-order.ts";
+import { dependenciesOf, undoneBefore } from "./expected-order.ts";
 import { expectedRun, SOME_FAILED } from "./expected-run.ts";
 import type { FlowDescription, StepDescription } from "./flow-description.ts";
 import { fresh } from "./instance-ids.ts";
@@ -181,6 +181,12 @@ export class CrashRun {
     if (report.status === "cancelled" && request?.kind === "cancel") {
       for (const [taskId, values] of recorded) expect([taskId, values]).toEqual([taskId, outputs.get(taskId)]);
       expect(history.filter((item) => item.taskId === "$cancel")).toHaveLength(1);
+    } else if (description.isUndone === true) {
+      expect(report).toMatchObject({ status: "failed", failure: { message: "undo it", taskId: "fails-at-last" } });
+      const done = [...outputs.keys()].filter((taskId) => /(^|\/)task-\d+$/.test(taskId));
+      for (const taskId of done) outputs.set(`${taskId}~undo`, outputs.get(taskId) ?? []);
+      expect(recorded).toEqual(outputs);
+      expectOrder(history, undoneBefore(done, dependenciesOf(description, expected.outputs)));
     } else {
       expect(report).toEqual({ status: "completed", output: expected.output } satisfies StatusReport);
       expect(recorded).toEqual(outputs);

@@ -111,3 +111,21 @@ function hasWithin(outputs: ReadonlyMap<string, unknown>, prefix: string): boole
   for (const taskId of outputs.keys()) if (taskId.startsWith(prefix)) return true;
   return false;
 }
+
+/** Of tasks that are undone, what follows is undone before what it follows on, however far behind. */
+export function undoneBefore(done: readonly string[], dependencies: readonly Dependency[]): Dependency[] {
+  const next = new Map<string, string[]>();
+  for (const [earlier, later] of dependencies) next.set(earlier, [...(next.get(earlier) ?? []), later]);
+  const undone = new Set(done);
+  return done.flatMap((earlier) => {
+    const seen = new Set<string>();
+    for (let rest = [earlier]; rest.length > 0; ) {
+      const found = rest.flatMap((taskId) => next.get(taskId) ?? []).filter((taskId) => !seen.has(taskId));
+      for (const taskId of found) seen.add(taskId);
+      rest = found;
+    }
+    return [...seen]
+      .filter((later) => undone.has(later))
+      .map((later): Dependency => [`${later}~undo`, `${earlier}~undo`]);
+  });
+}

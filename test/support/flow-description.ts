@@ -5,6 +5,8 @@ export const LAST_ITERATION = 4;
 export interface FlowDescription {
   readonly name: string;
   readonly steps: readonly StepDescription[];
+  /** Fails at its end, so that its tasks, those of kind "task", are undone. Default: no. */
+  readonly isUndone?: boolean;
 }
 
 export type StepDescription =

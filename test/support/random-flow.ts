@@ -45,7 +45,14 @@ export function flowFrom(
   description: FlowDescription,
   onRun: (taskId: string, attempt: number) => void = () => undefined,
 ): Flow {
-  return append(flow<unknown>(description.name), description.steps, onRun).build();
+  const steps = append(flow<unknown>(description.name), description.steps, onRun);
+  if (description.isUndone !== true) return steps.build();
+  return steps
+    .then("fails-at-last", (_: unknown, { taskId, attempt }): never => {
+      onRun(taskId, attempt);
+      throw new Error("undo it");
+    })
+    .build();
 }
 
 /** Names of the events that instances of the flow may wait for, each as often as they may. */
@@ -143,7 +150,13 @@ function appendStep(builder: Builder, step: StepDescription, onRun: OnRun): Buil
   };
   switch (step.kind) {
     case "task":
-      return builder.then(id, body, { retry: { attempts: attemptsOf(step.failures), initialDelay: 0 } });
+      return builder.then(id, body, {
+        retry: { attempts: attemptsOf(step.failures), initialDelay: 0 },
+        undo: (output, { taskId, attempt }) => {
+          onRun(taskId, attempt);
+          return output;
+        },
+      });
     case "fork":
       return builder
         .fork(step.branches.map((it) => branch(it.name, (b: Builder) => append(b, it.steps, onRun))))

@@ -96,6 +96,16 @@ export function loadSteps(
   `;
 }
 
+/** Lists the tasks with a recorded output. Index: checkpoints_pkey (one instance's rows, then sorted). */
+export function listCompleted(t: Tables, instanceId: string): Query<{ task_id: string }> {
+  return sql`
+    SELECT c.task_id
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${instanceId}::text AND c.outcome = 'completed'
+    ORDER BY c.sequence
+  `;
+}
+
 /** Reads what a task's last failed attempt failed with. Index: checkpoints_pkey. */
 export function lastFailure(
   t: Tables,

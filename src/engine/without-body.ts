@@ -1,0 +1,71 @@
+// What happens to positions at which no user code runs.
+import type { MaybePromise } from "../codec/maybe-promise.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { EventTimeoutError } from "../errors/task-errors.ts";
+import { standpoint } from "../flow/continuation.ts";
+import type { DelayNode, WaitNode } from "../flow/definition.ts";
+import { nextToUndo } from "../flow/undo-order.ts";
+import { NOTES } from "../snapshot/apply.ts";
+import type { Occurrence } from "../snapshot/plan.ts";
+import type { Bytes } from "../snapshot/snapshot.ts";
+import type { Backend } from "../store/backend.ts";
+import type { HeldPosition } from "./held-position.ts";
+import { decisionOfRecorded } from "./interpret-output.ts";
+import { decodeOwned, encodeFailure, eventContext } from "./payloads.ts";
+import { encodeFailureOf, type Happening } from "./task-bodies.ts";
+
+/** The value of an item is in the history; who has claimed its position has it, who was granted it may not. */
+export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occurrence> {
+  const value = held.recorded?.output ?? held.input;
+  if (value !== null) return { kind: "begun", value };
+  const { taskId } = held.stand;
+  return store.loadResults(held.claim.instanceId, [taskId]).then(([result]) => {
+    if (result?.output == null) throw new InvalidArgumentError(`"${taskId}"`, "has no recorded value.");
+    return { kind: "begun", value: result.output };
+  });
+}
+
+/** What has been done and not undone yet is in the history. */
+export async function lookWhatToUndo(store: Backend, { flow, claim, codec, stand }: HeldPosition): Promise<Occurrence> {
+  const tasks = nextToUndo(flow, await store.listCompleted(claim.instanceId));
+  if (tasks.length > 0) return { kind: "undoing", tasks };
+  const failure = await store.lastFailure(claim.instanceId, NOTES.failed);
+  const lost = new InvalidArgumentError(`"${NOTES.failed}"`, "has no entry in the history.");
+  return { kind: "undone", failure: failure ?? (await encodeFailure(codec, lost, claim.instanceId, stand.taskId)) };
+}
+
+/** Until when a delay sleeps that was woken before its time. */
+export async function sleepOn(store: Backend, held: HeldPosition, node: DelayNode): Promise<Happening> {
+  if (node.durationMs !== null) return { kind: "sleep", forMs: node.durationMs };
+  const { flow, codec, claim, stand } = held;
+  const untilId = `${stand.taskId}~until`;
+  const [result] = await store.loadResults(claim.instanceId, [untilId]);
+  const output = await decodeOwned(flow, codec, claim.instanceId, { owner: untilId, bytes: result?.output ?? null });
+  const decision = decisionOfRecorded(standpoint(flow, untilId).located, untilId, { outcome: "completed", output });
+  return { kind: "sleep", forMs: null, ...(decision?.kind === "until" ? { until: decision.at } : {}) };
+}
+
+/** Whether an event has come, or the time limit has passed. */
+export async function readWait(store: Backend, held: HeldPosition, node: WaitNode): Promise<Occurrence> {
+  const { instanceId } = held.claim;
+  const event = await store.peekEvent(instanceId, node.event);
+  if (event !== null)
+    return { kind: "received", payload: await inOwnCodec(store, held, event), sequence: event.sequence };
+  if (!held.due) return { kind: "nothingYet", armed: held.armed };
+  if (node.onTimeout !== "fail") return { kind: "timedOut", failure: null };
+  const error = new EventTimeoutError(held.stand.taskId, node.event, node.timeoutMs ?? 0);
+  return { kind: "timedOut", failure: await encodeFailureOf(held, error) };
+}
+
+/** An event that came before its instance may have been written with another codec. */
+async function inOwnCodec(
+  store: Backend,
+  held: HeldPosition,
+  event: { codec: string; payload: Bytes },
+): Promise<Bytes> {
+  const { codec, claim } = held;
+  const writer = event.codec === codec.id ? null : store.findCodec(event.codec);
+  if (writer === null) return event.payload;
+  const context = eventContext(claim.instanceId);
+  return await codec.encode(await writer.decode(event.payload, context), context);
+}
