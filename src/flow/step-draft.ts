@@ -178,6 +178,7 @@ function inlined(child: Flow): Sequence {
     kind: "task",
     id: INPUT_STEP,
     run: (input: unknown) => input,
+    transaction: null,
     policy: DEFAULT_POLICY,
     version: null,
     inputSchema: child.inputSchema,

@@ -31,10 +31,17 @@ import type {
 } from "../store/position-store.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
+import type {
+  TaskTransaction,
+  TransactionalStore,
+  TransactionRequest,
+  TransactionScope,
+} from "../store/transactional-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { systemClock } from "../time/clock.ts";
 import { systemRandom } from "../time/random.ts";
 import { systemTimers } from "../time/timers.ts";
+import type { Queryable } from "../transaction.ts";
 import { Connections, type Pools } from "./connections.ts";
 import type { PgPool } from "./database.ts";
 import { LaneRegistry } from "./lane-registry.ts";
@@ -50,6 +57,7 @@ import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
 import { PostgresSnapshotStore } from "./postgres-snapshot-store.ts";
 import { PostgresTaskClaimStore } from "./postgres-task-claim-store.ts";
+import { PostgresTransactionalStore } from "./postgres-transactional-store.ts";
 import { PostgresWakeups } from "./postgres-wakeups.ts";
 import type { StoreContext } from "./store-context.ts";
 import { tablesIn } from "./tables.ts";
@@ -68,7 +76,7 @@ const PORTS = { clock: systemClock, timers: systemTimers, random: systemRandom }
  * const runner = new Runner(backend);
  * ```
  */
-export class PostgresBackend<C extends Codec = Codec> implements Backend {
+export class PostgresBackend<C extends Codec = Codec> implements Backend, TransactionalStore {
   readonly codec: C;
   readonly maxPayloadBytes: number;
   /** The schema that its tables live in. */
@@ -82,6 +90,7 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   readonly #instances: PostgresInstanceStore;
   readonly #positions: PostgresPositionStore;
   readonly #history: PostgresHistoryStore;
+  readonly #transactions: PostgresTransactionalStore;
 
   private constructor(connections: Connections, options: ResolvedPostgresOptions) {
     const codec = options.codec ?? new JsonCodec();
@@ -115,6 +124,7 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
     this.#history = new PostgresHistoryStore(context);
+    this.#transactions = new PostgresTransactionalStore(context, options.maxTransactions);
   }
 
   /**
@@ -308,6 +318,13 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   }
   sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
     return this.#history.sinceAttempt(instanceId, taskId, attempt);
+  }
+
+  openTransaction(request: TransactionRequest): Promise<TaskTransaction> {
+    return this.#transactions.openTransaction(request);
+  }
+  within(tx: Queryable): TransactionScope {
+    return this.#transactions.within(tx);
   }
 }
 

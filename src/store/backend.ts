@@ -4,6 +4,7 @@ import type { InstanceStore } from "./instance-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { TaskClaimStore } from "./task-claim-store.ts";
+import type { TransactionalStore } from "./transactional-store.ts";
 import type { WakeupStore } from "./wakeup.ts";
 import type { WorkerStore } from "./worker-store.ts";
 
@@ -15,7 +16,8 @@ export interface Backend
     PositionStore,
     HistoryStore,
     WorkerStore,
-    WakeupStore {
+    WakeupStore,
+    Partial<TransactionalStore> {
   /** Encodes what is new; instances keep the codec that they were started with. */
   readonly codec: Codec;
   /** The codec with this id, as far as the backend was given it; `null` otherwise. */

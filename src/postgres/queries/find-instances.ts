@@ -18,6 +18,11 @@ export function findInstance(t: Tables, instanceId: string): Query<InstanceRow> 
   `;
 }
 
+/** Reads what an instance is an instance of. Index: instances_pkey. */
+export function findDefinition(t: Tables, instanceId: string): Query<{ flow: string; definition_hash: string }> {
+  return sql`SELECT i.flow, i.definition_hash FROM ${t.instances} AS i WHERE i.instance_id = ${instanceId}::text`;
+}
+
 /**
  * Locks one instance against changes of its status, and reads it. Waits for whoever has the lock.
  *

@@ -1,0 +1,9 @@
+import type { Occurrence } from "../snapshot/plan.ts";
+
+/** What came of looking at a position. Where it is nothing, the position is to be given up, to sleep where it is, or to be looked at again. */
+export type Happening =
+  | Occurrence
+  | { readonly kind: "giveUp"; readonly settle: boolean }
+  | { readonly kind: "sleep"; readonly forMs: number }
+  /** Nothing happened: a transaction was rolled back, and the body is to be run again. */
+  | { readonly kind: "again" };
