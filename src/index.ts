@@ -29,6 +29,7 @@ export { Client } from "./client/client.ts";
 export type { ClientOptions, InstancePage, InstanceSummary, ListFilter } from "./client/client.ts";
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";
 export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./client/submitter.ts";
+export type { EventOptions } from "./client/transaction-scope.ts";
 export type { HistoryItem } from "./client/history-item.ts";
 export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";

@@ -17,7 +17,7 @@ import { isPendingJoin } from "../snapshot/position-rules.ts";
 import { type Bytes, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, InstanceState } from "../store/instance-store.ts";
-import type { SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { InstanceEnd, WakeupSubscription } from "../store/wakeup.ts";
 import { parseDuration } from "../time/duration.ts";
 import { pause } from "../time/timers.ts";
@@ -25,6 +25,7 @@ import { EndWatch } from "./end-watch.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
+import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 
 export interface ClientOptions {
   /** Clock, timers and chance, for simulations. */
@@ -267,13 +268,15 @@ export class Client {
     instanceId: string,
     name: string,
     payload?: unknown,
-    options: SendOptions = {},
+    options: EventOptions = {},
   ): Promise<SendOutcome> {
     const id = parseInstanceId(instanceId);
     const event = parseEventName(name);
-    checkOptions(options, ["dedupKey"]);
+    checkOptions(options, ["dedupKey", "tx"]);
+    const { tx, ...sendOptions } = options;
+    const store = tx === undefined ? this.#backend : scopeIn(this.#backend, tx);
     const bytes = await encodePayload(this.#backend.codec, payload, eventContext(id), this.#backend.maxPayloadBytes);
-    return await this.#backend.sendEvent(id, event, bytes, options);
+    return await store.sendEvent(id, event, bytes, sendOptions);
   }
 
   /**

@@ -42,7 +42,7 @@ export class PostgresTransactionalStore implements TransactionalStore {
   }
 
   within(tx: Queryable): TransactionScope {
-    checkQueryable(tx, "tx");
+    checkQueryable(tx, "options.tx");
     return new PostgresTransactionScope(this.#context, tx);
   }
 
