@@ -1,3 +1,5 @@
+type Element = string | number | bigint | boolean | Date | Uint8Array;
+
 /**
  * An array as PostgreSQL writes it (`{"a",NULL}`), for libraries that guess a type for arrays from their first element, where the
  * statement's own cast says it better.
@@ -12,13 +14,13 @@ function literalOf(values: readonly unknown[]): string {
 
 function elementOf(value: unknown): string {
   if (value === null || value === undefined) return "NULL";
-  return `"${textOf(value).replaceAll(/["\\]/g, (character) => `\\${character}`)}"`;
+  return `"${textOf(value as Element).replaceAll(/["\\]/g, (character) => `\\${character}`)}"`;
 }
 
-function textOf(value: unknown): string {
+function textOf(value: Element): string {
   if (value instanceof Uint8Array) return `\\x${hexOf(value)}`;
   if (value instanceof Date) return value.toISOString();
-  return String(value as string | number | bigint | boolean);
+  return String(value);
 }
 
 function hexOf(bytes: Uint8Array): string {
