@@ -53,6 +53,6 @@ export interface TransactionSource<Tx> {
   transaction(work: (tx: Tx) => Promise<void>, settings: TransactionSettings): Promise<unknown>;
   /** Statements inside of the transaction. */
   queryable(tx: Tx): Queryable;
-  /** Whether the library says by this error that the transaction was in the way of another one. For codes of its own. */
-  isConflict?(error: unknown): boolean;
+  /** The SQLSTATE that an error of the library stands for, where that is not the `code` of it or of its cause; else `null`. */
+  sqlstateOf?(error: unknown): string | null;
 }

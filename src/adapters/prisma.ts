@@ -53,17 +53,23 @@ export function prismaTransactions<Tx extends PrismaTransaction>(client: PrismaD
       }
     },
     queryable: fromPrisma,
-    isConflict: (error) => codeOf(error) === "P2034" || sqlstateOf(error) === "40001" || sqlstateOf(error) === "40P01",
+    sqlstateOf,
   };
 }
 
 /** What the server has answered, as other drivers tell it. Prisma keeps it within what its driver adapter says. */
 function asAnswer(error: unknown): unknown {
-  const sqlstate = sqlstateOf(error) ?? (codeOf(error) === "P2034" ? "40001" : null);
+  const sqlstate = sqlstateOf(error);
   if (sqlstate === null) return error;
   const message = error instanceof Error ? error.message : "The database has refused it.";
-  return Object.assign(new Error(message, { cause: error }), { code: sqlstate, severity: "ERROR" });
+  return Object.assign(new Error(message, { cause: error }), {
+    code: sqlstate,
+    severity: /^57P0|^08/.test(sqlstate) ? "FATAL" : "ERROR",
+  });
 }
+
+/** Of its own codes, two say as much: a write conflict or a deadlock, and a connection that was closed. */
+const OWN_CODES: Readonly<Record<string, string>> = { P2034: "40001", P1017: "57P01" };
 
 function sqlstateOf(error: unknown): string | null {
   const paths = [
@@ -76,9 +82,6 @@ function sqlstateOf(error: unknown): string | null {
     for (const key of path) value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
     if (typeof value === "string" && /^[0-9A-Z]{5}$/.test(value)) return value;
   }
-  return null;
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
+  const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
+  return typeof code === "string" ? (OWN_CODES[code] ?? null) : null;
 }

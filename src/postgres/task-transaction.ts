@@ -69,7 +69,9 @@ export class PostgresTaskTransaction implements TaskTransaction {
     const isInOrder = await open.rollBack();
     const isLate = WaymarkError.is(cause) && cause.code === "TASK_TIMEOUT";
     if (cause === null || isLate) return { isRepeatable: false };
-    return { isRepeatable: !isInOrder || open.hasConflict || this.#isConflict(cause) || isConnectionLoss(cause) };
+    return {
+      isRepeatable: !isInOrder || open.hasConflict || this.#isConflict(cause) || isConnectionLoss(this.#told(cause)),
+    };
   }
 
   /** A row that is locked is tried again without running the task's function again; not for long. */
@@ -112,8 +114,13 @@ export class PostgresTaskTransaction implements TaskTransaction {
   }
 
   #isConflict(error: unknown): boolean {
-    const { source } = this.#parts;
     if (error instanceof BackendError && error.code === "BACKEND_CONFLICT") return true;
-    return isConflict(error) || source?.isConflict?.(error) === true;
+    return isConflict(this.#told(error));
+  }
+
+  /** What the driver said, where only the library knows how to find that. */
+  #told(error: unknown): unknown {
+    const code = this.#parts.source?.sqlstateOf?.(error) ?? null;
+    return code === null ? error : { code };
   }
 }

@@ -1,3 +1,4 @@
+import { PrismaPg } from "@prisma/adapter-pg";
 import { drizzle as drizzlePg } from "drizzle-orm/node-postgres";
 import { integer, pgTable, text } from "drizzle-orm/pg-core";
 import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js";
@@ -12,14 +13,18 @@ import {
   fromKnex,
   fromKysely,
   fromPostgresJs,
+  fromPrisma,
   fromTypeorm,
   knexTransactions,
   kyselyTransactions,
   pgTransactions,
   postgresJsTransactions,
+  prismaTransactions,
   typeormTransactions,
 } from "../../src/adapters/index.ts";
 import type { Queryable, TransactionSource } from "../../src/transaction.ts";
+import { PrismaClient } from "./prisma/client/client.ts";
+import type { TransactionClient } from "./prisma/client/internal/prismaNamespace.ts";
 
 /** One library, as a test uses it. */
 export interface Library<Tx> {
@@ -49,7 +54,7 @@ function pgLibrary(url: string): Library<PoolClient> {
     name: "pg",
     source: pgTransactions(pool),
     from: (tx) => tx,
-    insert: async (tx, id) => await tx.query("INSERT INTO effects VALUES ($1, 1)", [id]),
+    insert: async (tx, id) => await tx.query("INSERT INTO effects (id, made_by) VALUES ($1, 1)", [id]),
     raw: async (tx, statement) => await tx.query(statement),
     end: async () => await pool.end(),
   };
@@ -145,6 +150,18 @@ async function typeormLibrary(url: string): Promise<Library<EntityManager>> {
   };
 }
 
+function prismaLibrary(connectionString: string): Library<TransactionClient> {
+  const client = new PrismaClient({ adapter: new PrismaPg({ connectionString, max: 5 }) });
+  return {
+    name: "Prisma",
+    source: prismaTransactions(client),
+    from: fromPrisma,
+    insert: async (tx, id) => await tx.effect.create({ data: { id, madeBy: 1 } }),
+    raw: async (tx, statement) => await tx.$executeRawUnsafe(statement),
+    end: async () => await client.$disconnect(),
+  };
+}
+
 function poolAt(connectionString: string): Pool {
   const pool = new Pool({ connectionString, max: 5 });
   pool.on("error", () => undefined);
@@ -163,5 +180,6 @@ export async function libraries(url: string): Promise<readonly Library<unknown>[
     postgresJsLibrary(url),
     knexLibrary(url),
     await typeormLibrary(url),
+    prismaLibrary(url),
   ] as readonly Library<unknown>[];
 }

@@ -16,7 +16,7 @@ const runner = new Runner(backend, { pollInterval: 10 });
 const known = await libraries(database.url);
 
 beforeAll(async () => {
-  await database.pool.query("CREATE TABLE effects (id text NOT NULL, made_by int NOT NULL)");
+  await database.pool.query("CREATE TABLE effects (key serial PRIMARY KEY, id text NOT NULL, made_by int NOT NULL)");
   await database.pool.query("CREATE TABLE once (id text PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)");
 });
 
