@@ -2,19 +2,14 @@ import { checkAbortSignal, checkOptions } from "../engine/call-options.ts";
 import { codecOf, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
+import { publishFlows } from "../engine/published-definition.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { errorFrom } from "../errors/failure.ts";
-import {
-  InstanceCancelledError,
-  InstanceFailedError,
-  InstanceNotFoundError,
-  InvalidTransitionError,
-  ResultTimeoutError,
-} from "../errors/instance-errors.ts";
+import { InstanceNotFoundError, InvalidTransitionError, ResultTimeoutError } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { isPendingJoin } from "../snapshot/position-rules.ts";
 import { type Bytes, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, InstanceState } from "../store/instance-store.ts";
 import type { SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
@@ -22,6 +17,7 @@ import type { InstanceEnd, WakeupSubscription } from "../store/wakeup.ts";
 import { parseDuration } from "../time/duration.ts";
 import { pause } from "../time/timers.ts";
 import { EndWatch } from "./end-watch.ts";
+import { outputOf } from "./ended-output.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
@@ -125,13 +121,23 @@ export class Client {
   }
 
   /**
+   * Lets SQL start instances of these flows (`SELECT waymark.submit(…)`), each in this definition from now on. A worker
+   * does so for definitions that are new; call it after a step back to an older one. Does nothing where the backend is not
+   * reached by SQL, or lacks `JsonCodec`.
+   */
+  async publish(flows: readonly Flow[]): Promise<void> {
+    requireArray(flows, "flows");
+    for (const [index, flow] of flows.entries()) requireFlow(flow, `flows[${index}]`);
+    await publishFlows(this.#backend, flows, true);
+  }
+
+  /**
    * An instance by its id, whether it exists or not.
    *
    * @param flow - only tells the type of the output
    */
   handle<Output = unknown>(instanceId: string, flow?: Flow<never, Output>): InstanceHandle<Output> {
-    if (flow !== undefined && !(flow instanceof Flow))
-      throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+    if (flow !== undefined) requireFlow(flow, "flow");
     return new InstanceHandle<Output>(this, parseInstanceId(instanceId));
   }
 
@@ -371,24 +377,13 @@ export class Client {
   }
 }
 
+function requireFlow(flow: unknown, field: string): void {
+  if (!(flow instanceof Flow))
+    throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+}
+
 function summaryOf(record: InstanceRecord): InstanceSummary {
   const { instanceId, flow, status, reason, priority, tags, labels, createdAt, endedAt } = record;
   const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
   return { instanceId, flow, status, reason, priority, tags, labels, ...times };
-}
-
-function outputOf(instanceId: InstanceId, report: StatusReport): unknown {
-  switch (report.status) {
-    case "completed":
-      return report.output;
-    case "failed":
-      throw new InstanceFailedError(instanceId, report.failure, { cause: errorFrom(report.failure) });
-    case "cancelled":
-      throw new InstanceCancelledError(instanceId, report.reason);
-    case "paused":
-    case "in_progress":
-    case "waiting":
-    case "awaiting_event":
-      throw new TypeError(`An instance that is ${report.status} has not ended.`);
-  }
 }

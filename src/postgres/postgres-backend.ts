@@ -13,6 +13,7 @@ import type {
   TaskResult,
 } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
+import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -46,6 +47,7 @@ import { Connections, type Pools } from "./connections.ts";
 import type { PgPool } from "./database.ts";
 import { LaneRegistry } from "./lane-registry.ts";
 import { checkSchema, checkServer, migrateSchema } from "./migrate.ts";
+import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
 import {
@@ -76,7 +78,7 @@ const PORTS = { clock: systemClock, timers: systemTimers, random: systemRandom }
  * const runner = new Runner(backend);
  * ```
  */
-export class PostgresBackend<C extends Codec = Codec> implements Backend, TransactionalStore {
+export class PostgresBackend<C extends Codec = Codec> implements Backend, TransactionalStore, DefinitionStore {
   readonly codec: C;
   readonly maxPayloadBytes: number;
   /** The schema that its tables live in. */
@@ -91,6 +93,7 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend, Transa
   readonly #positions: PostgresPositionStore;
   readonly #history: PostgresHistoryStore;
   readonly #transactions: PostgresTransactionalStore;
+  readonly #definitions: PostgresDefinitionStore;
 
   private constructor(connections: Connections, options: ResolvedPostgresOptions) {
     const codec = options.codec ?? new JsonCodec();
@@ -124,6 +127,7 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend, Transa
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
     this.#history = new PostgresHistoryStore(context);
+    this.#definitions = new PostgresDefinitionStore(context);
     this.#transactions = new PostgresTransactionalStore(context, options.maxTransactions);
   }
 
@@ -318,6 +322,10 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend, Transa
   }
   sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
     return this.#history.sinceAttempt(instanceId, taskId, attempt);
+  }
+
+  publishDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): Promise<void> {
+    return this.#definitions.publishDefinitions(definitions, asNewest);
   }
 
   openTransaction(request: TransactionRequest): Promise<TaskTransaction> {

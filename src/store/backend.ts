@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import type { DefinitionStore } from "./definition-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
@@ -17,7 +18,8 @@ export interface Backend
     HistoryStore,
     WorkerStore,
     WakeupStore,
-    Partial<TransactionalStore> {
+    Partial<TransactionalStore>,
+    Partial<DefinitionStore> {
   /** Encodes what is new; instances keep the codec that they were started with. */
   readonly codec: Codec;
   /** The codec with this id, as far as the backend was given it; `null` otherwise. */

@@ -7,6 +7,7 @@ export * from "../snapshot/position-rules.ts";
 export * from "../snapshot/snapshot.ts";
 export type * from "../transaction.ts";
 export type * from "./backend.ts";
+export type * from "./definition-store.ts";
 export type * from "./history-store.ts";
 export type * from "./instance-store.ts";
 export type * from "./persistent-backend.ts";
