@@ -42,6 +42,13 @@ export interface Library<Tx> {
   readonly diesWithConnection?: boolean;
 }
 
+/** Behind a pooler in transaction mode, postgres.js must not prepare statements. */
+const postgresJsOptions = {
+  max: 5,
+  prepare: process.env["WAYMARK_TEST_POOLER"] !== "1",
+  onnotice: (): void => undefined,
+};
+
 interface Effects {
   effects: { id: string; madeBy: number };
 }
@@ -92,7 +99,7 @@ function drizzleLibrary(url: string): Library<DrizzlePg> {
 type DrizzlePostgresJs = Parameters<Parameters<ReturnType<typeof drizzlePostgresJs>["transaction"]>[0]>[0];
 
 function drizzlePostgresJsLibrary(url: string): Library<DrizzlePostgresJs> {
-  const sql = postgres(url, { max: 5, onnotice: () => undefined });
+  const sql = postgres(url, postgresJsOptions);
   const db = drizzlePostgresJs(sql);
   return {
     name: "Drizzle with postgres-js",
@@ -107,7 +114,7 @@ function drizzlePostgresJsLibrary(url: string): Library<DrizzlePostgresJs> {
 }
 
 function postgresJsLibrary(url: string): Library<TransactionSql> {
-  const sql = postgres(url, { max: 5, onnotice: () => undefined, transform: postgres.camel });
+  const sql = postgres(url, { ...postgresJsOptions, transform: postgres.camel });
   return {
     name: "postgres.js",
     source: postgresJsTransactions(sql),

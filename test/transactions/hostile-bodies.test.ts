@@ -1,5 +1,6 @@
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import { PostgresBackend } from "../../src/postgres/index.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { type Body, countEffects, flowOf, makeEffects, write } from "../support/effects.ts";
 import { fresh } from "../support/instance-ids.ts";
@@ -246,7 +247,18 @@ describe("a transactional task whose function", () => {
   });
 });
 
-describe("what a transactional task leaves on its connection", () => {
+// A pooler keeps the server's session when its client leaves.
+describe("what a transactional task leaves on a direct connection", () => {
+  const connectDirectly = async (): Promise<Runner> => {
+    const own = await PostgresBackend.connect(database.directUrl, {
+      migrate: false,
+      notify: false,
+      maxTransactions: 1,
+    });
+    onTestFinished(async () => await own.close());
+    return new Runner(own, { pollInterval: 10 });
+  };
+
   test.each<[string, string]>([
     ["a session's setting, made by a function", "SELECT sneaky_set()"],
     ["a temporary table", "CREATE TEMP TABLE left_behind (a int)"],
@@ -258,7 +270,8 @@ describe("what a transactional task leaves on its connection", () => {
       return (await tx.query<{ pid: number }>("SELECT pg_backend_pid() AS pid")).rows[0]?.pid;
     });
     const look = flowOf(async (tx) => (await tx.query<{ pid: number }>("SELECT pg_backend_pid() AS pid")).rows[0]?.pid);
-    const [left, kept] = [await runner.run(leave, fresh("leave"), null), await runner.run(look, fresh("look"), null)];
+    const direct = await connectDirectly();
+    const [left, kept] = [await direct.run(leave, fresh("leave"), null), await direct.run(look, fresh("look"), null)];
 
     expect(kept.status).toBe("completed");
     expect(kept).not.toEqual(left);
@@ -268,8 +281,7 @@ describe("what a transactional task leaves on its connection", () => {
 
   test("is nothing normally: the connection is used again", async () => {
     const pid = flowOf(async (tx) => (await tx.query<{ pid: number }>("SELECT pg_backend_pid() AS pid")).rows[0]?.pid);
-    const single = await database.connect({ migrate: false, notify: false });
-    const ours = new Runner(single, { pollInterval: 10 });
+    const ours = await connectDirectly();
     const pids = new Set<unknown>();
     for (let i = 0; i < 20; i++) {
       const outcome = await ours.run(pid, fresh("same"), null);
