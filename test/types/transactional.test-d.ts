@@ -26,12 +26,12 @@ test("task.transactional gives a task like any other, and its function a transac
 });
 
 test("with an adapter, the function gets the library's own transaction", () => {
-  task.transactional("kysely", async (trx, _: null) => expectTypeOf(trx).toEqualTypeOf<KyselyTransaction<Shop>>(), {
+  task.transactional("kysely", async (trx) => expectTypeOf(trx).toEqualTypeOf<KyselyTransaction<Shop>>(), {
     with: kyselyTransactions(db),
   });
-  task.transactional("pg", async (client, _: null) => expectTypeOf(client).toEqualTypeOf<PoolClient>(), {
+  task.transactional("pg", async (client) => expectTypeOf(client).toEqualTypeOf<PoolClient>(), {
     with: pgTransactions(pool),
   });
   // @ts-expect-error without an adapter it is not Kysely's
-  task.transactional("wrong", async (trx: KyselyTransaction<Shop>, _: null) => trx.isTransaction);
+  task.transactional("wrong", async (trx: KyselyTransaction<Shop>) => trx.isTransaction);
 });
