@@ -159,9 +159,7 @@ export class OpenTransaction {
       // Not allowed where the source connects as somebody else. Then it ends when it ends.
       await this.#db.run("cancel-statement", cancelStatement(this.#began)).catch(() => undefined);
     }
-    // It has not broken by itself, whatever becomes of it now.
-    await this.#within(STOP_MS, ended);
-    return true;
+    return (await this.#within(STOP_MS, ended)) ?? true;
   }
 
   async #within(limitMs: number, ended: Promise<boolean>): Promise<boolean | null> {

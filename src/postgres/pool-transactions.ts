@@ -1,6 +1,7 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import type { Transaction, TransactionSettings, TransactionSource } from "../transaction.ts";
 import type { Connection, Database } from "./database.ts";
+import { backendErrorFrom } from "./sqlstate.ts";
 import { TransactionHandle } from "./transaction-handle.ts";
 
 const BEGIN = {
@@ -95,7 +96,11 @@ export class PoolTransactions implements TransactionSource<Transaction> {
     const handle = new TransactionHandle(client);
     let isInOrder = false;
     try {
-      await this.#db.inTime("begin", client.query({ text: BEGIN[isolation] }));
+      try {
+        await this.#db.inTime("begin", client.query({ text: BEGIN[isolation] }));
+      } catch (error) {
+        throw backendErrorFrom(error, "begin");
+      }
       try {
         await work(handle);
       } catch (error) {

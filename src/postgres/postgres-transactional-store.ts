@@ -1,3 +1,4 @@
+import { BackendError } from "../errors/backend-errors.ts";
 import { TransactionMisuseError } from "../errors/transaction-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
 import type {
@@ -6,6 +7,7 @@ import type {
   TransactionRequest,
   TransactionScope,
 } from "../store/transactional-store.ts";
+import { pause, systemTimers } from "../time/timers.ts";
 import type { Queryable, TransactionSource } from "../transaction.ts";
 import { checkQueryable } from "./borrowed-session.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
@@ -16,6 +18,9 @@ import { isOutsideTransaction } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
 import { PostgresTaskTransaction } from "./task-transaction.ts";
 import { PostgresTransactionScope } from "./transaction-scope.ts";
+
+const MOST_TRIES = 20;
+const PAUSE_MS = 10;
 
 /** Takes part in transactions: its own, those of other libraries, and those of its callers. */
 export class PostgresTransactionalStore implements TransactionalStore {
@@ -35,15 +40,26 @@ export class PostgresTransactionalStore implements TransactionalStore {
 
   async openTransaction(request: TransactionRequest): Promise<TaskTransaction> {
     const { source } = request;
-    const open = await (source === null
-      ? OpenTransaction.open(this.#context.db, this.#pool, request, this.#pool)
-      : this.#openWith(source, request));
+    const open = await (source === null ? this.#openOwn(request) : this.#openWith(source, request));
     return new PostgresTaskTransaction({ context: this.#context, writer: this.#writer, open, source });
   }
 
   within(tx: Queryable): TransactionScope {
     checkQueryable(tx, "options.tx");
     return new PostgresTransactionScope(this.#context, tx);
+  }
+
+  /** After a restart of the server, each connection of the pool is found broken when it is used. */
+  async #openOwn(request: TransactionRequest): Promise<OpenTransaction> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await OpenTransaction.open(this.#context.db, this.#pool, request, this.#pool);
+      } catch (error) {
+        const isPassing = error instanceof BackendError && error.code === "BACKEND_UNAVAILABLE";
+        if (!isPassing || tries === MOST_TRIES) throw error;
+        await pause(systemTimers, tries * PAUSE_MS, request.signal);
+      }
+    }
   }
 
   async #openWith(source: TransactionSource<unknown>, request: TransactionRequest): Promise<OpenTransaction> {

@@ -75,6 +75,9 @@ test(`${TASKS} transactional tasks write once each, whoever dies (seed ${seed})`
   const transactional = await effects(server.url, "transactional_effects");
   const statuses = await query(server.url, "SELECT status, count(*)::int AS n FROM waymark.instances GROUP BY status");
   console.log(`${said.join("\n")}\nplain: ${JSON.stringify(plain)}; transactional: ${JSON.stringify(transactional)}`);
+  const failures =
+    "SELECT instance_id, failure ->> 'code' AS code, failure ->> 'message' AS message FROM waymark.instances_json WHERE status = 'failed' LIMIT 5";
+  expect(await query(server.url, failures)).toEqual([]);
   expect(statuses).toEqual([{ status: "completed", n: TASKS }]);
   expect(transactional).toEqual({ 1: TASKS });
   // The same storm, where nothing but a plain task's luck keeps it from writing twice: it must have been strong enough.
