@@ -13,7 +13,12 @@ export type { LoopAgain, LoopDone } from "./flow/loop-result.ts";
 export type { RouteBuilder } from "./flow/route-builder.ts";
 export type { StandardSchema } from "./flow/schema.ts";
 export { task } from "./flow/task.ts";
-export type { Task } from "./flow/task.ts";
+export type { Task, TaskMaker } from "./flow/task.ts";
+export type {
+  TransactionalFunction,
+  TransactionalOptions,
+  TransactionalTaskMaker,
+} from "./flow/transactional-task.ts";
 export type { TaskContext } from "./flow/task-context.ts";
 export type * from "./flow/retry-options.ts";
 export type * from "./flow/task-options.ts";
@@ -25,6 +30,7 @@ export { Client } from "./client/client.ts";
 export type { ClientOptions, InstancePage, InstanceSummary, ListFilter } from "./client/client.ts";
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";
 export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./client/submitter.ts";
+export type { EventOptions } from "./client/transaction-scope.ts";
 export type { HistoryItem } from "./client/history-item.ts";
 export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";
@@ -59,9 +65,11 @@ export type { SerializedFailure } from "./errors/failure.ts";
 export * from "./errors/instance-errors.ts";
 export * from "./errors/local-errors.ts";
 export * from "./errors/task-errors.ts";
+export * from "./errors/transaction-errors.ts";
 export * from "./errors/waymark-error.ts";
 export type { DefinitionHash, InstanceId, Path, TaskId, WorkerId } from "./ids.ts";
 export type { Logger } from "./logger.ts";
+export type * from "./transaction.ts";
 export type { Clock } from "./time/clock.ts";
 export type { Duration, DurationParts } from "./time/duration.ts";
 export type { Random } from "./time/random.ts";

@@ -2,20 +2,23 @@ import { checkOptions } from "../engine/call-options.ts";
 import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
+import { publishFlows } from "../engine/published-definition.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { isPendingJoin } from "../snapshot/position-rules.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, TerminateOutcome } from "../store/instance-store.ts";
-import type { RetryRequest, SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import type { RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
+import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 
 export interface ClientOptions {
   /** Clock, timers and chance, for simulations. */
@@ -109,13 +112,23 @@ export class Client {
   }
 
   /**
+   * Lets SQL start instances of these flows (`SELECT waymark.submit(…)`), each in this definition from now on. A worker
+   * does so for definitions that are new; call it after a step back to an older one. Does nothing where the backend is not
+   * reached by SQL, or lacks `JsonCodec`.
+   */
+  async publish(flows: readonly Flow[]): Promise<void> {
+    requireArray(flows, "flows");
+    for (const [index, flow] of flows.entries()) requireFlow(flow, `flows[${index}]`);
+    await publishFlows(this.#backend, flows, true);
+  }
+
+  /**
    * An instance by its id, whether it exists or not.
    *
    * @param flow - only tells the type of the output
    */
   handle<Output = unknown>(instanceId: string, flow?: Flow<never, Output>): InstanceHandle<Output> {
-    if (flow !== undefined && !(flow instanceof Flow))
-      throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+    if (flow !== undefined) requireFlow(flow, "flow");
     return new InstanceHandle<Output>(this, parseInstanceId(instanceId));
   }
 
@@ -283,13 +296,15 @@ export class Client {
     instanceId: string,
     name: string,
     payload?: unknown,
-    options: SendOptions = {},
+    options: EventOptions = {},
   ): Promise<SendOutcome> {
     const id = parseInstanceId(instanceId);
     const event = parseEventName(name);
-    checkOptions(options, ["dedupKey"]);
+    checkOptions(options, ["dedupKey", "tx"]);
+    const { tx, ...sendOptions } = options;
+    const store = tx === undefined ? this.#backend : scopeIn(this.#backend, tx);
     const bytes = await encodePayload(this.#backend.codec, payload, eventContext(id), this.#backend.maxPayloadBytes);
-    return await this.#backend.sendEvent(id, event, bytes, options);
+    return await store.sendEvent(id, event, bytes, sendOptions);
   }
 
   /**
@@ -335,6 +350,11 @@ export class Client {
   async delete(instanceId: string): Promise<void> {
     await this.#backend.deleteSnapshot(parseInstanceId(instanceId));
   }
+}
+
+function requireFlow(flow: unknown, field: string): void {
+  if (!(flow instanceof Flow))
+    throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
 }
 
 function summaryOf(record: InstanceRecord): InstanceSummary {

@@ -1,10 +1,11 @@
 import type { StatusReport } from "../engine/instance-status.ts";
 import type { InstanceId } from "../ids.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
-import type { RetryRequest, SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import type { RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Client } from "./client.ts";
 import type { HistoryItem } from "./history-item.ts";
+import type { EventOptions } from "./transaction-scope.ts";
 
 export interface ResultOptions {
   /** How long to wait; default: as long as it takes. */
@@ -69,7 +70,7 @@ export class InstanceHandle<Output = unknown> {
   }
 
   /** As `client.sendEvent`. */
-  sendEvent(name: string, payload?: unknown, options?: SendOptions): Promise<SendOutcome> {
+  sendEvent(name: string, payload?: unknown, options?: EventOptions): Promise<SendOutcome> {
     return this.#client.sendEvent(this.instanceId, name, payload, options);
   }
 

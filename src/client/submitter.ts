@@ -10,6 +10,7 @@ import {
   newInstance,
   type StartOptions,
 } from "../engine/start-instance.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceConflictError } from "../errors/instance-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, parseInstanceId } from "../ids.ts";
@@ -17,12 +18,20 @@ import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
+import type { Queryable } from "../transaction.ts";
+import { scopeIn } from "./transaction-scope.ts";
 
 export interface SubmitOptions extends StartOptions {
   /** Default `"fail"`. */
   readonly onConflict?: ConflictPolicy;
   /** Starts the instance after this time, by the database's clock. Default: at once. */
   readonly startAfter?: Duration;
+  /**
+   * Makes the instance inside of this open transaction: a client of `pg`, a transactional task's `tx`, or what
+   * `waymark/adapters` makes of another library's. It exists when that is committed, and never if it is rolled back.
+   * `onConflict` "terminateExisting" doesn't go with it. See docs/transactions.md for what it locks.
+   */
+  readonly tx?: Queryable;
 }
 
 /** One of many instances to be submitted. */
@@ -34,6 +43,8 @@ export interface NewSubmission<Input> extends StartOptions {
 export interface ManyOptions {
   /** As in `SubmitOptions`, for all of them. */
   readonly startAfter?: Duration;
+  /** As in `SubmitOptions`. */
+  readonly tx?: Queryable;
 }
 
 /** What became of one of many. */
@@ -43,7 +54,7 @@ export interface Submitted {
   readonly created: boolean;
 }
 
-const SUBMIT_KEYS = ["onConflict", "startAfter", "priority", "tags", "labels"];
+const SUBMIT_KEYS = ["onConflict", "startAfter", "priority", "tags", "labels", "tx"];
 const SUBMISSION_KEYS = ["instanceId", "input", "priority", "tags", "labels"];
 const MOST_AT_ONCE = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -72,7 +83,12 @@ export class Submitter {
     const id = parseInstanceId(instanceId);
     const afterMs = parseStartAfter(options.startAfter);
     const { onConflict = "fail" } = options;
-    const instance = await newInstance(flow, id, input, options, this.#backend, { claimed: true, afterMs });
+    const claimed = options.tx === undefined;
+    const instance = await newInstance(flow, id, input, options, this.#backend, { claimed, afterMs });
+    if (options.tx !== undefined) {
+      await this.#createWithin(options.tx, flow, instance, onConflict);
+      return { isHandedOver: false };
+    }
     if (onConflict === "terminateExisting") {
       await this.#backend.replaceInstance(unclaimed(instance));
       return { isHandedOver: false };
@@ -88,7 +104,8 @@ export class Submitter {
     submissions: readonly NewSubmission<Input>[],
     options: ManyOptions,
   ): Promise<readonly Submitted[]> {
-    checkOptions(options, ["startAfter"]);
+    checkOptions(options, ["startAfter", "tx"]);
+    const store = options.tx === undefined ? this.#backend : scopeIn(this.#backend, options.tx);
     requireArray(submissions, "submissions");
     const afterMs = parseStartAfter(options.startAfter);
     // All are encoded before any is written: one that can't be stored keeps none of the others half done.
@@ -101,11 +118,27 @@ export class Submitter {
     }
     const results: Submitted[] = [];
     for (const chunk of chunksOf(instances)) {
-      for (const { instanceId, created } of await this.#backend.createInstances(chunk)) {
+      for (const { instanceId, created } of await store.createInstances(chunk)) {
         results.push({ instanceId, created });
       }
     }
     return results;
+  }
+
+  /** Nobody can be handed what is not committed yet. */
+  async #createWithin(tx: Queryable, flow: Flow, instance: NewInstance, onConflict: ConflictPolicy): Promise<void> {
+    if (onConflict === "terminateExisting") {
+      const problem =
+        'can\'t be "terminateExisting" together with tx: whoever runs the instance would wait for your COMMIT.';
+      throw new InvalidArgumentError("options.onConflict", problem);
+    }
+    const { instanceId } = instance;
+    const scope = scopeIn(this.#backend, tx);
+    const [made] = await scope.createInstances([instance]);
+    if (made?.created === true) return;
+    if (onConflict === "fail") throw new InstanceConflictError(instanceId);
+    const found = await scope.findDefinition(instanceId);
+    if (found !== null) requireDefinition(flow, { instanceId, ...found });
   }
 
   /** Hands it to a worker of this process at once, if there is one with room. */

@@ -106,6 +106,7 @@ export class Engine {
       ports: this.#ports,
       observer: this.#observer,
       workerId: this.workerId,
+      leaseMs: this.leaseMs,
       host,
       lease,
       onProgress: turn?.onProgress,

@@ -9,10 +9,13 @@ import type { Bytes } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, GrantedPosition, RecordedOutcome } from "../store/position-store.ts";
 import type { Gatherer } from "./gatherer.ts";
+import type { Happening } from "./happening.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded, isPart } from "./interpret-output.ts";
+import { isKeyError, isPassing } from "./passing-errors.ts";
 import { decodeOwned, encodePayload } from "./payloads.ts";
-import { atTask, type BodyParts, type Happening, isKeyError, isPassing, TaskBodies } from "./task-bodies.ts";
+import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
+import type { Committed } from "./task-transactions.ts";
 import { beginItem, lookWhatToUndo, readWait, sleepOn } from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
@@ -41,7 +44,11 @@ export class PositionDriver {
 
   async drive(first: HeldPosition): Promise<void> {
     this.#first = first;
-    for (let held: HeldPosition | null = first; held !== null; ) held = await this.#step(held);
+    try {
+      for (let held: HeldPosition | null = first; held !== null; ) held = await this.#step(held);
+    } finally {
+      if (this.#bodies.hasTransaction) await this.#bodies.rollback();
+    }
   }
 
   // Written without `async` as far as a step of a plain task goes: each promise less is time that all steps save.
@@ -82,6 +89,7 @@ export class PositionDriver {
   #goOn(held: HeldPosition, happening: Happening): MaybePromise<HeldPosition | null> {
     if (happening.kind === "giveUp") return this.#giveUp(held, happening.settle);
     if (happening.kind === "sleep") return this.#sleep(held, happening);
+    if (happening.kind === "again") return held;
     if (happening.kind === "recorded") this.#tellReceived(held);
     const plan = planNext(held.flow, held.stand, happening);
     // Nothing to record: the next body may start, because what it depends on has been recorded before
@@ -152,11 +160,30 @@ export class PositionDriver {
   #write(held: HeldPosition, happening: Occurrence, plan: Plan, move: Move): Promise<HeldPosition | null> {
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
     const { committer } = this.#parts;
+    if (this.#bodies.hasTransaction) return this.#writeInTransaction(held, happening, checkpoint);
     if (move.kind === "fork") return this.#writeFork(held, happening, checkpoint, move);
     const follow = (fate: FinalFate): MaybePromise<HeldPosition | null> => this.#follow(held, happening, move, fate);
     return committer
       .commit(checkpoint)
       .then((fate) => (fate.kind === "busy" ? committer.insist(checkpoint).then(follow) : follow(fate)));
+  }
+
+  /** What the body has written goes together with the checkpoint, or not at all (INV-16). */
+  async #writeInTransaction(
+    held: HeldPosition,
+    happening: Occurrence,
+    checkpoint: Checkpoint,
+  ): Promise<HeldPosition | null> {
+    const { move } = checkpoint;
+    let committed: Committed;
+    try {
+      committed = await this.#bodies.commit(held, checkpoint);
+    } finally {
+      this.#unreserve(move);
+    }
+    return "fate" in committed
+      ? await this.#follow(held, happening, move, committed.fate)
+      : await this.#goOn(held, committed.instead);
   }
 
   async #writeFork(
@@ -165,15 +192,18 @@ export class PositionDriver {
     checkpoint: Checkpoint,
     move: ForkMove,
   ): Promise<HeldPosition | null> {
-    const { committer, host } = this.#parts;
     let fate: FinalFate;
     try {
-      fate = await committer.insist(checkpoint);
+      fate = await this.#parts.committer.insist(checkpoint);
     } finally {
-      // Before the branches are taken: they need the slots that were kept for them.
-      host.unreserve(move.branches.filter(({ claimed }) => claimed).length);
+      this.#unreserve(move);
     }
     return await this.#follow(held, happening, move, fate);
+  }
+
+  /** Before the branches are taken: they need the slots that were kept for them. */
+  #unreserve(move: Move): void {
+    if (move.kind === "fork") this.#parts.host.unreserve(move.branches.filter(({ claimed }) => claimed).length);
   }
 
   #follow(held: HeldPosition, happening: Occurrence, move: Move, fate: FinalFate): MaybePromise<HeldPosition | null> {
@@ -204,6 +234,7 @@ export class PositionDriver {
 
   /** The instance's output can't be made of what its last task recorded. */
   async #incomplete(held: HeldPosition, error: unknown): Promise<HeldPosition | null> {
+    await this.#bodies.rollback();
     if (isKeyError(error)) return await this.#goOn(held, this.#awaitKey(held, error));
     if (isPassing(error)) throw error;
     return await this.#commitFailure(held, error);

@@ -80,7 +80,7 @@ export async function newInstance(
     tags,
     labels,
     positions: firstPositions(flow, codec.id, priority, beginning),
-    awaitsEvents: [...flow.nodes()].some(({ node }) => node.kind === "wait"),
+    awaitsEvents: awaitsEvents(flow),
   };
 }
 
@@ -121,7 +121,18 @@ function firstPositions(flow: Flow, codecId: string, priority: number, beginning
   });
 }
 
-function startingPositions(flow: Flow, codecId: string, priority: number, claimed: boolean): readonly NewPosition[] {
+/** Whether it waits for events, anywhere. */
+export function awaitsEvents(flow: Flow): boolean {
+  return [...flow.nodes()].some(({ node }) => node.kind === "wait");
+}
+
+/** Where an instance that starts at once stands at first. */
+export function startingPositions(
+  flow: Flow,
+  codecId: string,
+  priority: number,
+  claimed: boolean,
+): readonly NewPosition[] {
   const start = planStart(flow, codecId, priority);
   const path = "";
   switch (start.kind) {

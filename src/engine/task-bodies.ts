@@ -1,29 +1,33 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { TaskLostError } from "../errors/task-errors.ts";
-import { WaymarkError } from "../errors/waymark-error.ts";
+import { TransactionMisuseError } from "../errors/transaction-errors.ts";
 import type { TaskNode } from "../flow/definition.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
 import { MAX_ITEMS } from "../flow/validate.ts";
 import { type InstanceId, kindOf, type TaskId, type WorkerId } from "../ids.ts";
 import type { Observer } from "../observability/observer.ts";
+import type { Checkpoint } from "../snapshot/checkpoint.ts";
 import type { Occurrence } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import { BodyContext } from "./body-context.ts";
 import type { Committer } from "./committer.ts";
+import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import type { Host } from "./host.ts";
 import { bodyOf, interpretOutput, isPart } from "./interpret-output.ts";
 import type { LazySignal } from "./lazy-signal.ts";
 import type { Lease } from "./lease-keeper.ts";
+import { isKeyError, isPassing } from "./passing-errors.ts";
 import { encodeFailure, encodePayload } from "./payloads.ts";
 import type { Ports } from "./ports.ts";
 import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
 import { TaskSteps } from "./task-steps.ts";
+import { type Committed, TaskTransactions } from "./task-transactions.ts";
 
 export interface BodyParts {
   readonly store: Backend;
@@ -31,16 +35,10 @@ export interface BodyParts {
   readonly ports: Ports;
   readonly observer: Observer | null;
   readonly workerId: WorkerId;
+  readonly leaseMs: number;
   readonly host: Host;
   readonly lease: Lease;
 }
-
-/** What came of looking at a position: something happened, it is to be given up, or to sleep where it is. */
-export type Happening =
-  | Occurrence
-  | { readonly kind: "giveUp"; readonly settle: boolean }
-  /** For so long, or until a time (milliseconds since the epoch). */
-  | { readonly kind: "sleep"; readonly forMs: number | null; readonly until?: number };
 
 /** Runs the bodies at which a position stands, one after the other, and says what came of each. */
 export class TaskBodies {
@@ -49,6 +47,8 @@ export class TaskBodies {
   #error: unknown = null;
   /** What reading an earlier output has failed with for no fault of the body that asked. */
   readonly #passing = new WeakSet<object>();
+  /** Made with the first transactional task. */
+  #transactions: TaskTransactions | null = null;
 
   constructor(parts: BodyParts) {
     this.#parts = parts;
@@ -63,7 +63,53 @@ export class TaskBodies {
     const body = bodyOf(located.node);
     const { host, store } = this.#parts;
     if (held.lost >= host.mostLost) return this.hopeless(held, new TaskLostError(held.stand.taskId, held.lost));
-    return chain(readInput(store, held), (input) => this.#runBody(held, located, body, input));
+    return chain(readInput(store, held), (input) =>
+      body.transaction === null
+        ? this.#runBody(held, located, body, input)
+        : this.#runInTransaction(held, located, body, input),
+    );
+  }
+
+  /** Whether a transaction is open, of the body that has run last: its checkpoint goes through `commit`. */
+  get hasTransaction(): boolean {
+    return this.#transactions?.isOpen === true;
+  }
+
+  /** Commits the open transaction together with the checkpoint. */
+  async commit(held: HeldPosition, checkpoint: Checkpoint): Promise<Committed> {
+    return await this.#transactionsOf().commit(held, checkpoint);
+  }
+
+  /** Rolls back what is open. */
+  async rollback(): Promise<void> {
+    if (this.hasTransaction) await this.#transactions?.rollback(null);
+  }
+
+  async #runInTransaction(
+    held: HeldPosition,
+    located: LocatedNode,
+    body: TaskNode,
+    input: unknown,
+  ): Promise<Happening> {
+    const transactions = this.#transactionsOf();
+    const opened = await transactions.open(held, body);
+    if (opened.kind !== "opened") return opened;
+    let happening: Happening;
+    try {
+      happening = await this.#runBody(held, located, opened.body, input);
+    } catch (error) {
+      await transactions.rollback(null);
+      throw error;
+    }
+    return happening.kind === "succeeded" ? happening : await transactions.unwind(held, happening, this.#error);
+  }
+
+  #transactionsOf(): TaskTransactions {
+    const { store, ports, lease, workerId, leaseMs } = this.#parts;
+    const fail = (held: HeldPosition, body: TaskNode, error: unknown, durationMs: number): Promise<Occurrence> =>
+      this.#failed(held, body, error, durationMs);
+    this.#transactions ??= new TaskTransactions({ store, ports, lease, workerId, leaseMs, fail });
+    return this.#transactions;
   }
 
   #runBody(held: HeldPosition, located: LocatedNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
@@ -74,6 +120,7 @@ export class TaskBodies {
     const context = new BodyContext(held, run.signal, ports.logger, {
       output: (taskId) => this.#readEarlier(held, taskId),
       step: (step, code) => {
+        if (body.transaction !== null) return refuseStep(held);
         steps ??= this.#stepsOf(held, run.signal);
         return steps.run(step, code);
       },
@@ -188,19 +235,18 @@ function checkList(value: unknown, mapId: TaskId): readonly unknown[] {
   return value;
 }
 
+/** What a step records is committed at once, and would be found by the next run although the transaction was rolled back. */
+async function refuseStep({ stand }: HeldPosition): Promise<never> {
+  throw new TransactionMisuseError(
+    `Task "${stand.taskId}" is transactional: context.step can't be used in it, because what a step records would stay ` +
+      "when the transaction is rolled back. Do it in a task before this one.",
+  );
+}
+
 export function atTask({ claim, stand }: HeldPosition): { instanceId: InstanceId; taskId: TaskId; attempt: number } {
   return { instanceId: claim.instanceId, taskId: stand.taskId, attempt: stand.attempt };
 }
 
 export async function encodeFailureOf({ codec, claim, stand }: HeldPosition, error: unknown): Promise<Bytes> {
   return await encodeFailure(codec, error, claim.instanceId, stand.taskId);
-}
-
-/** Errors that are not the instance's fault: of the store, and of whoever keeps the keys. */
-export function isPassing(error: unknown): error is WaymarkError {
-  return isKeyError(error) || (WaymarkError.is(error) && error.code.startsWith("BACKEND_"));
-}
-
-export function isKeyError(error: unknown): boolean {
-  return WaymarkError.is(error) && error.code === "KEY_UNAVAILABLE";
 }

@@ -9,10 +9,11 @@ import { NOTES } from "../snapshot/apply.ts";
 import type { Occurrence } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
+import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { decisionOfRecorded } from "./interpret-output.ts";
 import { decodeOwned, encodeFailure, eventContext } from "./payloads.ts";
-import { encodeFailureOf, type Happening } from "./task-bodies.ts";
+import { encodeFailureOf } from "./task-bodies.ts";
 
 /** The value of an item is in the history; who has claimed its position has it, who was granted it may not. */
 export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occurrence> {

@@ -22,7 +22,9 @@ type Shape = string | number | null | readonly Shape[];
  *
  * Everything else is policy and may change under running instances: functions, descriptions,
  * timeouts, retries, lengths of delays, priorities, tags, schemas, `maxIterations`, and how many items
- * of a map run at once or may fail.
+ * of a map run at once or may fail. So is whether a task is transactional: what is recorded of it, and
+ * what follows, is the same either way. An instance on its way gets the guarantee as soon as its workers
+ * are deployed, also at a task that has begun before.
  */
 export function definitionHash(name: string, root: Sequence): DefinitionHash {
   const shape: Shape = ["waymark definition", FORMAT_VERSION, name, shapeOf(root)];

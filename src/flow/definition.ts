@@ -1,10 +1,20 @@
 import type { SerializedFailure } from "../errors/failure.ts";
 import type { RetryPolicy } from "../time/backoff.ts";
+import type { IsolationLevel, TransactionSource } from "../transaction.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { TaskContext } from "./task-context.ts";
 
 /** A user function as the engine calls it; the builder has checked its types. */
 export type TaskBody = (input: unknown, context: TaskContext) => unknown;
+
+/** What makes a task a transactional one. */
+export interface TransactionPart {
+  /** The user function; the node's own `run` only refuses to be called. */
+  readonly run: (tx: unknown, input: unknown, context: TaskContext) => unknown;
+  readonly isolation: IsolationLevel;
+  /** Opens its transactions; `null`: the backend, on its own connections. */
+  readonly source: TransactionSource<unknown> | null;
+}
 
 /**
  * How a task is run. Policy, not shape: a change of it doesn't change the definition hash, and
@@ -41,6 +51,8 @@ export interface TaskNode {
   readonly kind: "task";
   readonly id: string;
   readonly run: TaskBody;
+  /** `null` for a plain task. */
+  readonly transaction: TransactionPart | null;
   readonly policy: TaskPolicy;
   /** Changed by the user to say that the body now means something else. Part of the hash. */
   readonly version: string | null;

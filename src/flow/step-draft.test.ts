@@ -23,6 +23,7 @@ describe("then", () => {
       kind: "task",
       id: "print",
       run,
+      transaction: null,
       policy: { ...DEFAULT_POLICY, timeoutMs: 1_000, retry: { ...DEFAULT_POLICY.retry, maxAttempts: 2 } },
       version: "2",
       inputSchema: null,

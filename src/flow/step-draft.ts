@@ -224,6 +224,7 @@ export function inlined(child: Flow): Sequence {
     kind: "task",
     id: INPUT_STEP,
     run: (input: unknown) => input,
+    transaction: null,
     policy: DEFAULT_POLICY,
     version: null,
     inputSchema: child.inputSchema,

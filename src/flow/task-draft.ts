@@ -1,6 +1,8 @@
 import { kindOf, nameIssue } from "../ids.ts";
-import type { FailureHandling, TaskBody, TaskNode, TaskPolicy } from "./definition.ts";
+import type { IsolationLevel, TransactionSource } from "../transaction.ts";
+import type { FailureHandling, TaskBody, TaskNode, TaskPolicy, TransactionPart } from "./definition.ts";
 import { quoted, type RawOptions, readOptions, textOf } from "./known-options.ts";
+import { resolveChoice } from "./option-values.ts";
 import { DEFAULT_POLICY, POLICY_KEYS, resolvePolicy, resolveSchema, resolveVersion } from "./task-options.ts";
 
 /** A task as it was given, with what is wrong with it. Not to be run while there are issues. */
@@ -10,7 +12,19 @@ export interface TaskDraft {
   readonly issues: readonly string[];
 }
 
-const TASK_KEYS = [...POLICY_KEYS, "input", "output", "onFailure", "undo"] as const;
+const TASK_KEYS: readonly [...typeof POLICY_KEYS, "input", "output", "onFailure", "undo"] = [
+  ...POLICY_KEYS,
+  "input",
+  "output",
+  "onFailure",
+  "undo",
+];
+
+const ISOLATION_LEVELS: readonly [IsolationLevel, ...IsolationLevel[]] = [
+  "read committed",
+  "repeatable read",
+  "serializable",
+];
 
 /** What stands in a draft for a task that isn't one. */
 export const NO_TASK: TaskNode = taskNode("", () => undefined, {}, []);
@@ -24,6 +38,36 @@ export function resolveTask(given: { id: unknown; run: unknown; options: unknown
   const options = readOptions(given.options, "options", TASK_KEYS, issues);
   const node = taskNode(given.id, given.run, options, issues);
   return { node, issues: Object.freeze(issues) };
+}
+
+const TRANSACTIONAL_KEYS: readonly [...typeof TASK_KEYS, "isolation", "with"] = [...TASK_KEYS, "isolation", "with"];
+
+/** As `resolveTask`, of a transactional one. */
+export function resolveTransactional(given: { id: unknown; run: unknown; options: unknown }): TaskDraft {
+  const issues: string[] = [];
+  const options = readOptions(given.options, "options", TRANSACTIONAL_KEYS, issues);
+  const plain = taskNode(given.id, given.run, options, issues);
+  const transaction: TransactionPart = Object.freeze({
+    run: given.run as TransactionPart["run"],
+    isolation: resolveChoice(options.isolation, "isolation", ISOLATION_LEVELS, issues),
+    source: resolveSource(options.with, issues),
+  });
+  const run = (): never => {
+    throw new TypeError(`Task "${plain.id}" is transactional: its function can only be called with a transaction.`);
+  };
+  return { node: Object.freeze({ ...plain, run, transaction }), issues: Object.freeze(issues) };
+}
+
+function resolveSource(value: unknown, issues: string[]): TransactionSource<unknown> | null {
+  if (value === undefined) return null;
+  const isSource =
+    typeof value === "object" &&
+    value !== null &&
+    typeof Reflect.get(value, "transaction") === "function" &&
+    typeof Reflect.get(value, "queryable") === "function";
+  if (isSource) return value as TransactionSource<unknown>;
+  issues.push(`with must be an adapter, as "waymark/adapters" makes them, not ${kindOf(value)}`);
+  return null;
 }
 
 /** A task's node; what is wrong goes to `issues`. */
@@ -41,6 +85,7 @@ export function taskNode(
     kind: "task",
     id: textOf(id),
     run: run as TaskBody,
+    transaction: null,
     policy,
     version: resolveVersion(options.version, issues),
     inputSchema: resolveSchema(options.input, "input", issues),

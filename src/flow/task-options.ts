@@ -71,10 +71,10 @@ export type Undo<Output> = Task<string, Output> | ((output: Output, context: Tas
 export interface TaskOptions<
   Input extends StandardSchema | undefined = StandardSchema | undefined,
   Output extends StandardSchema | undefined = StandardSchema | undefined,
-  Given = never,
-  Skip extends "skip" = "skip",
-  Instead = unknown,
-  Result = never,
+  Given = unknown,
+  Skip extends "skip" = never,
+  Instead = never,
+  Result = unknown,
 > extends PolicyOptions {
   /**
    * Takes back what the task has done, when the instance fails: a function, which is run with the task's own policy, or a

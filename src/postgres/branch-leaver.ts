@@ -36,10 +36,20 @@ export async function leaveBranch(
   checkpoint: Checkpoint,
   holder: Holder,
 ): Promise<CheckpointFate> {
+  return await inTransaction(context, checkpoint, (tx) => leaveBranchIn(context, tx, checkpoint, holder));
+}
+
+/** The same, in a transaction of the caller's, which is to be rolled back unless this is accepted. */
+export async function leaveBranchIn(
+  context: StoreContext,
+  tx: Session,
+  checkpoint: Checkpoint,
+  holder: Holder,
+): Promise<CheckpointFate> {
   const { move } = checkpoint;
   if (move.kind !== "leaveBranch") throw new TypeError("Only what is in a branch leaves it.");
   const { tables } = context;
-  return await inTransaction(context, checkpoint, holder, async (tx, instance) => {
+  return await writeIn(context, tx, { checkpoint, holder }, async (instance) => {
     const { instanceId } = checkpoint.claim;
     const found = await tx.run("find-join", findPosition(tables, { instanceId, path: move.joinPath }));
     const [join] = found.map(positionFromRow);
@@ -60,18 +70,21 @@ export async function collapse(context: StoreContext, checkpoint: Checkpoint, ho
   const { move } = checkpoint;
   if (move.kind !== "collapse") throw new TypeError("Only what is to have one position left collapses.");
   const { lanes, tables } = context;
-  return await inTransaction(context, checkpoint, holder, async (tx, instance) => {
-    const { instanceId } = checkpoint.claim;
-    const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
-    const applied = await apply(context, tx, { checkpoint, holder, instance, positions });
-    const [trunk] = applied.changes?.upserts ?? [];
-    if (trunk === undefined) return null;
-    await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths: [""] }));
-    const placed = { position: trunk, lane: lanes.numberOf(move.to.lane) };
-    await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: [placed], now: context.now() }));
-    await tx.run("hold-join", holdJoin(tables, { instanceId, join: trunk, now: applied.now }));
-    return applied.changes;
-  });
+  return await inTransaction(context, checkpoint, (tx) =>
+    writeIn(context, tx, { checkpoint, holder }, async (instance) => {
+      const { instanceId } = checkpoint.claim;
+      const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
+      const applied = await apply(context, tx, { checkpoint, holder, instance, positions });
+      const [trunk] = applied.changes?.upserts ?? [];
+      if (trunk === undefined) return null;
+      await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths: [""] }));
+      const placed = { position: trunk, lane: lanes.numberOf(move.to.lane) };
+      const trunkOnly = { instanceId, positions: [placed], now: context.now() };
+      await tx.run("upsert-positions", upsertPositions(tables, trunkOnly));
+      await tx.run("hold-join", holdJoin(tables, { instanceId, join: trunk, now: applied.now }));
+      return applied.changes;
+    }),
+  );
 }
 
 interface Applied {
@@ -80,41 +93,48 @@ interface Applied {
   readonly now: number;
 }
 
-/** Runs `work` with the instance's row locked, appends the entries behind it, and says what has become of the checkpoint. */
 async function inTransaction(
-  context: StoreContext,
+  { db }: StoreContext,
   checkpoint: Checkpoint,
-  { workerId }: Holder,
-  work: (tx: Session, instance: InstanceRow) => Promise<Changes | null>,
+  work: (tx: Session) => Promise<CheckpointFate>,
 ): Promise<CheckpointFate> {
-  const { db, tables } = context;
-  const { claim, entries } = checkpoint;
-  const { instanceId, path } = claim;
   try {
-    return await db.transaction<CheckpointFate>(`checkpoint-${checkpoint.move.kind}`, async (tx) => {
-      const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
-      if (instance === undefined || isTerminal(instance.status)) return { kind: "fenced" };
-      for (const { taskId } of entries) {
-        const recorded = await tx.run("find-outcome", findOutcome(tables, { instanceId, taskId }));
-        if (recorded.length > 0) return await recordedOrFenced(context, tx, checkpoint);
-      }
-      const changes = await work(tx, instance);
-      if (changes === null) return { kind: "fenced" };
-      for (const entry of entries) {
-        await tx.run("append-entry", appendEntry(tables, { instanceId, path, entry, workerId, now: context.now() }));
-      }
-      return {
-        kind: "accepted",
-        kept: false,
-        interrupt: changes.interrupt,
-        granted: changes.granted.map((granted) => ({ path: granted.path, token: granted.claim?.token ?? 0n })),
-      };
-    });
+    return await db.transaction<CheckpointFate>(`checkpoint-${checkpoint.move.kind}`, work);
   } catch (error) {
     if (isUniqueViolation(error) && error.constraint === "checkpoints_pkey") return { kind: "recorded" };
     if (error instanceof BackendError && error.code === "BACKEND_BUG") return { kind: "refused", error };
     throw error;
   }
+}
+
+/** Runs `work` with the instance's row locked, appends the entries behind it, and says what has become of the checkpoint. */
+async function writeIn(
+  context: StoreContext,
+  tx: Session,
+  { checkpoint, holder }: { readonly checkpoint: Checkpoint; readonly holder: Holder },
+  work: (instance: InstanceRow) => Promise<Changes | null>,
+): Promise<CheckpointFate> {
+  const { tables } = context;
+  const { claim, entries } = checkpoint;
+  const { instanceId, path } = claim;
+  const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
+  if (instance === undefined || isTerminal(instance.status)) return { kind: "fenced" };
+  for (const { taskId } of entries) {
+    const recorded = await tx.run("find-outcome", findOutcome(tables, { instanceId, taskId }));
+    if (recorded.length > 0) return await recordedOrFenced(context, tx, checkpoint);
+  }
+  const changes = await work(instance);
+  if (changes === null) return { kind: "fenced" };
+  for (const entry of entries) {
+    const appended = { instanceId, path, entry, workerId: holder.workerId, now: context.now() };
+    await tx.run("append-entry", appendEntry(tables, appended));
+  }
+  return {
+    kind: "accepted",
+    kept: false,
+    interrupt: changes.interrupt,
+    granted: changes.granted.map((granted) => ({ path: granted.path, token: granted.claim?.token ?? 0n })),
+  };
 }
 
 /** As in memory: a claim that does not hold comes first. */

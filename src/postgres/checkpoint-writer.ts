@@ -4,7 +4,8 @@ import type { Lane, Standing } from "../snapshot/position.ts";
 import { checkCheckpoints } from "../store/check-checkpoint.ts";
 import { checkHolder } from "../store/check-instance.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
-import { collapse, leaveBranch } from "./branch-leaver.ts";
+import { collapse, leaveBranch, leaveBranchIn } from "./branch-leaver.ts";
+import type { Session } from "./database.ts";
 import { failInstance } from "./instance-control.ts";
 import { advance } from "./queries/advance.ts";
 import { type AwaitFateRow, awaitEvents } from "./queries/await-event.ts";
@@ -54,6 +55,32 @@ export class CheckpointWriter {
       rest = later;
     }
     return checkpoints.map((checkpoint) => fates.get(checkpoint) ?? { kind: "fenced" });
+  }
+
+  /**
+   * Writes one checkpoint inside of a transaction. If it is not accepted, or refused, the transaction has to be rolled back.
+   *
+   * @throws {BackendError} the statement failed for reasons that may pass
+   */
+  async writeIn(tx: Session, checkpoint: Checkpoint, holder: Holder): Promise<CheckpointFate> {
+    const group = [checkpoint];
+    checkCheckpoints(group);
+    checkHolder(holder);
+    // Not in the transaction: the number is remembered here, also if that is rolled back.
+    await this.#context.lanes.resolve(lanesOf(group));
+    const shape = shapeOf(checkpoint);
+    if (shape === "failBranch" || shape === "collapse")
+      throw new TypeError("A failure is not written in a task's transaction.");
+    try {
+      if (shape === "leaveBranch") return await leaveBranchIn(this.#context, tx, checkpoint, holder);
+      const [row] = await tx.run(`checkpoint-${shape}`, this.#statement(shape, group, holder));
+      if (row === undefined) return { kind: "fenced" };
+      if (row.mailbox_missing === true) this.#makeMailbox(checkpoint);
+      return fateFromRow(shape, row);
+    } catch (error) {
+      if (error instanceof BackendError && error.code === "BACKEND_BUG") return fateOfRefused(error);
+      throw error;
+    }
   }
 
   async #writeShape(

@@ -5,15 +5,31 @@ import type { Random } from "../time/random.ts";
 import { pause, type Timers } from "../time/timers.ts";
 import type { PreparedStatements } from "./prepared-statements.ts";
 import type { Query } from "./sql.ts";
-import { backendErrorFrom, effectOf } from "./sqlstate.ts";
+import { backendErrorFrom, effectOf, isAnswer } from "./sqlstate.ts";
 import { type WireTypes, wireTypes } from "./wire-types.ts";
 
 type OnError = (error: Error) => void;
 type OnNotification = (message: Notification) => void;
 
+interface StatementConfig {
+  name?: string;
+  text: string;
+  values?: unknown[];
+  types?: WireTypes;
+  /** "extended": exactly one statement. */
+  queryMode?: "extended";
+}
+
+interface StatementResult {
+  rows: unknown[];
+  rowCount?: number | null;
+  /** What has been done: "COMMIT" … */
+  command?: string;
+}
+
 /** A connection on which statements run. */
 export interface Connection {
-  query(config: { name?: string; text: string; values?: unknown[]; types?: WireTypes }): Promise<{ rows: unknown[] }>;
+  query(config: StatementConfig): Promise<StatementResult>;
   release(error?: Error | boolean): void;
   on(event: "error", listener: OnError): unknown;
   off(event: "error", listener: OnError): unknown;
@@ -118,6 +134,33 @@ export class Database {
     );
   }
 
+  /** A connection for somebody who keeps it for a while, and has to release it. */
+  async take(name: string): Promise<Connection> {
+    return await this.#withRetry(name, "harmless", async () => {
+      this.#checkOpen(name);
+      const deadline = this.#deadline(name);
+      try {
+        return await deadline.race(this.#options.pool.connect(), (late) => late.release(true));
+      } finally {
+        deadline.cancel();
+      }
+    });
+  }
+
+  /** Waits for the answer to something that has been sent, as long as one statement may take. */
+  async inTime<T>(
+    name: string,
+    answer: PromiseLike<T>,
+    limitMs: number = this.#options.statementTimeoutMs,
+  ): Promise<T> {
+    const deadline = new Deadline(this.#options.timers, limitMs, name);
+    try {
+      return await deadline.race(Promise.resolve(answer));
+    } finally {
+      deadline.cancel();
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -156,9 +199,7 @@ export class Database {
   }
 
   async #onClient<T>(name: string, work: (client: Connection) => Promise<T>): Promise<T> {
-    if (this.#closed) {
-      throw new BackendError("BACKEND_CLOSED", { queryName: name, problem: "The backend has been closed" });
-    }
+    this.#checkOpen(name);
     const deadline = this.#deadline(name);
     let client: Connection | null = null;
     let failure: Error | undefined;
@@ -171,7 +212,8 @@ export class Database {
     } catch (error) {
       // A connection whose statement failed may still be busy, or in a transaction: only one that the
       // server answered in order is given back. Others are destroyed.
-      failure = deadline.passed || !isAnswer(error) ? asError(error) : undefined;
+      const isInOrder = WaymarkError.is(error) || isAnswer(error);
+      failure = deadline.passed || !isInOrder ? asError(error) : undefined;
       throw error;
     } finally {
       deadline.cancel();
@@ -179,6 +221,11 @@ export class Database {
       if (failure === undefined) client?.off("error", this.#onConnectionError);
       client?.release(failure);
     }
+  }
+
+  #checkOpen(name: string): void {
+    if (this.#closed)
+      throw new BackendError("BACKEND_CLOSED", { queryName: name, problem: "The backend has been closed" });
   }
 
   #deadline(name: string): Deadline {
@@ -237,12 +284,6 @@ async function inTransaction<T>(
   }
   await client.query({ text: "COMMIT" });
   return result;
-}
-
-/** Whether the connection is in order: the server answered with an error, or our own code gave up in a transaction. */
-function isAnswer(error: unknown): boolean {
-  if (WaymarkError.is(error)) return true;
-  return typeof error === "object" && error !== null && Reflect.get(error, "severity") === "ERROR";
 }
 
 function asError(error: unknown): Error {

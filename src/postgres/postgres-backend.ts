@@ -13,6 +13,7 @@ import type {
   TaskResult,
 } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
+import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -32,14 +33,22 @@ import type {
 } from "../store/position-store.ts";
 import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
+import type {
+  TaskTransaction,
+  TransactionalStore,
+  TransactionRequest,
+  TransactionScope,
+} from "../store/transactional-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { systemClock } from "../time/clock.ts";
 import { systemRandom } from "../time/random.ts";
 import { systemTimers } from "../time/timers.ts";
+import type { Queryable } from "../transaction.ts";
 import { Connections, type Pools } from "./connections.ts";
 import type { PgPool } from "./database.ts";
 import { LaneRegistry } from "./lane-registry.ts";
 import { checkSchema, checkServer, migrateSchema } from "./migrate.ts";
+import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
 import {
@@ -51,6 +60,7 @@ import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
 import { PostgresSnapshotStore } from "./postgres-snapshot-store.ts";
 import { PostgresTaskClaimStore } from "./postgres-task-claim-store.ts";
+import { PostgresTransactionalStore } from "./postgres-transactional-store.ts";
 import { PostgresWakeups } from "./postgres-wakeups.ts";
 import type { StoreContext } from "./store-context.ts";
 import { tablesIn } from "./tables.ts";
@@ -69,7 +79,7 @@ const PORTS = { clock: systemClock, timers: systemTimers, random: systemRandom }
  * const runner = new Runner(backend);
  * ```
  */
-export class PostgresBackend<C extends Codec = Codec> implements Backend {
+export class PostgresBackend<C extends Codec = Codec> implements Backend, TransactionalStore, DefinitionStore {
   readonly codec: C;
   readonly maxPayloadBytes: number;
   /** The schema that its tables live in. */
@@ -83,6 +93,8 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   readonly #instances: PostgresInstanceStore;
   readonly #positions: PostgresPositionStore;
   readonly #history: PostgresHistoryStore;
+  readonly #transactions: PostgresTransactionalStore;
+  readonly #definitions: PostgresDefinitionStore;
 
   private constructor(connections: Connections, options: ResolvedPostgresOptions) {
     const codec = options.codec ?? new JsonCodec();
@@ -116,6 +128,8 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
     this.#history = new PostgresHistoryStore(context);
+    this.#definitions = new PostgresDefinitionStore(context);
+    this.#transactions = new PostgresTransactionalStore(context, options.maxTransactions);
   }
 
   /**
@@ -321,6 +335,17 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   }
   sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
     return this.#history.sinceAttempt(instanceId, taskId, attempt);
+  }
+
+  publishDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): Promise<void> {
+    return this.#definitions.publishDefinitions(definitions, asNewest);
+  }
+
+  openTransaction(request: TransactionRequest): Promise<TaskTransaction> {
+    return this.#transactions.openTransaction(request);
+  }
+  within(tx: Queryable): TransactionScope {
+    return this.#transactions.within(tx);
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   TerminateOutcome,
 } from "../store/instance-store.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { Session } from "./database.ts";
 import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
@@ -43,25 +44,20 @@ export class PostgresInstanceStore implements InstanceStore {
   }
 
   async createInstances(instances: readonly NewInstance[], holder?: Holder): Promise<readonly CreatedInstance[]> {
-    checkNewInstances(instances, holder);
-    if (instances.length === 0) return [];
-    await this.#resolveLanes(instances);
-    // Of an id that occurs twice, the first one counts; the statement could not tell them apart.
-    const seen = new Set<string>();
-    const distinct = instances.filter(({ instanceId }) => !seen.has(instanceId) && seen.add(instanceId));
-    const query = createInstances(this.#context.tables, distinct, this.#positionRows(distinct), this.#facts(holder));
-    const rows = await this.#context.db.run("create-instances", query, "ifWithoutEffect");
-    const created = new Map(distinct.map((instance, index) => [instance, createdFromRow(instance, rows[index])]));
-    const results = instances.map(
-      (instance) => created.get(instance) ?? { instanceId: instance.instanceId, created: false, granted: [] },
+    const { db, hints } = this.#context;
+    const results = await createIn(
+      this.#context,
+      { run: (...call) => db.run(...call, "ifWithoutEffect") },
+      instances,
+      holder,
     );
-    hintCreated(this.#context.hints, instances, results);
+    hintCreated(hints, instances, results);
     return results;
   }
 
   async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
     checkNewInstance(instance, holder, "instance");
-    await this.#resolveLanes([instance]);
+    await resolveLanes(this.#context, [instance]);
     const { db, tables } = this.#context;
     const { instanceId } = instance;
     const created = await db.transaction("replace-instance", async (tx) => {
@@ -70,7 +66,12 @@ export class PostgresInstanceStore implements InstanceStore {
         await tx.run("delete-positions", deletePositions(tables, instanceId));
         await tx.run("delete-instance", deleteInstance(tables, instanceId));
       }
-      const query = createInstances(tables, [instance], this.#positionRows([instance]), this.#facts(holder));
+      const query = createInstances(
+        tables,
+        [instance],
+        positionRows(this.#context, [instance]),
+        factsOf(this.#context, holder),
+      );
       const [row] = await tx.run("create-instances", query);
       // Somebody has just made one: it is the one to be replaced.
       if (row?.created !== true) {
@@ -192,22 +193,42 @@ export class PostgresInstanceStore implements InstanceStore {
     if (status === "cancelled") this.#context.hints.ended([{ instanceId: id, output: null }]);
     return status;
   }
+}
 
-  async #resolveLanes(instances: readonly NewInstance[]): Promise<void> {
-    await this.#context.lanes.resolve(
-      instances.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)),
-    );
-  }
+/** Makes instances by one statement, which `session` runs. */
+export async function createIn(
+  context: StoreContext,
+  session: Session,
+  instances: readonly NewInstance[],
+  holder?: Holder,
+): Promise<readonly CreatedInstance[]> {
+  checkNewInstances(instances, holder);
+  if (instances.length === 0) return [];
+  await resolveLanes(context, instances);
+  // Of an id that occurs twice, the first one counts; the statement could not tell them apart.
+  const seen = new Set<string>();
+  const distinct = instances.filter(({ instanceId }) => !seen.has(instanceId) && seen.add(instanceId));
+  const query = createInstances(context.tables, distinct, positionRows(context, distinct), factsOf(context, holder));
+  const rows = await session.run("create-instances", query);
+  const created = new Map(distinct.map((instance, index) => [instance, createdFromRow(instance, rows[index])]));
+  return instances.map(
+    (instance) => created.get(instance) ?? { instanceId: instance.instanceId, created: false, granted: [] },
+  );
+}
 
-  #positionRows(instances: readonly NewInstance[]): BranchRow[] {
-    return instances.flatMap(({ positions }, index) =>
-      positions.map((branch) => ({ idx: index + 1, branch, lane: this.#context.lanes.numberOf(branch.standing.lane) })),
-    );
-  }
+/** In a transaction of their own: a number is remembered, whatever becomes of the instances. */
+async function resolveLanes({ lanes }: StoreContext, instances: readonly NewInstance[]): Promise<void> {
+  await lanes.resolve(instances.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)));
+}
 
-  #facts(holder: Holder | undefined): BatchFacts {
-    return { workerId: holder?.workerId ?? "", leaseMs: holder?.leaseMs ?? 0, now: this.#context.now() };
-  }
+function positionRows({ lanes }: StoreContext, instances: readonly NewInstance[]): BranchRow[] {
+  return instances.flatMap(({ positions }, index) =>
+    positions.map((branch) => ({ idx: index + 1, branch, lane: lanes.numberOf(branch.standing.lane) })),
+  );
+}
+
+function factsOf(context: StoreContext, holder: Holder | undefined): BatchFacts {
+  return { workerId: holder?.workerId ?? "", leaseMs: holder?.leaseMs ?? 0, now: context.now() };
 }
 
 function createdFromRow(instance: NewInstance, row: CreatedRow | undefined): CreatedInstance {

@@ -20,6 +20,11 @@ export interface PostgresBackendOptions<C extends Codec = Codec> {
    * leases and for LISTEN, and are opened when a worker needs them.
    */
   readonly poolSize?: number;
+  /**
+   * Most transactional tasks without an adapter that run at once in this process: each has a connection of the pool while its
+   * function runs; further ones wait. Default: half of `poolSize`, at least 1; of a pool of the caller's, 5.
+   */
+  readonly maxTransactions?: number;
   /** Longest time for one statement; its connection is destroyed after that. Default 30 s. */
   readonly statementTimeout?: Duration;
   /** For how long what fails for passing reasons is tried again. Default 15 s. */
@@ -58,6 +63,7 @@ export interface ResolvedPostgresOptions {
   readonly preparedStatements: boolean | null;
   readonly logger: Logger;
   readonly poolSize: number;
+  readonly maxTransactions: number;
   readonly statementTimeoutMs: number;
   readonly retryForMs: number;
   readonly maxPayloadBytes: number;
@@ -74,6 +80,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   "preparedStatements",
   "logger",
   "poolSize",
+  "maxTransactions",
   "statementTimeout",
   "retryFor",
   "maxPayloadBytes",
@@ -99,6 +106,7 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     throw new InvalidArgumentError("options.preparedStatements", "must be true or false.");
   if (typeof applicationName !== "string")
     throw new InvalidArgumentError("options.applicationName", "must be a string.");
+  const poolSize = parseWhole(options.poolSize ?? 10, "options.poolSize", 2, 1_000);
   return {
     schema,
     codec: options.codec === undefined ? null : parseCodec(options.codec, "options.codec"),
@@ -107,7 +115,13 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
     notify,
     preparedStatements: options.preparedStatements ?? null,
     logger: options.logger === undefined ? silentLogger : parseLogger(options.logger, "options.logger"),
-    poolSize: parseWhole(options.poolSize ?? 10, "options.poolSize", 2, 1_000),
+    poolSize,
+    maxTransactions: parseWhole(
+      options.maxTransactions ?? Math.floor(poolSize / 2),
+      "options.maxTransactions",
+      1,
+      1_000,
+    ),
     statementTimeoutMs: Math.max(1, parseDuration(options.statementTimeout ?? "30s", "options.statementTimeout")),
     retryForMs: parseDuration(options.retryFor ?? "15s", "options.retryFor"),
     maxPayloadBytes: parseWhole(

@@ -6,6 +6,7 @@ import type { Bytes, Snapshot } from "../snapshot/snapshot.ts";
 import { parseBytes, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import { checkSendOptions } from "../store/check-instance.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest, SignalStore } from "../store/signal-store.ts";
+import type { Session } from "./database.ts";
 import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { readSnapshot } from "./postgres-snapshot-store.ts";
 import { lockMailbox, sendEvent, takeEvent } from "./queries/events.ts";
@@ -49,24 +50,12 @@ export class PostgresSignalStore implements SignalStore {
   }
 
   async sendEvent(instanceId: string, name: string, payload: Bytes, options: SendOptions = {}): Promise<SendOutcome> {
-    const id = parseInstanceId(instanceId);
-    checkSendOptions(options);
-    const query = sendEvent(this.#context.tables, {
-      instanceId: id,
-      name: parseEventName(name),
-      payload: parseBytes(payload, "payload"),
-      codec: this.#context.codecId,
-      dedupKey: options.dedupKey ?? null,
-      now: this.#context.now(),
-    });
+    const { db, hints } = this.#context;
     // With a dedup key, a second try of a send that did arrive changes nothing.
-    const [row] = await this.#context.db.run(
-      "send-event",
-      query,
-      options.dedupKey === undefined ? "ifWithoutEffect" : "harmless",
-    );
-    const outcome = sendOutcomeFrom(id, row?.outcome, this.#context.codecId);
-    if (outcome === "delivered") this.#context.hints.ready(null);
+    const repeat = options?.dedupKey === undefined ? "ifWithoutEffect" : "harmless";
+    const session: Session = { run: (...call) => db.run(...call, repeat) };
+    const outcome = await sendIn(this.#context, session, { instanceId, name, payload, options });
+    if (outcome === "delivered") hints.ready(null);
     return outcome;
   }
 
@@ -123,6 +112,32 @@ export class PostgresSignalStore implements SignalStore {
     if (applied && kind === "cancel") this.#context.hints.ended([{ instanceId, output: null }]);
     return applied;
   }
+}
+
+/** Sends an event by one statement, which `session` runs. */
+export async function sendIn(
+  context: StoreContext,
+  session: Session,
+  event: {
+    readonly instanceId: string;
+    readonly name: string;
+    readonly payload: Bytes;
+    readonly options: SendOptions;
+  },
+): Promise<SendOutcome> {
+  const instanceId = parseInstanceId(event.instanceId);
+  checkSendOptions(event.options);
+  const { tables, codecId } = context;
+  const query = sendEvent(tables, {
+    instanceId,
+    name: parseEventName(event.name),
+    payload: parseBytes(event.payload, "payload"),
+    codec: codecId,
+    dedupKey: event.options.dedupKey ?? null,
+    now: context.now(),
+  });
+  const [row] = await session.run("send-event", query);
+  return sendOutcomeFrom(instanceId, row?.outcome, codecId);
 }
 
 function sendOutcomeFrom(instanceId: string, outcome: string | undefined, codecId: string): SendOutcome {

@@ -1,6 +1,5 @@
 import type { Logger } from "../logger.ts";
 import type { Lane } from "../snapshot/position.ts";
-import type { HintSink } from "../store/hints.ts";
 import type { InstanceEnd, WakeupListener, WakeupStore, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
 import type { Clock } from "../time/clock.ts";
@@ -8,8 +7,9 @@ import type { Random } from "../time/random.ts";
 import type { Timer, Timers } from "../time/timers.ts";
 import type { Database, PgPool } from "./database.ts";
 import { Listener } from "./listener.ts";
-import { notify } from "./queries/notify.ts";
-import { Identifier } from "./sql.ts";
+import { notify, notifyOnCommit } from "./queries/notify.ts";
+import { Identifier, type Query } from "./sql.ts";
+import type { PostgresHints } from "./store-context.ts";
 
 export interface WakeupOptions {
   readonly db: Database;
@@ -34,6 +34,8 @@ const LEAST_GAP_MS = 20;
 /** Lets what is being done here get out of the way first. */
 const FIRST_WAIT_MS = 1;
 const LINGER_MS = 10_000;
+/** Of messages that are sent by others' transactions: nobody knows when that will be, so this process is to hear them as well. */
+const NOBODY = "0";
 const MESSAGE = /^([0-9a-f-]{1,40}):([rei]{0,3})$/;
 
 /**
@@ -41,7 +43,7 @@ const MESSAGE = /^([0-9a-f-]{1,40}):([rei]{0,3})$/;
  * looks into the tables. It is sent after what it tells of has committed, in a transaction of its own that nobody
  * waits for (DESIGN §6).
  */
-export class PostgresWakeups implements WakeupStore, HintSink {
+export class PostgresWakeups implements WakeupStore, PostgresHints {
   readonly #options: WakeupOptions;
   readonly #hub = new WakeupHub();
   readonly #listener: Listener | null;
@@ -120,6 +122,10 @@ export class PostgresWakeups implements WakeupStore, HintSink {
   interrupted(): void {
     this.#hub.interrupted();
     this.#tellOthers("i");
+  }
+
+  afterCommit(): Query<never> | null {
+    return this.#options.notify ? notifyOnCommit({ channel: this.#channel, payload: `${NOBODY}:r` }) : null;
   }
 
   async close(): Promise<void> {

@@ -81,6 +81,46 @@ export function effectOf(error: unknown): Effect {
   return code !== null && NOT_SENT.has(code) ? "none" : "unknown";
 }
 
+/** Serialization failure or deadlock: the whole transaction may succeed when it is run again. */
+export function isConflict(error: unknown): boolean {
+  const sqlstate = sqlstateOf(driverErrorOf(error));
+  return sqlstate === "40001" || sqlstate === "40P01";
+}
+
+/** An earlier statement of the transaction has failed, and whoever ran it has gone on. */
+export function isInFailedTransaction(error: unknown): boolean {
+  return sqlstateOf(driverErrorOf(error)) === "25P02";
+}
+
+/** The statement needs a transaction, and there is none. */
+export function isOutsideTransaction(error: unknown): boolean {
+  return sqlstateOf(driverErrorOf(error)) === "25P01";
+}
+
+/** The server has ended the session, or the way to it is cut. */
+export function isConnectionLoss(error: unknown): boolean {
+  return UNCERTAIN.test(sqlstateOf(driverErrorOf(error)) ?? "");
+}
+
+/** Whether the server answered with an error, so that the connection is in order. */
+export function isAnswer(error: unknown): boolean {
+  return textOf(driverErrorOf(error), "severity") === "ERROR";
+}
+
+const WRAPPINGS = ["cause", "driverError", "originalError"] as const;
+const DEEPEST = 5;
+
+/** What the driver threw, where a library on top of it has wrapped that in an error of its own. */
+export function driverErrorOf(error: unknown): unknown {
+  let inner = error;
+  for (let depth = 0; depth < DEEPEST && typeof inner === "object" && inner !== null; depth++) {
+    if (sqlstateOf(inner) !== null) return inner;
+    const wrapper: object = inner;
+    inner = WRAPPINGS.map((key): unknown => Reflect.get(wrapper, key)).find((value) => typeof value === "object");
+  }
+  return error;
+}
+
 export function isUniqueViolation(error: unknown): error is BackendError {
   return error instanceof BackendError && error.sqlstate === "23505";
 }

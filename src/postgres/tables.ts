@@ -3,6 +3,7 @@ import { Identifier } from "./sql.ts";
 
 const TABLE_NAMES = [
   "lanes",
+  "definitions",
   "workers",
   "instances",
   "positions",

@@ -1,9 +1,11 @@
 import type { Codec } from "../codec/codec.ts";
+import type { DefinitionStore } from "./definition-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { TaskClaimStore } from "./task-claim-store.ts";
+import type { TransactionalStore } from "./transactional-store.ts";
 import type { WakeupStore } from "./wakeup.ts";
 import type { WorkerStore } from "./worker-store.ts";
 
@@ -15,7 +17,9 @@ export interface Backend
     PositionStore,
     HistoryStore,
     WorkerStore,
-    WakeupStore {
+    WakeupStore,
+    Partial<TransactionalStore>,
+    Partial<DefinitionStore> {
   /** Encodes what is new; instances keep the codec that they were started with. */
   readonly codec: Codec;
   /** The codec with this id, as far as the backend was given it; `null` otherwise. */

@@ -3,6 +3,7 @@ import type { HeldPosition } from "../engine/held-position.ts";
 import type { Host, Tally } from "../engine/host.ts";
 import type { Lease } from "../engine/lease-keeper.ts";
 import { addLocalWorker, type LocalWorker } from "../engine/local-workers.ts";
+import { publishFlows } from "../engine/published-definition.ts";
 import { ABORT_GRACE_MS } from "../engine/run-body.ts";
 import { WorkerStoppedError } from "../errors/claim-errors.ts";
 import type { WorkerId } from "../ids.ts";
@@ -316,10 +317,14 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   /** Says that it is alive, and learns who else is. */
   async #beat(): Promise<void> {
-    const { ports, leaseMs, tags } = this.#options;
+    const { ports, leaseMs, tags, flows } = this.#options;
+    let isPublished = false;
     while (!this.#end.signal.aborted) {
       try {
         this.#otherWorkers = await this.#backend.keepWorker(this.workerId, tags, leaseMs, this.#lanes);
+        // So that SQL can start them. One that is known already does not become the newest again.
+        if (!isPublished) await publishFlows(this.#backend, flows, false);
+        isPublished = true;
       } catch (error) {
         ports.logger.warn({ error }, "The worker's heartbeat could not be written; trying again.");
       }

@@ -27,7 +27,7 @@ const waitMove = {
   timeoutMs: null,
 } as const;
 
-const send = "SELECT waymark.send_event($1, 'go', '\\x31') AS outcome";
+const send = "SELECT waymark.send_event($1, 'go', '\\x31'::bytea) AS outcome";
 
 /** What a worker does that comes to a wait: it parks, or finds the event. */
 async function whatTheWaitSees(instanceId: string): Promise<unknown> {

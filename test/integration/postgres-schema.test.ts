@@ -5,7 +5,7 @@ import { dumpSchema } from "../support/schema-dump.ts";
 const database = await createTestDatabase();
 
 /** Tables that hold no instance's rows. Every other one is partitionable by instance_id. */
-const NOT_BY_INSTANCE = ["lanes", "schema_version", "workers"];
+const NOT_BY_INSTANCE = ["definitions", "lanes", "schema_version", "workers"];
 
 describe("the schema", () => {
   test("is the one that is committed", async () => {
@@ -28,6 +28,7 @@ describe("the schema", () => {
     expect(offenders).toEqual([]);
     expect(tables).toEqual([
       "checkpoints",
+      "definitions",
       "event_keys",
       "events",
       "instances",

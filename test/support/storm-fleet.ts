@@ -19,14 +19,17 @@ export interface StormWorker {
 /** The worker processes of a storm: those that run now, and what all of them have left behind. */
 export class StormFleet {
   readonly #url: string;
+  readonly #program: string;
   readonly #folder = mkdtempSync(join(tmpdir(), "waymark-storm-"));
   readonly #all: StormWorker[] = [];
   readonly #killed = new Set<StormWorker>();
   /** Who was stopped at least once: it may have run bodies without holding a lease any more. */
   readonly everStopped: Set<string> = new Set();
 
-  constructor(url: string) {
+  /** @param program - started with `StormWorkerOptions`; says "started" */
+  constructor(url: string, program: string = PROGRAM) {
     this.#url = url;
+    this.#program = program;
     mkdirSync(this.#journals);
   }
 
@@ -92,7 +95,7 @@ export class StormFleet {
       workerId,
       journal: join(this.#journals, `${workerId}.jsonl`),
     };
-    const args = ["--import", TSX, PROGRAM, JSON.stringify(options)];
+    const args = ["--import", TSX, this.#program, JSON.stringify(options)];
     // The program ends when its standard input does, so that it can't outlive this process.
     const run = new Run(spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] }));
     const worker: StormWorker = { workerId, run, isStopped: false };

@@ -22,6 +22,16 @@ CREATE TABLE :schema.lanes (
   CONSTRAINT lanes_key UNIQUE (definition_hash, codec, tags)
 );
 
+-- What `submit` has to know of flows to start them from SQL. Written by workers and clients that have them.
+CREATE TABLE :schema.definitions (
+  flow            text        COLLATE "C" NOT NULL,
+  definition_hash text        COLLATE "C" NOT NULL,
+  awaits_events   boolean     NOT NULL,
+  positions       jsonb       NOT NULL,
+  published_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (flow, definition_hash)
+);
+
 CREATE TABLE :schema.workers (
   worker_id     text        COLLATE "C" PRIMARY KEY,
   tags          text[]      NOT NULL DEFAULT '{}',
@@ -269,6 +279,128 @@ BEGIN
   INSERT INTO :schema.events (instance_id, name, sequence, payload, codec, sent_at)
   VALUES (p_instance_id, p_name, v_version, p_payload, p_codec, v_now);
   RETURN 'buffered';
+END
+$$;
+
+-- Sends an event whose payload is plain JSON, for SQL and triggers. Workers hear of it with the commit.
+-- Returns 'delivered', 'buffered' or 'duplicate'; raises an error for an instance that has ended or has another codec.
+CREATE FUNCTION :schema.send_event(
+  p_instance_id text,
+  p_name        text,
+  p_payload     jsonb,
+  p_dedup_key   text DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_outcome text;
+BEGIN
+  IF coalesce(p_instance_id, '') = '' OR coalesce(p_name, '') = '' THEN
+    RAISE EXCEPTION 'instance id and event name must not be empty' USING ERRCODE = '22023';
+  END IF;
+  v_outcome := :schema.send_event(
+    p_instance_id, p_name, convert_to(coalesce(p_payload, 'null')::text, 'UTF8'), 'json', p_dedup_key, NULL);
+  IF v_outcome LIKE 'refused:%' THEN
+    RAISE EXCEPTION 'instance "%" has ended: it is %', p_instance_id, substr(v_outcome, 9) USING ERRCODE = '55000';
+  ELSIF v_outcome LIKE 'codec:%' THEN
+    RAISE EXCEPTION 'instance "%" uses codec "%", in which SQL can''t write', p_instance_id, substr(v_outcome, 7)
+      USING ERRCODE = '55000';
+  ELSIF v_outcome = 'delivered' THEN
+    PERFORM pg_notify('waymark_' || trim(BOTH '"' FROM ':schema'), '0:r');
+  END IF;
+  RETURN v_outcome;
+END
+$$;
+
+-- Starts an instance, for SQL and triggers: the same rows that a client makes. Workers hear of it with the commit.
+--
+-- Of the definitions with this flow's name the one that was published last is taken, unless its hash is given. The input is
+-- stored as it is: the flow's input schema is not applied.
+-- Returns whether it was made; `false` with p_on_conflict = 'useExisting' if the id was taken.
+-- Locks: the new rows.
+CREATE FUNCTION :schema.submit(
+  p_flow            text,
+  p_instance_id     text,
+  p_input           jsonb DEFAULT 'null',
+  p_priority        integer DEFAULT 3,
+  p_tags            text[] DEFAULT '{}',
+  p_labels          jsonb DEFAULT '{}',
+  p_start_after     interval DEFAULT '0',
+  p_on_conflict     text DEFAULT 'fail',
+  p_definition_hash text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_definition :schema.definitions;
+  v_after      bigint := extract(epoch FROM p_start_after) * 1000;
+  v_now        timestamptz := clock_timestamp();
+BEGIN
+  IF coalesce(p_instance_id, '') = '' OR char_length(p_instance_id) > 255 OR p_instance_id ~ '[[:cntrl:]]' THEN
+    RAISE EXCEPTION 'p_instance_id must be 1 to 255 characters without control characters' USING ERRCODE = '22023';
+  ELSIF p_priority IS NULL OR p_priority NOT BETWEEN 1 AND 5 THEN
+    RAISE EXCEPTION 'p_priority must be from 1 to 5' USING ERRCODE = '22023';
+  ELSIF p_tags IS NULL OR cardinality(p_tags) > 32
+        OR EXISTS (SELECT FROM unnest(p_tags) AS t (tag) WHERE (t.tag ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$') IS NOT TRUE) THEN
+    RAISE EXCEPTION 'p_tags must be at most 32 names' USING ERRCODE = '22023';
+  ELSIF jsonb_typeof(p_labels) IS DISTINCT FROM 'object'
+        OR EXISTS (SELECT FROM jsonb_each(p_labels) AS l WHERE jsonb_typeof(l.value) <> 'string') THEN
+    RAISE EXCEPTION 'p_labels must be an object of strings' USING ERRCODE = '22023';
+  ELSIF v_after IS NULL OR v_after < 0 THEN
+    RAISE EXCEPTION 'p_start_after must not be negative' USING ERRCODE = '22023';
+  ELSIF p_on_conflict IS NULL OR p_on_conflict NOT IN ('fail', 'useExisting') THEN
+    RAISE EXCEPTION 'p_on_conflict must be fail or useExisting' USING ERRCODE = '22023';
+  END IF;
+
+  SELECT d.* INTO v_definition
+  FROM :schema.definitions AS d
+  WHERE d.flow = p_flow AND (p_definition_hash IS NULL OR d.definition_hash = p_definition_hash)
+  ORDER BY d.published_at DESC, d.definition_hash
+  LIMIT 1;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'flow "%" is not known here', p_flow
+      USING ERRCODE = '42704', HINT = 'Start a worker that runs it, or call client.publish([flow]), with a backend that has JsonCodec.';
+  END IF;
+
+  INSERT INTO :schema.instances (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at)
+  VALUES (p_instance_id, p_flow, v_definition.definition_hash, 'json',
+          convert_to(coalesce(p_input, 'null')::text, 'UTF8'), p_priority,
+          ARRAY(SELECT DISTINCT t.tag COLLATE "C" AS tag FROM unnest(p_tags) AS t (tag) ORDER BY 1), p_labels, v_now)
+  ON CONFLICT (instance_id) DO NOTHING;
+  IF NOT FOUND THEN
+    IF p_on_conflict = 'useExisting' THEN
+      RETURN false;
+    END IF;
+    RAISE EXCEPTION 'instance "%" exists', p_instance_id
+      USING ERRCODE = '23505', HINT = 'Pass p_on_conflict => ''useExisting'' where a repeated request is to do nothing.';
+  END IF;
+
+  IF v_definition.awaits_events THEN
+    INSERT INTO :schema.mailboxes (instance_id) VALUES (p_instance_id) ON CONFLICT DO NOTHING;
+  END IF;
+
+  INSERT INTO :schema.positions (instance_id, path, task_id, kind, lane, priority, attempt, pending, input_ref, event,
+                                 token, since, wake_at, available_at, order_key)
+  SELECT p_instance_id, f.path, f.task_id,
+         CASE WHEN v_after > 0 AND f.wake_after IS NOT NULL THEN 'delay' ELSE f.kind END,
+         f.lane, coalesce(f.priority, p_priority), 1, f.pending, f.input_ref,
+         CASE WHEN v_after > 0 AND f.wake_after IS NOT NULL THEN NULL ELSE f.event END,
+         0, v_now,
+         CASE WHEN f.wake_after + v_after > 0 THEN v_now + (f.wake_after + v_after) * interval '1 millisecond' END,
+         CASE WHEN f.wake_after IS NULL THEN 'infinity'
+              ELSE v_now + (f.wake_after + v_after) * interval '1 millisecond' END,
+         CASE WHEN f.wake_after + v_after = 0
+              THEN :schema.order_key(coalesce(f.priority, p_priority)::smallint, v_now) + f.ordinal END
+  FROM ROWS FROM (
+    jsonb_to_recordset(v_definition.positions)
+    AS (path text, task_id text, kind text, lane integer, priority integer, pending integer, input_ref text, event text,
+        wake_after bigint)
+  ) WITH ORDINALITY AS f (path, task_id, kind, lane, priority, pending, input_ref, event, wake_after, ordinal);
+
+  PERFORM pg_notify('waymark_' || trim(BOTH '"' FROM ':schema'), '0:r');
+  RETURN true;
 END
 $$;
 

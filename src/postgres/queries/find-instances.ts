@@ -19,6 +19,11 @@ export function findInstance(t: Tables, instanceId: string): Query<InstanceRow> 
   `;
 }
 
+/** Reads what an instance is an instance of. Index: instances_pkey. */
+export function findDefinition(t: Tables, instanceId: string): Query<{ flow: string; definition_hash: string }> {
+  return sql`SELECT i.flow, i.definition_hash FROM ${t.instances} AS i WHERE i.instance_id = ${instanceId}::text`;
+}
+
 /**
  * Locks one instance against changes of its status, and reads it. Waits for whoever has the lock.
  *
@@ -102,7 +107,7 @@ export function listAllIds(
   `;
 }
 
-export const POSITION_COLUMNS = sql<never>`
+export const POSITION_COLUMNS: Query<never> = sql<never>`
       p.path, p.task_id, p.kind, array_to_json(coalesce(l.tags, '{}')) AS tags, p.priority, p.attempt, p.lost, p.pending,
       p.item_total, p.item_started, p.item_failed, p.input_ref, p.event, p.interrupt, p.worker_id, p.token,
       extract(epoch FROM p.available_at)::float8 * 1000 AS available_ms,

@@ -11,3 +11,8 @@ export function notify(p: { readonly channel: string; readonly payload: string }
     SELECT pg_catalog.set_config('synchronous_commit', 'off', true), pg_catalog.pg_notify(${p.channel}::text, ${p.payload}::text)
   `;
 }
+
+/** The same, as part of a transaction: sent when that commits, once however often it is asked for, and not if it is rolled back. */
+export function notifyOnCommit(p: { readonly channel: string; readonly payload: string }): Query<never> {
+  return sql`SELECT pg_catalog.pg_notify(${p.channel}::text, ${p.payload}::text)::text AS sent`;
+}

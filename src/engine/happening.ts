@@ -1,0 +1,10 @@
+import type { Occurrence } from "../snapshot/plan.ts";
+
+/** What came of looking at a position. Where it is nothing, the position is to be given up, to sleep where it is, or to be looked at again. */
+export type Happening =
+  | Occurrence
+  | { readonly kind: "giveUp"; readonly settle: boolean }
+  /** For so long, or until a time (milliseconds since the epoch). */
+  | { readonly kind: "sleep"; readonly forMs: number | null; readonly until?: number }
+  /** Nothing happened: a transaction was rolled back, and the body is to be run again. */
+  | { readonly kind: "again" };

@@ -1,0 +1,36 @@
+import type { Flow } from "../flow/flow-definition.ts";
+import type { Backend } from "../store/backend.ts";
+import type { PublishedDefinition } from "../store/definition-store.ts";
+import { awaitsEvents, startingPositions } from "./start-instance.ts";
+
+/** The codec that SQL can write. */
+const CODEC = "json";
+
+/**
+ * Lets flows be started by SQL, where the store can be reached so, and has the codec that SQL writes.
+ *
+ * @param asNewest - as for `publishDefinitions`
+ * @returns whether it could be done
+ */
+export async function publishFlows(backend: Backend, flows: readonly Flow[], asNewest: boolean): Promise<boolean> {
+  if (backend.publishDefinitions === undefined || backend.findCodec(CODEC) === null) return false;
+  // Of two flows with one hash, one says it all.
+  const byHash = new Map(flows.map((flow) => [flow.hash, flow]));
+  await backend.publishDefinitions([...byHash.values()].map(published), asNewest);
+  return true;
+}
+
+function published(flow: Flow): PublishedDefinition {
+  const [first, second] = [startingPositions(flow, CODEC, 1, false), startingPositions(flow, CODEC, 2, false)];
+  return {
+    flow: flow.name,
+    definitionHash: flow.hash,
+    awaitsEvents: awaitsEvents(flow),
+    positions: first.map(({ path, standing, wakeAfterMs }, index) => ({
+      path,
+      standing,
+      hasOwnPriority: standing.priority === second[index]?.standing.priority,
+      wakeAfterMs,
+    })),
+  };
+}

@@ -1,0 +1,35 @@
+import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
+import { publishDefinitions } from "./queries/definitions.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** What the function `submit` starts flows by. */
+export class PostgresDefinitionStore implements DefinitionStore {
+  readonly #context: StoreContext;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  async publishDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): Promise<void> {
+    const { db, tables, lanes } = this.#context;
+    if (definitions.length === 0) return;
+    await lanes.resolve(definitions.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)));
+    const rows = definitions.map((definition) => ({ definition, positions: JSON.stringify(this.#rowsOf(definition)) }));
+    await db.run("publish-definitions", publishDefinitions(tables, { definitions: rows, asNewest }));
+  }
+
+  #rowsOf({ positions }: PublishedDefinition): object[] {
+    const { lanes } = this.#context;
+    return positions.map(({ path, standing, hasOwnPriority, wakeAfterMs }) => ({
+      path,
+      task_id: standing.taskId,
+      kind: standing.kind,
+      lane: lanes.numberOf(standing.lane),
+      priority: hasOwnPriority ? standing.priority : null,
+      pending: standing.pending,
+      input_ref: standing.inputRef,
+      event: standing.event,
+      wake_after: wakeAfterMs,
+    }));
+  }
+}

@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { statementProblem } from "./statement-rules.ts";
+
+describe("statementProblem", () => {
+  test.each([
+    "SELECT 1",
+    "",
+    "insert into commit values (1)",
+    "WITH begin AS (SELECT 1) SELECT * FROM begin",
+    "SAVEPOINT a",
+    "RELEASE SAVEPOINT a",
+    "ROLLBACK TO a",
+    "rollback  work\nto savepoint a",
+    "SET LOCAL x = 1",
+    "set constraints all deferred",
+    "SET TRANSACTION READ ONLY",
+    "EXECUTE p",
+    "COMMITTED",
+    "-- COMMIT\nSELECT 1",
+    "/* COMMIT; */ SELECT 1",
+  ])("lets %j through", (text) => {
+    expect(statementProblem(text)).toBeNull();
+  });
+
+  test.each([
+    ["COMMIT", "end"],
+    ["commit;", "end"],
+    ["\n\t-- so\n/* it * goes */ rollback", "end"],
+    ["ROLLBACK AND CHAIN", "end"],
+    ["ROLLBACK PREPARED 'a'", "end"],
+    ["begin", "end"],
+    ["START TRANSACTION", "end"],
+    ["ABORT", "end"],
+    ["END", "end"],
+    ["PREPARE TRANSACTION 'a'", "end"],
+    ["SET search_path = a", "outlast"],
+    ["SET SESSION x = 1", "outlast"],
+    ["set role a", "outlast"],
+    ["RESET ALL", "outlast"],
+    ["LISTEN a", "outlast"],
+    ["PREPARE a AS SELECT 1", "outlast"],
+    ["DISCARD ALL", "outlast"],
+  ])("refuses %j, because it would %s the transaction", (text, why) => {
+    expect(statementProblem(text)).toContain(`would ${why}`);
+  });
+
+  test("takes a long comment that has no end in no time", () => {
+    expect(statementProblem(`/*${" *".repeat(100_000)}`)).toBeNull();
+    expect(statementProblem(`${"-- a\n".repeat(20_000)}COMMIT`)).toContain("COMMIT");
+  });
+});

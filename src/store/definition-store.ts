@@ -1,0 +1,27 @@
+import type { DefinitionHash } from "../ids.ts";
+import type { Standing } from "../snapshot/position.ts";
+
+/** What has to be known of a flow to start it without its code. */
+export interface PublishedDefinition {
+  readonly flow: string;
+  readonly definitionHash: DefinitionHash;
+  readonly awaitsEvents: boolean;
+  /** Where an instance stands at first. */
+  readonly positions: readonly {
+    readonly path: string;
+    readonly standing: Standing;
+    /** Whether the priority is the node's own; else it is the instance's. */
+    readonly hasOwnPriority: boolean;
+    readonly wakeAfterMs: number | null;
+  }[];
+}
+
+/** Keeps what has to be known of flows to start them from outside, by SQL. Optional: only a store that can be reached so needs it. */
+export interface DefinitionStore {
+  /**
+   * The definitions are known, in codec "json".
+   *
+   * @param asNewest - whether each becomes the one that its flow's name stands for, also if it was known before
+   */
+  publishDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): Promise<void>;
+}
