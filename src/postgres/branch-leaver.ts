@@ -67,6 +67,8 @@ async function leave(
   const paths = [claim.path, move.path, move.joinPath];
   const range = { instanceId, paths, beginning: closes ? move.within : `${move.path}/` };
   const positions = (await tx.run("lock-branch", lockBranch(tables, range))).map(positionFromRow);
+  const held = positions.find(({ path }) => path === claim.path);
+  if (held?.claim?.token !== claim.token) return { kind: "fenced" };
   for (const { taskId } of entries) {
     const recorded = await tx.run("find-outcome", findOutcome(tables, { instanceId, taskId }));
     if (recorded.length > 0) return { kind: "recorded" };
