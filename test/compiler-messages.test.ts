@@ -44,8 +44,12 @@ beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), "waymark-compiler-messages-"));
   try {
     const names = Object.keys(MISTAKES);
-    const files = names.map((_, index) => join(folder, `mistake-${index}.mts`));
-    for (const [index, name] of names.entries()) await writeFile(files[index]!, `${PREAMBLE}${MISTAKES[name]}\n`);
+    const files: string[] = [];
+    for (const [index, code] of Object.values(MISTAKES).entries()) {
+      const file = join(folder, `mistake-${index}.mts`);
+      await writeFile(file, `${PREAMBLE}${code}\n`);
+      files.push(file);
+    }
     const compilerOptions = {
       typeRoots: [join(root, "node_modules/@types")],
       paths: { waymark: [join(root, "src/index.ts")] },
@@ -69,7 +73,7 @@ async function errorsOf(project: string): Promise<[number, string][]> {
   const tsc = join(root, "node_modules/typescript/bin/tsc");
   const output = await promisify(execFile)(process.execPath, [tsc, "-p", project, "--pretty", "false"]).then(
     ({ stdout }) => stdout,
-    (error: { stdout: string }) => error.stdout,
+    (error: unknown) => (error as { stdout: string }).stdout,
   );
   const errors = new Map<number, string>();
   for (const part of output.split(/^(?=\S)/m)) {

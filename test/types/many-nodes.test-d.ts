@@ -3,6 +3,7 @@ import type { SerializedFailure } from "../../src/errors/failure.ts";
 import { branch } from "../../src/flow/branch.ts";
 import type { Settled } from "../../src/flow/definition.ts";
 import { flow } from "../../src/flow/flow.ts";
+import type { FlowBuilder } from "../../src/flow/flow-builder.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { type Task, task } from "../../src/flow/task.ts";
@@ -78,7 +79,7 @@ test("map refuses what doesn't fit", () => {
   // @ts-expect-error the function makes no list
   flow<string>("f").map("pages", () => ({ url: "" }), fetchPage);
   // @ts-expect-error the function accepts a number, the flow has a string
-  flow<string>("f").map("pages", (_: number) => [], fetchPage);
+  flow<string>("f").map("pages", (n: number) => [{ url: String(n) }], fetchPage);
   const run = (page: Page): string => page.url;
   // @ts-expect-error a function has no id
   flow<string>("f").map("pages", () => [{ url: "" }], run);
@@ -209,9 +210,9 @@ test("a wait whose time limit leads into a branch hands on the payload or what t
       return value;
     })
     .build();
-  expectTypeOf(built).toExtend<Flow<string, unknown>>();
+  expectTypeOf(built).toExtend<Flow<string>>();
   // @ts-expect-error without a time limit it never comes there
-  flow<string>("f").waitForEvent("wait", "news", { onTimeout: (b) => b.then(shout) });
+  flow<string>("f").waitForEvent("wait", "news", { onTimeout: (b: FlowBuilder<string, string>) => b.then(shout) });
   // @ts-expect-error the branch gets a string
   flow<string>("f").waitForEvent("wait", "news", { timeout: 5, onTimeout: (b) => b.then(double) });
 });
@@ -249,8 +250,9 @@ test("a fallback gets the input and the failure, and what it hands on is handed 
     .then("b", (value) => {
       expectTypeOf(value).toEqualTypeOf<number | boolean>();
     });
+  const ofTexts = task("x", ({ input }: { input: string }) => input.length);
   // @ts-expect-error the fallback accepts texts
-  flow<number>("f").then("a", (n) => n, { onFailure: { fallback: task("x", (_: { input: string }) => 1) } });
+  flow<number>("f").then("a", (n) => n, { onFailure: { fallback: ofTexts } });
   // @ts-expect-error one or the other
   flow<number>("f").then("a", (n) => n, { onFailure: { fallbak: instead } });
 });
