@@ -1,11 +1,10 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
-import { indexOf, standpoint } from "../flow/continuation.ts";
+import { standpoint } from "../flow/continuation.ts";
 import type { DelayNode, WaitNode } from "../flow/definition.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
-import type { TaskId } from "../ids.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
 import { type Occurrence, type Plan, planNext } from "../snapshot/plan.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
@@ -14,6 +13,7 @@ import type { CheckpointFate, GrantedPosition, RecordedOutcome } from "../store/
 import type { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded, isPart } from "./interpret-output.ts";
+import { durationOf, inputOfBranch, valueUnder } from "./occurrence-values.ts";
 import { decodeOwned, encodePayload, eventContext } from "./payloads.ts";
 import {
   atTask,
@@ -348,17 +348,17 @@ export class PositionDriver {
   #tell(held: HeldPosition, happening: Occurrence, move: Move, kept: boolean): void {
     const { observer, host } = this.#parts;
     const isParked = !kept && (move.kind === "park" || move.kind === "await");
-    if (happening.kind === "succeeded" || happening.kind === "elapsed") host.tally.completedTasks++;
+    const durationMs = durationOf(happening);
+    if (durationMs !== null) host.tally.completedTasks++;
     if (happening.kind === "failed") host.tally.failedAttempts++;
     const wakeAfterMs = isParked ? wakeAfterOf(move, this.#parts.ports.clock.now()) : null;
     if (wakeAfterMs !== null) host.expect(wakeAfterMs, happening.kind === "failed");
     if (observer === null) return;
     const at = atTask(held);
-    if (happening.kind === "succeeded") observer({ kind: "task_completed", durationMs: happening.durationMs, ...at });
+    if (durationMs !== null) observer({ kind: "task_completed", durationMs, ...at });
     if (happening.kind === "failed") {
       observer({ kind: "task_failed", error: this.#bodies.error, retryAfterMs: happening.retryAfterMs, ...at });
     }
-    if (happening.kind === "elapsed") observer({ kind: "task_completed", durationMs: 0, ...at });
     if (isParked) {
       const { taskId, attempt, event } = move.to;
       observer({ kind: "parked", event, wakeAfterMs, ...at, taskId, attempt });
@@ -375,22 +375,6 @@ export class PositionDriver {
     if (node.kind !== "wait" || held.recorded?.outcome !== "completed") return;
     this.#parts.observer?.({ kind: "event_received", event: node.event, ...atTask(held) });
   }
-}
-
-/** The encoded value under a reference that follows a step: what the step recorded, or what was there before. */
-function valueUnder(ref: TaskId | null, held: HeldPosition, happening: Occurrence): Bytes | null {
-  if (ref === held.stand.inputRef) return held.input;
-  if (happening.kind === "begun") return happening.value;
-  if (happening.kind === "listed") return happening.none;
-  return happening.kind === "succeeded" ? happening.output : (held.recorded?.output ?? null);
-}
-
-/** The encoded value with which a branch begins; that of a map's item is its own. */
-function inputOfBranch({ path, standing }: NewPosition, held: HeldPosition, happening: Occurrence): Bytes | null {
-  // A map without items goes on at once: then these are branches of the fork behind it.
-  if (happening.kind !== "listed" || happening.items.length === 0)
-    return valueUnder(standing.inputRef, held, happening);
-  return happening.items[indexOf(path) ?? -1] ?? null;
 }
 
 /** After which time a position that was parked wakes by itself, as far as the move says; `null` for never. */
