@@ -43,7 +43,8 @@ export async function runFlow<Input, Output>(
   options: RunFlowOptions = {},
 ): Promise<Output> {
   const { signal, logger, observer } = options;
-  const runner = new Runner(new InMemoryBackend(), {
+  const backend = new InMemoryBackend();
+  const runner = new Runner(backend, {
     pollInterval: 10,
     ...(logger === undefined ? {} : { logger }),
     ...(observer === undefined ? {} : { observer }),
@@ -52,7 +53,7 @@ export async function runFlow<Input, Output>(
   let report: StatusReport<Output> = await runner.run(flow, INSTANCE_ID, input, drive);
   for (;;) {
     signal?.throwIfAborted();
-    const wakeAt = wakeTimeOf(report);
+    const wakeAt = await wakeTimeOf(report, backend);
     if (wakeAt === null) return outputOf(report);
     await pause(systemTimers, wakeAt.getTime() - systemClock.now(), signal);
     report = await runner.resume(flow, INSTANCE_ID, drive);
@@ -60,23 +61,22 @@ export async function runFlow<Input, Output>(
 }
 
 /** When to look again; `null` if the run is over. */
-function wakeTimeOf(report: StatusReport): Date | null {
+async function wakeTimeOf(report: StatusReport, backend: InMemoryBackend): Promise<Date | null> {
   switch (report.status) {
     case "waiting":
       return report.wakeAt;
     case "in_progress":
       return new Date(systemClock.now());
     case "awaiting_event": {
-      const unlimited = report.events.find((event) => event.timeoutAt === null);
-      if (unlimited !== undefined) {
-        const { taskId, name } = unlimited;
-        throw new InvalidArgumentError(
-          "flow",
-          `waits at "${taskId}" for event "${name}", which nobody can send to runFlow. Use a Runner and a Client.`,
-        );
-      }
-      const times = report.events.map((event) => event.timeoutAt?.getTime() ?? 0);
-      return new Date(Math.min(...times));
+      // Beside a wait something else may come first: a delay in a race, say.
+      const positions = (await backend.findInstance(INSTANCE_ID))?.positions ?? [];
+      const times = positions.flatMap(({ wakeAt }) => wakeAt ?? []);
+      if (times.length > 0) return new Date(Math.min(...times));
+      const { taskId, name } = report.events[0] ?? { taskId: "", name: "" };
+      throw new InvalidArgumentError(
+        "flow",
+        `waits at "${taskId}" for event "${name}", which nobody can send to runFlow. Use a Runner and a Client.`,
+      );
     }
     case "completed":
     case "failed":

@@ -1,17 +1,17 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
-import { indexOf, standpoint } from "../flow/continuation.ts";
+import { standpoint } from "../flow/continuation.ts";
 import { type LocatedNode, UNDO_ID } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
-import type { Path, TaskId } from "../ids.ts";
+import type { Path } from "../ids.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
 import { type Occurrence, type Plan, planNext } from "../snapshot/plan.ts";
-import type { Bytes } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, GrantedPosition, RecordedOutcome } from "../store/position-store.ts";
 import type { Gatherer } from "./gatherer.ts";
 import type { Happening } from "./happening.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded, isPart } from "./interpret-output.ts";
+import { durationOf, inputOfBranch, valueUnder } from "./occurrence-values.ts";
 import { isKeyError, isPassing } from "./passing-errors.ts";
 import { decodeOwned, encodePayload } from "./payloads.ts";
 import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
@@ -335,17 +335,17 @@ export class PositionDriver {
   #tell(held: HeldPosition, happening: Occurrence, move: Move, kept: boolean): void {
     const { observer, host } = this.#parts;
     const isParked = !kept && (move.kind === "park" || move.kind === "await");
-    if (happening.kind === "succeeded" || happening.kind === "elapsed") host.tally.completedTasks++;
+    const durationMs = durationOf(happening);
+    if (durationMs !== null) host.tally.completedTasks++;
     if (happening.kind === "failed") host.tally.failedAttempts++;
     const wakeAfterMs = isParked ? wakeAfterOf(move, this.#parts.ports.clock.now()) : null;
     if (wakeAfterMs !== null) host.expect(wakeAfterMs, happening.kind === "failed");
     if (observer === null) return;
     const at = atTask(held);
-    if (happening.kind === "succeeded") observer({ kind: "task_completed", durationMs: happening.durationMs, ...at });
+    if (durationMs !== null) observer({ kind: "task_completed", durationMs, ...at });
     if (happening.kind === "failed") {
       observer({ kind: "task_failed", error: this.#bodies.error, retryAfterMs: happening.retryAfterMs, ...at });
     }
-    if (happening.kind === "elapsed") observer({ kind: "task_completed", durationMs: 0, ...at });
     if (isParked) {
       const { taskId, attempt, event } = move.to;
       observer({ kind: "parked", event, wakeAfterMs, ...at, taskId, attempt });
@@ -364,25 +364,9 @@ export class PositionDriver {
   }
 }
 
-/** The encoded value under a reference that follows a step: what the step recorded, or what was there before. */
-function valueUnder(ref: TaskId | null, held: HeldPosition, happening: Occurrence): Bytes | null {
-  if (ref === held.stand.inputRef) return held.input;
-  if (happening.kind === "begun") return happening.value;
-  if (happening.kind === "listed") return happening.none;
-  return happening.kind === "succeeded" ? happening.output : (held.recorded?.output ?? null);
-}
-
 /** Whether a path is that of a task that is undone beside others. */
 function isUndone(path: Path): boolean {
   return path.endsWith("~undo");
-}
-
-/** The encoded value with which a branch begins; that of a map's item is its own. */
-function inputOfBranch({ path, standing }: NewPosition, held: HeldPosition, happening: Occurrence): Bytes | null {
-  // A map without items goes on at once: then these are branches of the fork behind it.
-  if (happening.kind !== "listed" || happening.items.length === 0)
-    return valueUnder(standing.inputRef, held, happening);
-  return happening.items[indexOf(path) ?? -1] ?? null;
 }
 
 /** After which time a position that was parked wakes by itself, as far as the move says; `null` for never. */

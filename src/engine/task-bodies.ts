@@ -232,7 +232,8 @@ function checkList(value: unknown, mapId: TaskId): readonly unknown[] {
   if (!Array.isArray(value)) throw new InvalidArgumentError(field, `must be an array, not ${kindOf(value)}.`);
   if (value.length > MAX_ITEMS)
     throw new InvalidArgumentError(field, `has ${value.length} items; the limit is ${MAX_ITEMS}.`);
-  return value;
+  // A copy: who made it may go on writing to it while the items are encoded.
+  return Array.from(value as readonly unknown[]);
 }
 
 /** What a step records is committed at once, and would be found by the next run although the transaction was rolled back. */

@@ -33,6 +33,28 @@ describe("the hash", () => {
     expect(example().hash).toBe("b70e55ec2872eb1e9b10d26f21c19f4021aad2b9f64a03aaf09f3824c6882c4d");
   });
 
+  test("of a definition with the kinds of nodes that came later doesn't change by accident", () => {
+    const child = flow<number>("child").then(reserve).build();
+    const built = flow<number>("later")
+      .map("items", () => [1], reserve)
+      .map("settled", () => [1], child, { onFailure: "collect" })
+      .fork([branch("a", reserve)], { mode: "settled" })
+      .join("j1", one)
+      .fork([branch("a", reserve)], { mode: "any" })
+      .join("j2", one)
+      .race("first", [branch("a", reserve)])
+      .then("n", one)
+      .loop("again", flow<number>("round").then("x", one).build(), { until: () => true })
+      .delayUntil("until", () => 1)
+      .waitForEvent("w", "e", { timeout: 1, onTimeout: (b) => b.then("late", one) })
+      .then("s", one, { onFailure: "skip" })
+      .then("g", one, { onFailure: { goto: "end" } })
+      .then("fb", one, { onFailure: { fallback: task("instead", one, { version: "3" }) } })
+      .then("end", one)
+      .build();
+    expect(built.hash).toMatchInlineSnapshot(`"c3b39479cda25b7f26d6daec2c08966938d5e6482d0bcf2b7925393888bad504"`);
+  });
+
   test("of the smallest definition doesn't change by accident", () => {
     // sha256sum of: ["waymark definition",1,"f",[["task","a",null]]]
     const expected = "ec87ec287953686f28ac413b9b9fb0eb5a8e3d3a5afb5ec9cc4c36f508d11af9";
@@ -47,6 +69,7 @@ describe("the hash", () => {
 });
 
 describe("policy, which doesn't change the hash:", () => {
+  const child = flow<number>("child").then(reserve).build();
   const schema = { "~standard": { version: 1 as const, vendor: "test", validate: (value: unknown) => ({ value }) } };
   const base = flow<number>("f").then("a", one).build();
 
@@ -89,6 +112,57 @@ describe("policy, which doesn't change the hash:", () => {
         .build(),
       flow("f")
         .loop("l", () => LoopResult.done(1), { maxIterations: 7 })
+        .build(),
+    ],
+    [
+      "a map's concurrency, which failures it bears of how many, and how its list is made",
+      flow<number>("f")
+        .map("m", () => [1], reserve, { onFailure: "collect" })
+        .build(),
+      flow<number>("f")
+        .map("m", () => [2], reserve, { onFailure: { tolerate: 3 }, concurrency: 5, retries: 2, tags: ["gpu"] })
+        .build(),
+    ],
+    [
+      "how a time to wait for is worked out",
+      flow<number>("f")
+        .delayUntil("d", () => 1)
+        .build(),
+      flow<number>("f")
+        .delayUntil("d", () => 2, { retries: 3 })
+        .build(),
+    ],
+    [
+      "what says that an iteration was the last",
+      flow<number>("f")
+        .loop("l", child, { until: () => true })
+        .build(),
+      flow<number>("f")
+        .loop("l", child, { until: () => false, maxIterations: 7 })
+        .build(),
+    ],
+    [
+      "what takes the place of a failed task",
+      flow<number>("f")
+        .then("a", one, { onFailure: { fallback: one } })
+        .build(),
+      flow<number>("f")
+        .then("a", one, { onFailure: { fallback: task("b", () => 2, { retries: 3 }) } })
+        .build(),
+    ],
+    [
+      "saying what is so anyway",
+      flow<number>("f")
+        .fork([branch("x", reserve)])
+        .join("j", one)
+        .map("m", () => [1], reserve)
+        .then("a", one)
+        .build(),
+      flow<number>("f")
+        .fork([branch("x", reserve)], { mode: "all" })
+        .join("j", one)
+        .map("m", () => [1], reserve, { onFailure: "fail" })
+        .then("a", one, { onFailure: "fail" })
         .build(),
     ],
     ["whether a task was made before", flow("f").then(reserve).build(), flow("f").then("reserve", one).build()],
@@ -161,6 +235,53 @@ test("shape, which changes the hash: no two of these are alike", () => {
       .route("r", () => "x", ["x"], { version: "1" })
       .branch("x")
       .done()
+      .build(),
+    "a map": start.map("a", () => [1], reserve).build(),
+    "a map under another id": start.map("b", () => [1], reserve).build(),
+    "a map of another body": start.map("a", () => [1], task("other", one)).build(),
+    "a map of a flow": start.map("a", () => [1], flow<number>("x").then(reserve).delay("d", 1).build()).build(),
+    "a map of another version": start.map("a", () => [1], reserve, { version: "1" }).build(),
+    "a map that bears failures": start.map("a", () => [1], reserve, { onFailure: "collect" }).build(),
+    "a fork that waits for all to settle": start
+      .fork([branch("x", reserve)], { mode: "settled" })
+      .join("a", one)
+      .build(),
+    "a fork that waits for the first": start
+      .fork([branch("x", reserve)], { mode: "any" })
+      .join("a", one)
+      .build(),
+    "a race": start.race("a", [branch("x", reserve)]).build(),
+    "a loop over a flow": start.loop("a", flow<number>("x").then("a", one).build(), { until: () => true }).build(),
+    "a loop over another flow": start
+      .loop("a", flow<number>("x").then("b", one).build(), { until: () => true })
+      .build(),
+    "a loop over a flow, of another version": start
+      .loop("a", flow<number>("x").then("a", one).build(), { until: () => true, version: "1" })
+      .build(),
+    "a delay until a time": start.delayUntil("a", () => 1).build(),
+    "a delay until a time, of another version": start.delayUntil("a", () => 1, { version: "1" }).build(),
+    "a wait with a branch": start.waitForEvent("a", "e", { timeout: 1, onTimeout: (b) => b.then("b", one) }).build(),
+    "a wait with another branch": start
+      .waitForEvent("a", "e", { timeout: 1, onTimeout: (b) => b.then("c", one) })
+      .build(),
+    "a task that is skipped": start.then("a", one, { onFailure: "skip" }).build(),
+    "a task that is jumped from": start
+      .then("a", one, { onFailure: { goto: "b" } })
+      .then("b", one)
+      .build(),
+    "a task that is jumped from to elsewhere": start
+      .then("a", one, { onFailure: { goto: "c" } })
+      .then("b", one)
+      .then("c", one)
+      .build(),
+    "the same without the jump": start.then("a", one).then("b", one).then("c", one).build(),
+    "a task that is replaced": start.then("a", one, { onFailure: { fallback: one } }).build(),
+    "a task that is replaced by another version": start
+      .then("a", one, { onFailure: { fallback: task("x", one, { version: "1" }) } })
+      .build(),
+    "a join that is skipped": start
+      .fork([branch("x", reserve)])
+      .join("a", one, { onFailure: "skip" })
       .build(),
     "an inlined flow": start.thenFlow("a", child).build(),
     "an inlined flow under another id": start.thenFlow("b", child).build(),

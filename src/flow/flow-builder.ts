@@ -163,21 +163,36 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
   ): FlowBuilder<Input, FirstOf<Branches>, Outputs & Recorded<Id, FirstOf<Branches>>>;
 
   /**
-   * Runs a task or flow for each item of a list, side by side, each with checkpoints of its own; hands on the list of outputs,
-   * in the order of the items. Item 17 of `resize` has task ids that start with `resize[17]/`.
+   * Runs a task or flow for each item of the list that the flow has at this point, side by side, each with checkpoints of its
+   * own; hands on the list of outputs, in the order of the items. Item 17 of `resize` has task ids that start with `resize[17]/`.
+   */
+  map<const Id extends string, Output, const Handling extends MapFailure = "fail">(
+    id: Id,
+    body: (Task<string, ItemOf<Current>, Output> | Flow<ItemOf<Current>, Output>) & Unless<Current, readonly unknown[]>,
+    options?: MapOptions<Handling>,
+  ): FlowBuilder<Input, Mapped<Output, Handling>, Outputs & Recorded<Id, Mapped<Output, Handling>>>;
+  // Last, because the compiler's message is about the last one, and most maps make their lists.
+  /**
+   * The same for a list that a function makes.
    *
-   * @param list - makes the list: at most 100,000 items. Runs once
+   * @param list - makes the list: at most 100,000 items. Its outcome is recorded once
+   *
+   * @example
+   * ```ts
+   * import { flow, task } from "waymark";
+   *
+   * const resize = task("resize", async (image: { url: string }) => ({ small: `${image.url}?w=200` }), { retries: 3 });
+   *
+   * export const album = flow<{ urls: readonly string[] }>("album")
+   *   .map("images", ({ urls }) => urls.map((url) => ({ url })), resize, { concurrency: 20 })
+   *   .then("count", (images) => images.length)
+   *   .build();
+   * ```
    */
   map<const Id extends string, Item, Output, const Handling extends MapFailure = "fail">(
     id: Id,
     list: (input: Current, context: TaskContext<Outputs>) => MaybePromise<readonly Item[]>,
     body: Task<string, Item, Output> | Flow<Item, Output>,
-    options?: MapOptions<Handling>,
-  ): FlowBuilder<Input, Mapped<Output, Handling>, Outputs & Recorded<Id, Mapped<Output, Handling>>>;
-  /** Like above, for what the flow has at this point, if that is a list. */
-  map<const Id extends string, Output, const Handling extends MapFailure = "fail">(
-    id: Id,
-    body: Task<string, ItemOf<Current>, Output> | Flow<ItemOf<Current>, Output>,
     options?: MapOptions<Handling>,
   ): FlowBuilder<Input, Mapped<Output, Handling>, Outputs & Recorded<Id, Mapped<Output, Handling>>>;
 

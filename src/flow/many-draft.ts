@@ -22,14 +22,14 @@ export interface ForkHead {
 }
 
 export function forkFrom(args: readonly unknown[]): ForkHead {
-  const given = branchesFrom(args[0]);
+  const given = branchesFrom("fork", args[0]);
   const issues = [...given.issues];
   const options = readOptions(args[1], "options", FORK_KEYS, issues);
   return { mode: resolveChoice(options.mode, "mode", FORK_MODES, issues), branches: given.branches, issues };
 }
 
 export function raceFrom(args: readonly unknown[]): ForkDraft {
-  const { branches, issues } = branchesFrom(args[1]);
+  const { branches, issues } = branchesFrom("race", args[1]);
   const idIssues: string[] = [];
   const join = passingTask(checkedId(args[0], idIssues));
   return { kind: "fork", mode: "race", branches, join: { node: join, issues: idIssues }, issues };
@@ -79,5 +79,8 @@ function resolveTolerated(value: unknown, issues: string[]): number | null {
   }
   const { tolerate } = readOptions(value, "onFailure", ["tolerate"], issues);
   const range = { min: 1, max: MAX_ITEMS, whole: true };
-  return checked(tolerate, "onFailure.tolerate", 1, (given) => numberIssue(given, range), issues);
+  const problem = numberIssue(tolerate, range);
+  if (problem === null) return tolerate as number;
+  issues.push(`onFailure.tolerate ${problem}`);
+  return 0;
 }

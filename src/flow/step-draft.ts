@@ -161,13 +161,16 @@ export function routeFrom(args: readonly unknown[]): RouteDraft {
   return { kind: "route", select: node, unnamed, keys: checkedKeys(keys, issues), branches: [], defaults: [], issues };
 }
 
-/** What `fork` was given: the branches among it, and what is wrong. */
-export function branchesFrom(value: unknown): { branches: readonly BranchDraft[]; issues: readonly string[] } {
+/** What `fork` or `race` was given: the branches among it, and what is wrong. */
+export function branchesFrom(
+  method: "fork" | "race",
+  value: unknown,
+): { branches: readonly BranchDraft[]; issues: readonly string[] } {
   if (!Array.isArray(value))
-    return { branches: [], issues: [`fork() takes an array of branches, not ${whatIs(value)}`] };
-  if (value.length === 0) return { branches: [], issues: ["fork() needs at least one branch"] };
+    return { branches: [], issues: [`${method}() takes an array of branches, not ${whatIs(value)}`] };
+  if (value.length === 0) return { branches: [], issues: [`${method}() needs at least one branch`] };
   if (value.length > MAX_BRANCHES) {
-    return { branches: [], issues: [`the fork has ${value.length} branches; the limit is ${MAX_BRANCHES}`] };
+    return { branches: [], issues: [`the ${method} has ${value.length} branches; the limit is ${MAX_BRANCHES}`] };
   }
   const issues: string[] = [];
   const branches: BranchDraft[] = [];

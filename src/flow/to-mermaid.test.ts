@@ -70,6 +70,89 @@ describe("toMermaid", () => {
     expect(mermaidProblems(order.toMermaid())).toEqual([]);
   });
 
+  test("draws the nodes that came later", () => {
+    const built = flow<number>("f")
+      .then("list", () => [1, 2], { onFailure: { goto: "late" } })
+      .map(
+        "each",
+        task("work", (n: number) => n),
+      )
+      .loop(
+        "rounds",
+        flow<readonly number[]>("round")
+          .then("x", (all) => all)
+          .build(),
+        { until: () => true },
+      )
+      .race("first", [branch("a", task("a", one)), branch("b", (b) => b.delayUntil("b", one))])
+      .waitForEvent("w", "e", { timeout: "1m", onTimeout: (b) => b.then("patience", one) })
+      .fork([branch("s", task("s", one))], { mode: "settled" })
+      .join("all", one, { onFailure: { fallback: task("plan-b", one) } })
+      .fork([branch("n", task("n", one))], { mode: "any" })
+      .join("any", one)
+      .then("late", one, { onFailure: "skip" })
+      .build();
+    expect(mermaidProblems(built.toMermaid())).toEqual([]);
+    expect(built.toMermaid()).toMatchInlineSnapshot(`
+      "flowchart TD
+        n1(("f"))
+        n2["list"]
+        n3(("map"))
+        subgraph n4["each"]
+          n5["work"]
+        end
+        n6[["each"]]
+        n7(("loop"))
+        subgraph n8["rounds"]
+          n9["x"]
+        end
+        n10(["rounds"])
+        n11(("race"))
+        n12["a"]
+        n13[/"b: until a time"/]
+        n14[["first"]]
+        n15{{"w: event e, 1m at most"}}
+        n16["patience"]
+        n17(("settled"))
+        n18["s"]
+        n19[["all"]]
+        n20["plan-b, fallback of all"]
+        n21(("any"))
+        n22["n"]
+        n23[["any"]]
+        n24["late"]
+        n25(("end"))
+        n1 --> n2
+        n2 --> n3
+        n3 -->|"each item"| n5
+        n5 --> n6
+        n6 --> n7
+        n7 --> n9
+        n9 --> n10
+        n10 -->|"again, at most 1000 times"| n7
+        n10 --> n11
+        n11 -->|"a"| n12
+        n11 -->|"b"| n13
+        n12 --> n14
+        n13 --> n14
+        n14 --> n15
+        n15 -->|"timeout"| n16
+        n15 --> n17
+        n16 --> n17
+        n17 -->|"s"| n18
+        n18 --> n19
+        n19 -->|"failed"| n20
+        n19 --> n21
+        n20 --> n21
+        n21 -->|"n"| n22
+        n22 --> n23
+        n23 --> n24
+        n2 -->|"failed"| n24
+        n24 --> n25
+      "
+    `);
+  });
+
   test.each([
     ['say "no"', "say #34;no#34;"],
     ["<script>", "#60;script#62;"],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { expectIssue, issuesOf } from "../../test/support/definition-issues.ts";
-import { untyped } from "../../test/support/untyped-builder.ts";
+import { type UntypedBuilder, untyped } from "../../test/support/untyped-builder.ts";
 import { MAX_NAME_LENGTH, MAX_TASK_ID_BYTES } from "../ids.ts";
 import { type AnyBranch, branch } from "./branch.ts";
 import { flow } from "./flow.ts";
@@ -166,6 +166,45 @@ describe("the number of nodes", () => {
   });
 });
 
+describe("depth", () => {
+  /** Maps in maps, or loops in loops, as deep as it says. */
+  function nested(depth: number, around: (inner: Flow, level: number) => Flow): Flow {
+    let built: Flow = flow("c").then(step).build();
+    for (let level = 1; level <= depth; level++) built = around(built, level);
+    return built;
+  }
+
+  test.each<[string, (inner: Flow, level: number) => Flow]>([
+    ["maps", (inner, level) => untyped.flow("f").map(`m${level}`, one, inner).build()],
+    ["loops over flows", (inner, level) => untyped.flow("f").loop(`l${level}`, inner, { until: one }).build()],
+    [
+      "races",
+      (inner, level) =>
+        untyped
+          .flow("f")
+          .race(`r${level}`, [untyped.branch("b", (b: UntypedBuilder) => b.thenFlow("s", inner))])
+          .build(),
+    ],
+  ])("counts %s", (_, around) => {
+    // A race is one level, and so is the flow inlined in it.
+    const most = around(nested(0, around), 1).root[0]?.kind === "fork" ? MAX_DEPTH / 2 : MAX_DEPTH;
+    expect(nested(most, around).root).toHaveLength(1);
+    expect(issuesOf(() => nested(most + 1, around))[0]?.message).toMatch(/^is nested too deeply: more than 64/);
+  });
+
+  test("counts branches of time limits", () => {
+    const around = (inner: (b: UntypedBuilder) => UntypedBuilder, level: number) => (b: UntypedBuilder) =>
+      b.waitForEvent(`w${level}`, "e", { timeout: 1, onTimeout: inner });
+    let callback = (b: UntypedBuilder): UntypedBuilder => b.then("step", one);
+    for (let level = 1; level <= MAX_DEPTH; level++) callback = around(callback, level);
+    expect(callback(untyped.flow("f")).build().root).toHaveLength(1);
+    const issues = issuesOf(() => around(callback, 0)(untyped.flow("f")).build());
+    expect(issues.map(({ message }) => message)).toEqual([
+      "is nested too deeply: more than 64 branches and inlined flows enclose it",
+    ]);
+  });
+});
+
 describe("branches", () => {
   const branches = (count: number): AnyBranch<unknown, object>[] =>
     Array.from({ length: count }, (_, index) => branch(`b${index}`, (b: Builder) => b.delay(`d${index}`, 1)));
@@ -217,6 +256,27 @@ describe("task ids", () => {
           .fork([branch("bc", step)])
           .join(id, one),
     ],
+    ["the last item of a map", "[99999]~item", "", (id: string) => untyped.flow("c").map(id, one, task("s", one))],
+    [
+      "a step of the last item of a map",
+      "[99999]/a-step-of-it",
+      "/(item)/a-step-of-it",
+      (id: string) => untyped.flow("c").map(id, one, task("a-step-of-it", one)),
+    ],
+    [
+      "a step of a loop's last iteration",
+      "[6]/step",
+      "/(iteration)/step",
+      (id: string) => untyped.flow("c").loop(id, flow("round").then(step).build(), { until: one, maxIterations: 7 }),
+    ],
+    [
+      "a step of a branch that can be abandoned",
+      "/bc/step",
+      "/bc/step",
+      (id: string) => flow("c").race(id, [branch("bc", step)]),
+    ],
+    ["what says how long a delay is", "~until", "", (id: string) => flow("c").delayUntil(id, one)],
+    ["a fallback", "~fallback", "", (id: string) => untyped.flow("c").then(id, one, { onFailure: { fallback: one } })],
   ])("of %s may take 1,200 bytes in all, and no more", (_, suffix, end, make) => {
     const longest = idOf(bytesLeft - suffix.length);
     expect(() => inScopes(make(longest).build())).not.toThrow();

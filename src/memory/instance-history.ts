@@ -96,7 +96,6 @@ export class InstanceHistory {
     return entry === null ? null : { ...resultFrom(entry), output: copyOrNull(this.valueOf(taskId, instanceInput)) };
   }
 
-  /** All outcomes as they were recorded, in order. */
   /** What the last failed attempt of a task failed with. */
   lastFailureOf(taskId: TaskId): Bytes | null {
     const record = this.#tasks.get(taskId);
@@ -107,6 +106,7 @@ export class InstanceHistory {
     return null;
   }
 
+  /** All outcomes as they were recorded, in order. */
   results(): TaskResult[] {
     return this.#entries.filter(isOutcome).map(resultFrom);
   }

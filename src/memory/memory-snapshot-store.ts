@@ -117,12 +117,13 @@ function refuseSave(existing: StoredInstance, snapshot: Snapshot): void {
     const same =
       recorded.outcome === result.outcome &&
       recorded.outputRef === result.outputRef &&
-      sameBytes(recorded.output, result.output);
+      sameBytes(recorded.output, result.output) &&
+      sameBytes(recorded.failure, result.failure);
     if (!same) throw new ResultConflictError(instanceId, result.taskId);
   }
 }
 
 function outcomeEntry(result: TaskResult, attempt: number): NewEntry {
-  const { taskId, kind, outcome, output, outputRef } = result;
-  return { taskId, attempt, kind, outcome, output, outputRef, failure: null, durationMs: null };
+  const { taskId, kind, outcome, output, outputRef, failure } = result;
+  return { taskId, attempt, kind, outcome, output, outputRef, failure, durationMs: null };
 }

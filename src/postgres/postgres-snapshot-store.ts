@@ -185,8 +185,8 @@ function laneOf(snapshot: Snapshot, position: Position): Lane {
 }
 
 function isSameResult(a: TaskResult, b: TaskResult): boolean {
-  const sameBytes = a.output === null || b.output === null ? a.output === b.output : isSame(a.output, b.output);
-  return sameBytes && a.outcome === b.outcome && a.outputRef === b.outputRef;
+  const isSameValue = isSame(a.output, b.output) && isSame(a.failure, b.failure);
+  return isSameValue && a.outcome === b.outcome && a.outputRef === b.outputRef;
 }
 
 function blankEntry(taskId: string): NewEntry {
@@ -202,6 +202,6 @@ function blankEntry(taskId: string): NewEntry {
   };
 }
 
-function isSame(a: Bytes, b: Bytes): boolean {
-  return Buffer.compare(a, b) === 0;
+function isSame(a: Bytes | null, b: Bytes | null): boolean {
+  return a === null || b === null ? a === b : Buffer.compare(a, b) === 0;
 }

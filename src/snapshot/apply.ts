@@ -88,7 +88,7 @@ function wakeTime(
   { wakeAfterMs, wakeAt }: { readonly wakeAfterMs: number | null; readonly wakeAt?: number },
   facts: ApplyFacts,
 ): number | "now" | null {
-  if (wakeAt !== undefined) return wakeAt > facts.now ? wakeAt : "now";
+  if (wakeAt !== undefined) return wakeAt > facts.now ? Math.ceil(wakeAt) : "now";
   if (wakeAfterMs === null) return null;
   return wakeAfterMs === 0 ? "now" : facts.now + wakeAfterMs;
 }

@@ -249,10 +249,12 @@ function leave(stand: Stand, end: BranchEnd): PlannedMove {
   return { kind: "leaveBranch", path, joinPath, within: pathsWithin(path), closes: false, mostFailed };
 }
 
-/** A branch or item comes to its end. */
+/**
+ * A branch or item comes to its end. An item also where all may be under way at once: the map may have begun under a limit
+ * that has been taken away since, and then there are items left to begin.
+ */
 function endMove({ joinPath, join: { node } }: BranchEnd): PlannedMove {
-  if (node.kind === "map" && node.concurrency !== null) return { kind: "endItem", joinPath };
-  return { kind: "endBranch", joinPath };
+  return { kind: node.kind === "map" ? "endItem" : "endBranch", joinPath };
 }
 
 /** What the paths of all branches of the same join begin with. */

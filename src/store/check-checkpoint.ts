@@ -146,5 +146,7 @@ function checkLeave(move: LeaveBranch, field: string): void {
   parseTaskId(move.within, `${field}.within`);
   requireBoolean(move.closes, `${field}.closes`);
   if (!move.path.startsWith(move.within)) refuse(`${field}.within`, "must be what path begins with");
+  // Otherwise it would take in what is merely named alike.
+  if (!/[/[]$/.test(move.within)) refuse(`${field}.within`, 'must end in "/" or "["');
   if (move.mostFailed !== null) parseWhole(move.mostFailed, `${field}.mostFailed`, 0, Number.MAX_SAFE_INTEGER);
 }

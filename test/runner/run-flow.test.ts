@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { flow, type InstanceFailedError, NonRetryableError, runFlow } from "../../src/index.ts";
+import { branch, flow, type InstanceFailedError, NonRetryableError, runFlow } from "../../src/index.ts";
 
 describe("runFlow", () => {
   test("gives the output, delays, retries and time limits included", async () => {
@@ -38,6 +38,18 @@ describe("runFlow", () => {
     const waiting = flow("waiting").waitForEvent("approval", "approved").build();
 
     await expect(runFlow(waiting, undefined)).rejects.toThrow('waits at "approval" for event "approved"');
+  });
+
+  test("runs a flow in which something else comes before an event that nobody sends", async () => {
+    const patient = flow<number>("patient")
+      .race("first", [
+        branch("event", (b) => b.waitForEvent("wait", "news")),
+        branch("time", (b) => b.delay("patience", 5)),
+      ])
+      .then("who", (first) => first.branch)
+      .build();
+
+    await expect(runFlow(patient, 1)).resolves.toBe("time");
   });
 
   test("stops when its signal aborts, and tells the body", async () => {

@@ -7,6 +7,9 @@ import { task } from "../../src/flow/task.ts";
 export interface UntypedBuilder {
   then(...args: readonly unknown[]): UntypedBuilder;
   fork(...args: readonly unknown[]): UntypedBuilder;
+  race(...args: readonly unknown[]): UntypedBuilder;
+  map(...args: readonly unknown[]): UntypedBuilder;
+  delayUntil(...args: readonly unknown[]): UntypedBuilder;
   join(...args: readonly unknown[]): UntypedBuilder;
   route(...args: readonly unknown[]): UntypedBuilder;
   branch(...args: readonly unknown[]): UntypedBuilder;

@@ -122,7 +122,8 @@ export function appendEntries(
       ORDER BY e.position`;
 }
 
-function storedDuration(durationMs: number | null): number | null {
+/** In whole milliseconds, as far as the column can hold them. */
+export function storedDuration(durationMs: number | null): number | null {
   return durationMs === null ? null : Math.min(Math.round(durationMs), 2_147_483_647);
 }
 

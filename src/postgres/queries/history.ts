@@ -2,6 +2,7 @@ import type { NewEntry } from "../../snapshot/snapshot.ts";
 import type { HistoryRow, ResultRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { storedDuration } from "./checkpoint-columns.ts";
 
 /** Reads history in order. Index: checkpoints_pkey (one instance's rows, then sorted). */
 export function readHistory(
@@ -162,6 +163,6 @@ export function appendEntry(
                                   duration_ms, at)
     VALUES (${p.instanceId}::text, ${entry.taskId}::text, ${entry.attempt}::int, ${p.path}::text, ${entry.kind}::text,
             ${entry.outcome}::text, ${entry.output}::bytea, ${entry.outputRef}::text, ${entry.failure}::bytea,
-            ${p.workerId}::text, ${entry.durationMs}::int, coalesce(${p.now}::timestamptz, clock_timestamp()))
+            ${p.workerId}::text, ${storedDuration(entry.durationMs)}::int, coalesce(${p.now}::timestamptz, clock_timestamp()))
   `;
 }

@@ -85,8 +85,9 @@ function hasFailed({ entries }: Checkpoint): boolean {
   return entries.some(({ outcome }) => outcome === "failed");
 }
 
+/** In whole milliseconds, never early. Before the epoch is past, like the epoch; the database can't tell all such times. */
 function wakeAtOf(move: Move): number | null {
-  return move.kind === "park" ? (move.wakeAt ?? null) : null;
+  return move.kind === "park" && move.wakeAt !== undefined ? Math.max(0, Math.ceil(move.wakeAt)) : null;
 }
 
 function wakeAfterOf(move: Move): number | null {

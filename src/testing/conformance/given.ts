@@ -33,6 +33,12 @@ export interface Forked {
   readonly branches: Readonly<Record<string, ClaimRef>>;
 }
 
+/** A map: the claims on the items that have begun, by index. */
+export interface MapOfItems {
+  readonly instanceId: InstanceId;
+  readonly items: readonly ClaimRef[];
+}
+
 type Accepted = Extract<CheckpointFate, { kind: "accepted" }>;
 type Terminal = Extract<InstanceStatus, "completed" | "failed" | "cancelled">;
 
@@ -152,6 +158,50 @@ export class Given {
   /** The end of an instance by a task that has failed: the first one, unless said otherwise. */
   failMove(to: Partial<Standing> = {}): Extract<Move, { kind: "fail" }> {
     return { kind: "fail", failure: bytesOf("3"), to: this.standing({ attempt: 2, ...to }) };
+  }
+
+  /** The trunk has become the join of the map "resize"; "worker-a" holds the first `begun` of its items. */
+  async mapped(total: number, begun: number, facts: InstanceFacts = {}): Promise<MapOfItems> {
+    const claim = await this.held(facts);
+    return await this.map(claim, { total, begun });
+  }
+
+  /** The position of `claim` becomes the join of a map, with the lane and priority of `join`. */
+  async map(
+    claim: ClaimRef,
+    what: { readonly total: number; readonly begun: number; readonly join?: Partial<Standing> },
+  ): Promise<MapOfItems> {
+    const { total, begun, join } = what;
+    const move = this.mapMove(total, begun, join);
+    const { taskId } = move.join;
+    const values = Array.from({ length: total }, (_, index) =>
+      anEntry({ taskId: `${taskId}[${index}]~item`, kind: "item", output: bytesOf(String(index)) }),
+    );
+    const { granted } = await this.accepted(claim, move, values);
+    const items = granted.map(({ path, token }) => ({ instanceId: claim.instanceId, path, token }));
+    expect(items.map(({ path }) => path)).toEqual(move.branches.map(({ path }) => path));
+    return { instanceId: claim.instanceId, items };
+  }
+
+  mapMove(total: number, begun: number, join: Partial<Standing> = {}): Extract<Move, { kind: "fork" }> {
+    const standing = this.standing({
+      taskId: "resize",
+      kind: "join",
+      pending: total,
+      items: { total, started: begun, failed: 0 },
+      ...join,
+    });
+    return {
+      kind: "fork",
+      join: standing,
+      branches: Array.from({ length: begun }, (_, index) =>
+        aNewPosition({
+          path: `${standing.taskId}[${index}]`,
+          standing: this.standing({ taskId: `${standing.taskId}[${index}]~item` }),
+          claimed: true,
+        }),
+      ),
+    };
   }
 
   async ended(status: Terminal, facts: InstanceFacts = {}): Promise<NewInstance> {

@@ -3,6 +3,7 @@ import { anEntry, aTaskResult, bytesOf } from "../builders.ts";
 import { expectRefusal } from "./errors.ts";
 import type { Given } from "./given.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
+import { lastFailureTests } from "./tolerated.suite.ts";
 
 /** An instance with so many entries: `step[0]`, `step[1]` … */
 async function withHistory(given: Given, entries: number): Promise<void> {
@@ -293,5 +294,6 @@ export const historyStoreSuite: ConformanceSuite = {
     findLastIteration: findLastIterationTests,
     loadSteps: loadStepsTests,
     sinceAttempt: sinceAttemptTests,
+    lastFailure: lastFailureTests,
   },
 };

@@ -6,9 +6,15 @@ import { claimOrderTests } from "./claim-order.suite.ts";
 import { claimedInputTests, claimPositionsTests, comingDueTests } from "./claim-positions.suite.ts";
 import { advanceTests, awaitTests, endTests, parkTests } from "./commit-checkpoints.suite.ts";
 import { expectRefusal } from "./errors.ts";
+import { failingItemsTests, interruptedLeaveTests } from "./failing-items.suite.ts";
 import { endBranchTests, forkTests, interruptedMovesTests } from "./fork-join.suite.ts";
+import { endItemsInBatchTests, endItemTests, forkIntoItemsTests } from "./items.suite.ts";
+import { interruptedItemsTests, savedItemsTests } from "./items-kept.suite.ts";
+import { closingLeaveTests, leaveBranchTests } from "./leave-branch.suite.ts";
 import { noteTests } from "./note.suite.ts";
+import { parkUntilTests } from "./park-until.suite.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
+import { toleratedTests } from "./tolerated.suite.ts";
 
 const renewClaimsTests: ConformanceTests = {
   "ends the leases so long from now": async ({ backend, given, clock }) => {
@@ -197,9 +203,20 @@ export const positionStoreSuite: ConformanceSuite = {
     "commitCheckpoints, note": noteTests,
     "commitCheckpoints, advance": advanceTests,
     "commitCheckpoints, park": parkTests,
+    "commitCheckpoints, park until a time": parkUntilTests,
     "commitCheckpoints, await": awaitTests,
     "commitCheckpoints, fork": forkTests,
     "commitCheckpoints, endBranch": endBranchTests,
+    "commitCheckpoints, fork into items": forkIntoItemsTests,
+    "commitCheckpoints, endItem": endItemTests,
+    "commitCheckpoints, endItem in a batch": endItemsInBatchTests,
+    "commitCheckpoints, endItem of what is interrupted": interruptedItemsTests,
+    "commitCheckpoints, items of a saved snapshot": savedItemsTests,
+    "commitCheckpoints, leaveBranch": leaveBranchTests,
+    "commitCheckpoints, leaveBranch that closes": closingLeaveTests,
+    "commitCheckpoints, leaveBranch of an item": failingItemsTests,
+    "commitCheckpoints, leaveBranch of what is interrupted": interruptedLeaveTests,
+    "commitCheckpoints, tolerated": toleratedTests,
     "commitCheckpoints, complete and fail": endTests,
     "commitCheckpoints, interrupted": interruptedMovesTests,
     "commitCheckpoints, fenced": fencedTests,

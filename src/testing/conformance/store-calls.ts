@@ -45,6 +45,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   findLastIteration: (backend, _, instanceId) => backend.findLastIteration(instanceId, "step"),
   loadSteps: (backend, _, instanceId) => backend.loadSteps(instanceId, "first"),
   sinceAttempt: (backend, _, instanceId) => backend.sinceAttempt(instanceId, "first", 1),
+  lastFailure: (backend, _, instanceId) => backend.lastFailure(instanceId, "first"),
 };
 
 /** Every call that takes a worker id. */
@@ -85,6 +86,7 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
   findLastIteration: (backend, _, taskId) => backend.findLastIteration("order-1", taskId),
   loadSteps: (backend, _, taskId) => backend.loadSteps("order-1", taskId),
   sinceAttempt: (backend, _, taskId) => backend.sinceAttempt("order-1", taskId, 1),
+  lastFailure: (backend, _, taskId) => backend.lastFailure("order-1", taskId),
 };
 
 /** Every call that takes bytes. */

@@ -1,0 +1,127 @@
+import { expect } from "vitest";
+import { Client } from "../../src/client/client.ts";
+import type { HistoryItem } from "../../src/client/history-item.ts";
+import type { StatusReport } from "../../src/engine/instance-status.ts";
+import type { Flow } from "../../src/flow/flow-definition.ts";
+import { Runner } from "../../src/runner/runner.ts";
+import { systemTimers, type Timers } from "../../src/time/timers.ts";
+import { withChanges } from "./both-backends.ts";
+import { CrashingStore, type CrashMode, type Life } from "./crash-plan.ts";
+import type { World } from "./crash-run.ts";
+import { fresh } from "./instance-ids.ts";
+
+/** A flow around one kind of node. Each run has one of its own, so that bodies can count. */
+export interface NodeFlow {
+  readonly make: () => Flow;
+  readonly input: unknown;
+  /** Sent before it starts. */
+  readonly event?: string;
+}
+
+/** What happens to a run just before, at or just after a call of the store, counted from 1. */
+export interface Disturbance {
+  readonly call: number;
+  readonly kind: CrashMode | "cancel" | "pause";
+}
+
+/** How it has ended, and what is left of it. */
+export interface NodeOutcome {
+  readonly report: StatusReport;
+  readonly history: readonly HistoryItem[];
+  /** Whether the run came as far as the call at which it was to be disturbed. */
+  readonly disturbed: boolean;
+}
+
+const MOST_LIVES = 20;
+
+/**
+ * Runs an instance to its end, one process after the other, and checks what holds of every run: no second outcome, no body
+ * started behind its outcome, nothing left standing.
+ */
+export async function runNode(node: NodeFlow, world: World, disturbance: Disturbance | null): Promise<NodeOutcome> {
+  const client = new Client(world.backend);
+  const id = fresh("node");
+  const definition = node.make();
+  if (node.event !== undefined) await client.sendEvent(id, node.event, "payload");
+  const completed = new Set<string>();
+  const late: string[] = [];
+  const watched = withChanges(world.backend, {
+    commitCheckpoints: async (checkpoints, holder) => {
+      const fates = await world.backend.commitCheckpoints(checkpoints, holder);
+      for (const [index, { entries }] of checkpoints.entries()) {
+        if (fates[index]?.kind !== "accepted") continue;
+        for (const entry of entries) if (entry.outcome !== "failed") completed.add(entry.taskId);
+      }
+      return fates;
+    },
+  });
+  const { call = 0, kind = null } = disturbance ?? {};
+  const request = kind === "cancel" || kind === "pause" ? kind : null;
+  const plan = new Map(kind === null || request !== null ? [] : [[call, kind as CrashMode]]);
+  const store = new CrashingStore(watched, plan, async (number) => {
+    if (request !== null && number === call) await client[request](id).catch(ignoreTooEarlyOrLate);
+  });
+  const process = async (): Promise<void> => {
+    for (let number = 1; number <= MOST_LIVES; number++) {
+      const life = store.life();
+      const runner = new Runner(life.backend, {
+        workerId: `process-${number}`,
+        leaseTtl: world.leaseTtl,
+        pollInterval: 10,
+        ports: { ...world.ports, timers: mortal(world.ports.timers ?? systemTimers, life) },
+        observer: (event) => {
+          if (event.kind === "task_started" && completed.has(event.taskId)) late.push(event.taskId);
+        },
+      });
+      const ended = runner.run(definition, id, node.input, { until: "ended", onConflict: "useExisting" });
+      const report = await Promise.race([ended.catch(nullIfUnavailable), life.died.then(() => null)]);
+      if (report?.status === "paused") await client.unpause(id);
+      else if (report !== null) return;
+    }
+    throw new Error(`Not ended after ${MOST_LIVES} lives.`);
+  };
+  const done = process();
+  await world.passUntil(done);
+  await done;
+
+  const history = await client.history(id, { limit: 10_000 });
+  const outcomes = history.filter((item) => item.outcome !== "failed" && item.outcome !== "noted");
+  expect(new Set(outcomes.map((item) => item.taskId)).size).toBe(outcomes.length);
+  expect(late).toEqual([]);
+  expect((await world.backend.findInstance(id))?.positions).toEqual([]);
+  return { report: await client.status(id), history, disturbed: store.calls >= call };
+}
+
+/** Disturbs one run after the other, each at another call, until a run ends before that call. */
+export async function disturbEverywhere(
+  node: NodeFlow,
+  world: World,
+  kind: Disturbance["kind"],
+  check: (outcome: NodeOutcome) => void,
+): Promise<void> {
+  for (let call = 1; ; call++) {
+    const outcome = await runNode(node, world, { call, kind });
+    if (!outcome.disturbed) return;
+    check(outcome);
+  }
+}
+
+function nullIfUnavailable(error: unknown): null {
+  if ((error as { code?: unknown }).code !== "BACKEND_UNAVAILABLE") throw error;
+  return null;
+}
+
+function ignoreTooEarlyOrLate(error: unknown): void {
+  expect(["INSTANCE_NOT_FOUND", "INVALID_TRANSITION"]).toContain((error as { code: unknown }).code);
+}
+
+/** Timers that die with their process. */
+function mortal(timers: Timers, life: Life): Timers {
+  const unlessDead = (callback: () => void) => (): void => {
+    if (!life.isDead) callback();
+  };
+  return {
+    after: (delayMs, callback) => timers.after(delayMs, unlessDead(callback)),
+    soon: (callback) => timers.soon(unlessDead(callback)),
+  };
+}
