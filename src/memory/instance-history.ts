@@ -47,6 +47,7 @@ export class InstanceHistory {
       outputRef: entry.outputRef,
       failure: copyOrNull(entry.failure),
       durationMs: entry.durationMs,
+      decision: entry.decision,
       sequence: origin.sequence,
       path: origin.path,
       workerId: origin.workerId,
@@ -96,7 +97,6 @@ export class InstanceHistory {
     return entry === null ? null : { ...resultFrom(entry), output: copyOrNull(this.valueOf(taskId, instanceInput)) };
   }
 
-  /** All outcomes as they were recorded, in order. */
   /** What the last failed attempt of a task failed with. */
   lastFailureOf(taskId: TaskId): Bytes | null {
     const record = this.#tasks.get(taskId);
@@ -107,6 +107,7 @@ export class InstanceHistory {
     return null;
   }
 
+  /** All outcomes as they were recorded, in order. */
   results(): TaskResult[] {
     return this.#entries.filter(isOutcome).map(resultFrom);
   }
@@ -179,5 +180,6 @@ function resultFrom(entry: OutcomeEntry): TaskResult {
     output: entry.output === null ? null : copyOf(entry.output),
     outputRef: entry.outputRef,
     failure: copyOrNull(entry.failure),
+    decision: entry.decision,
   };
 }

@@ -62,6 +62,7 @@ export interface HistoryRow {
   readonly failure: Uint8Array | null;
   readonly worker_id: string | null;
   readonly duration_ms: number | null;
+  readonly decision: string | null;
   readonly at_ms: number;
 }
 
@@ -72,6 +73,7 @@ export interface ResultRow {
   readonly output: Uint8Array | null;
   readonly output_ref: string | null;
   readonly failure: Uint8Array | null;
+  readonly decision: string | null;
 }
 
 export function instanceFromRow(row: InstanceRow): InstanceRecord {
@@ -138,13 +140,14 @@ export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
     failure: row.failure,
     workerId: row.worker_id,
     durationMs: row.duration_ms,
+    decision: row.decision,
     at: wholeMs(row.at_ms),
   };
 }
 
 export function resultFromRow(row: ResultRow): TaskResult {
-  const { task_id: taskId, kind, outcome, output, output_ref: outputRef, failure } = row;
-  return { taskId, kind, outcome, output, outputRef, failure };
+  const { task_id: taskId, kind, outcome, output, output_ref: outputRef, failure, decision } = row;
+  return { taskId, kind, outcome, output, outputRef, failure, decision };
 }
 
 /** The database counts microseconds; rounding up never makes a time look passed that hasn't. */

@@ -70,6 +70,11 @@ export interface NewEntry {
   readonly failure: Bytes | null;
   /** How long the body took; `null` where none ran. */
   readonly durationMs: number | null;
+  /**
+   * Which way it went, where the task id alone doesn't say it: "again" or "done" for a loop's iteration, the key for a
+   * route, "last" for a failed attempt that no other follows. `null` otherwise, and for what was recorded by hand.
+   */
+  readonly decision: string | null;
 }
 
 /** One entry of the append-only history (INV-4). */
@@ -99,6 +104,8 @@ export interface TaskResult {
   readonly outputRef: TaskId | null;
   /** `null` unless tolerated. */
   readonly failure: Bytes | null;
+  /** As in the history. */
+  readonly decision: string | null;
 }
 
 /** The outcomes that stand: one for each task id. */

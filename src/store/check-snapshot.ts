@@ -7,6 +7,7 @@ import {
   requireBigint,
   requireBoolean,
   requireDistinct,
+  requireName,
   requireObject,
   requireOneOf,
   requireTaskIdOrNull,
@@ -72,4 +73,5 @@ function checkResult(result: TaskResult, field: string): void {
   if (result.output !== null) parseBytes(result.output, `${field}.output`);
   requireTaskIdOrNull(result.outputRef, `${field}.outputRef`);
   if (result.failure !== null) parseBytes(result.failure, `${field}.failure`);
+  if (result.decision !== null) requireName(result.decision, `${field}.decision`);
 }

@@ -72,6 +72,7 @@ export function anEntry(overrides: Partial<NewEntry> = {}): NewEntry {
     outputRef: null,
     failure: null,
     durationMs: 5,
+    decision: null,
     ...overrides,
   };
 }
@@ -118,6 +119,7 @@ export function aTaskResult(overrides: Partial<TaskResult> = {}): TaskResult {
     output: bytesOf("2"),
     outputRef: null,
     failure: null,
+    decision: null,
     ...overrides,
   };
 }

@@ -119,6 +119,7 @@ CREATE TABLE :schema.checkpoints (
   failure     bytea,
   worker_id   text        COLLATE "C",
   duration_ms integer,
+  decision    text        COLLATE "C",
   at          timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (instance_id, task_id, attempt)
 );
@@ -310,7 +311,7 @@ SELECT c.instance_id, c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcom
        :schema.payload_json(i.codec, c.output) AS output,
        c.output_ref,
        :schema.payload_json(i.codec, c.failure) AS failure,
-       c.worker_id, c.duration_ms, c.at
+       c.decision, c.worker_id, c.duration_ms, c.at
 FROM :schema.checkpoints AS c
 JOIN :schema.instances AS i ON i.instance_id = c.instance_id;
 

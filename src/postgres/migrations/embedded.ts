@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "60dc1f40be2aaa31cc863aa693d7f7c31c833f79a54fe23da65c25883c15962f",
+    sha256: "89d41eb0559b0ad8982e99f3b58354bb581f8949d512f54400294cdd1f7dbc0b",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -141,6 +141,7 @@ CREATE TABLE :schema.checkpoints (
   failure     bytea,
   worker_id   text        COLLATE "C",
   duration_ms integer,
+  decision    text        COLLATE "C",
   at          timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (instance_id, task_id, attempt)
 );
@@ -332,7 +333,7 @@ SELECT c.instance_id, c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcom
        :schema.payload_json(i.codec, c.output) AS output,
        c.output_ref,
        :schema.payload_json(i.codec, c.failure) AS failure,
-       c.worker_id, c.duration_ms, c.at
+       c.decision, c.worker_id, c.duration_ms, c.at
 FROM :schema.checkpoints AS c
 JOIN :schema.instances AS i ON i.instance_id = c.instance_id;
 

@@ -102,7 +102,7 @@ export function listAllIds(
   `;
 }
 
-export const POSITION_COLUMNS = sql<never>`
+export const POSITION_COLUMNS: Query<never> = sql<never>`
       p.path, p.task_id, p.kind, array_to_json(coalesce(l.tags, '{}')) AS tags, p.priority, p.attempt, p.lost, p.pending,
       p.item_total, p.item_started, p.item_failed, p.input_ref, p.event, p.interrupt, p.worker_id, p.token,
       extract(epoch FROM p.available_at)::float8 * 1000 AS available_ms,
