@@ -26,6 +26,7 @@ export type { ClientOptions, InstancePage, InstanceSummary, ListFilter } from ".
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";
 export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./client/submitter.ts";
 export type { HistoryItem } from "./client/history-item.ts";
+export type { PastPosition, PastState } from "./client/look-back.ts";
 export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";
 export type { ConflictPolicy, StartOptions } from "./engine/start-instance.ts";

@@ -8,6 +8,7 @@ import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { isPendingJoin } from "../snapshot/position-rules.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { stateAt } from "../snapshot/state-at.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, TerminateOutcome } from "../store/instance-store.ts";
 import type { RetryRequest, SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
@@ -15,6 +16,7 @@ import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./b
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
+import { derived, findCourse, type PastState, pastState, requireSequence } from "./look-back.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
 
 export interface ClientOptions {
@@ -165,6 +167,44 @@ export class Client {
     const codec = codecOf(this.#backend, instance.codec);
     const entries = await this.#backend.readHistory(id, page);
     return await Promise.all(entries.map((entry) => historyItem(codec, id, entry)));
+  }
+
+  /**
+   * Where the instance stood after an entry of its history, and what had been recorded by then: derived from the history and
+   * the flow. Nothing is run.
+   *
+   * @param sequence - of an entry, as `history` tells it; 0 for the beginning. In the midst of the entries of one checkpoint,
+   *   it is the state after the last of them
+   * @throws {InstanceNotFoundError}
+   * @throws {DefinitionMismatchError} it was started by another definition than `flow`
+   * @throws {StateUnknownError} it was saved from outside before that
+   * @throws {CodecDecodeError} an output is damaged
+   */
+  async stateAt(flow: Flow, instanceId: string, sequence: bigint): Promise<PastState> {
+    const id = parseInstanceId(instanceId);
+    requireSequence(sequence, "sequence");
+    const { codec, course } = await findCourse(this.#backend, flow, id);
+    const state = derived(id, () => stateAt(flow, course, sequence));
+    return await pastState(this.#backend, flow, codec, id, state);
+  }
+
+  /**
+   * What was recorded after one entry of the history, up to and with another: as `history` tells it, all of it.
+   *
+   * @param from - 0 for the beginning
+   * @throws {InstanceNotFoundError}
+   */
+  async diff(instanceId: string, from: bigint, to: bigint): Promise<readonly HistoryItem[]> {
+    const id = parseInstanceId(instanceId);
+    requireSequence(from, "from");
+    requireSequence(to, "to");
+    const items: HistoryItem[] = [];
+    for (let after = from; after < to; ) {
+      const page = await this.history(id, { after });
+      items.push(...page.filter(({ sequence }) => sequence <= to));
+      after = page.at(-1)?.sequence ?? to;
+    }
+    return items;
   }
 
   /**

@@ -94,6 +94,26 @@ export class InstanceFailedError extends WaymarkError {
   }
 }
 
+/** Where an instance stood at some point of its history can't be derived. Nothing was changed. */
+export class StateUnknownError extends WaymarkError {
+  override readonly name = "StateUnknownError";
+  readonly code = "STATE_UNKNOWN";
+  readonly retryable = false;
+  readonly instanceId: string;
+  /** The entry of the history from which on it is unknown. */
+  readonly sequence: bigint;
+
+  /** @param problem - the end of a sentence: what happened at this entry */
+  constructor(instanceId: string, sequence: bigint, problem: string) {
+    super(
+      `The state of instance "${instanceId}" can't be told from entry ${sequence} of its history on: ${problem}. ` +
+        "Ask for an earlier one.",
+    );
+    this.instanceId = instanceId;
+    this.sequence = sequence;
+  }
+}
+
 /** Thrown where a cancelled instance's result is asked for. */
 export class InstanceCancelledError extends WaymarkError {
   override readonly name = "InstanceCancelledError";

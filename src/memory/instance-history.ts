@@ -1,4 +1,5 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import { type Bytes, type HistoryEntry, isRecordedKind, type NewEntry, type TaskResult } from "../snapshot/snapshot.ts";
 import { taskOfStep } from "../snapshot/step-ids.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
@@ -122,6 +123,11 @@ export class InstanceHistory {
     }));
   }
 
+  /** All entries without their payloads, in order. */
+  trace(): TraceEntry[] {
+    return this.#entries.map(traceOf);
+  }
+
   lastIteration(loopTaskId: TaskId): TaskId | null {
     const index = this.#lastIterations.get(loopTaskId);
     return index === undefined ? null : `${loopTaskId}[${index}]`;
@@ -165,6 +171,11 @@ export class InstanceHistory {
 
 function isOutcome(entry: HistoryEntry): entry is OutcomeEntry {
   return isRecordedKind(entry.outcome);
+}
+
+function traceOf(entry: HistoryEntry): TraceEntry {
+  const { sequence, taskId, attempt, path, kind, outcome, outputRef, workerId, durationMs, decision, at } = entry;
+  return { sequence, taskId, attempt, path, kind, outcome, outputRef, workerId, durationMs, decision, at };
 }
 
 /** Delays, and the ends of branches, have no output of their own. */

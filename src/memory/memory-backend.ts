@@ -3,6 +3,7 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { BackendError } from "../errors/backend-errors.ts";
 import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Lane } from "../snapshot/position.ts";
 import {
   type Bytes,
@@ -296,6 +297,10 @@ export class InMemoryBackend implements Backend {
     page?: { readonly after?: bigint; readonly limit?: number },
   ): Promise<readonly HistoryEntry[]> {
     return await this.#open("readHistory", this.#history).readHistory(instanceId, page);
+  }
+
+  async readTrace(instanceId: InstanceId): Promise<readonly TraceEntry[]> {
+    return await this.#open("readTrace", this.#history).readTrace(instanceId);
   }
 
   async loadResults(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly TaskResult[]> {

@@ -3,6 +3,7 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type {
   Bytes,
@@ -303,6 +304,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
     page?: { readonly after?: bigint; readonly limit?: number },
   ): Promise<readonly HistoryEntry[]> {
     return this.#history.readHistory(instanceId, page);
+  }
+  readTrace(instanceId: string): Promise<readonly TraceEntry[]> {
+    return this.#history.readTrace(instanceId);
   }
   loadResults(instanceId: string, taskIds: readonly string[]): Promise<readonly TaskResult[]> {
     return this.#history.loadResults(instanceId, taskIds);

@@ -1,3 +1,4 @@
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Interrupt, ItemCounts, Position, PositionKind } from "../snapshot/position.ts";
 import type {
   EntryKind,
@@ -50,16 +51,19 @@ export interface PositionRow {
   readonly ready: boolean;
 }
 
-export interface HistoryRow {
+export interface HistoryRow extends TraceRow {
+  readonly output: Uint8Array | null;
+  readonly failure: Uint8Array | null;
+}
+
+export interface TraceRow {
   readonly sequence: bigint;
   readonly task_id: string;
   readonly attempt: number;
   readonly path: string;
   readonly kind: EntryKind;
   readonly outcome: EntryOutcome;
-  readonly output: Uint8Array | null;
   readonly output_ref: string | null;
-  readonly failure: Uint8Array | null;
   readonly worker_id: string | null;
   readonly duration_ms: number | null;
   readonly decision: string | null;
@@ -128,6 +132,10 @@ function itemsFromRow({
 }
 
 export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
+  return { ...traceEntryFromRow(row), output: row.output, failure: row.failure };
+}
+
+export function traceEntryFromRow(row: TraceRow): TraceEntry {
   return {
     sequence: row.sequence,
     taskId: row.task_id,
@@ -135,9 +143,7 @@ export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
     path: row.path,
     kind: row.kind,
     outcome: row.outcome,
-    output: row.output,
     outputRef: row.output_ref,
-    failure: row.failure,
     workerId: row.worker_id,
     durationMs: row.duration_ms,
     decision: row.decision,

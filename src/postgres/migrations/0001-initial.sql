@@ -315,6 +315,33 @@ SELECT c.instance_id, c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcom
 FROM :schema.checkpoints AS c
 JOIN :schema.instances AS i ON i.instance_id = c.instance_id;
 
+-- The outputs that stood after an entry of the history. What passes on another's (a delay) has none of its own. Those of
+-- the JSON codec are shown as what they are.
+CREATE FUNCTION :schema.outputs_at(p_instance_id text, p_sequence bigint)
+RETURNS TABLE (task_id text, kind text, output jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.task_id, c.kind, :schema.payload_json(i.codec, c.output)
+  FROM :schema.checkpoints AS c
+  JOIN :schema.instances AS i ON i.instance_id = c.instance_id
+  WHERE c.instance_id = p_instance_id AND c.sequence <= p_sequence
+    AND c.outcome = 'completed' AND c.output IS NOT NULL
+  ORDER BY c.sequence
+$$;
+
+-- What was recorded after one entry of the history, up to and with another.
+CREATE FUNCTION :schema.history_diff(p_instance_id text, p_from bigint, p_to bigint)
+RETURNS SETOF :schema.checkpoints_json
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.*
+  FROM :schema.checkpoints_json AS c
+  WHERE c.instance_id = p_instance_id AND c.sequence > p_from AND c.sequence <= p_to
+  ORDER BY c.sequence
+$$;
+
 -- Where live instances stand and what they wait for.
 CREATE VIEW :schema.positions_now AS
 SELECT p.instance_id, i.flow, p.path, p.task_id, p.kind, p.attempt, p.priority, l.tags,

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "89d41eb0559b0ad8982e99f3b58354bb581f8949d512f54400294cdd1f7dbc0b",
+    sha256: "b60a5c685ff93448552ac2b3f0a3bc3f4d869f85093c9550f17e6403cd1109b8",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -336,6 +336,33 @@ SELECT c.instance_id, c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcom
        c.decision, c.worker_id, c.duration_ms, c.at
 FROM :schema.checkpoints AS c
 JOIN :schema.instances AS i ON i.instance_id = c.instance_id;
+
+-- The outputs that stood after an entry of the history. What passes on another's (a delay) has none of its own. Those of
+-- the JSON codec are shown as what they are.
+CREATE FUNCTION :schema.outputs_at(p_instance_id text, p_sequence bigint)
+RETURNS TABLE (task_id text, kind text, output jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.task_id, c.kind, :schema.payload_json(i.codec, c.output)
+  FROM :schema.checkpoints AS c
+  JOIN :schema.instances AS i ON i.instance_id = c.instance_id
+  WHERE c.instance_id = p_instance_id AND c.sequence <= p_sequence
+    AND c.outcome = 'completed' AND c.output IS NOT NULL
+  ORDER BY c.sequence
+$$;
+
+-- What was recorded after one entry of the history, up to and with another.
+CREATE FUNCTION :schema.history_diff(p_instance_id text, p_from bigint, p_to bigint)
+RETURNS SETOF :schema.checkpoints_json
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.*
+  FROM :schema.checkpoints_json AS c
+  WHERE c.instance_id = p_instance_id AND c.sequence > p_from AND c.sequence <= p_to
+  ORDER BY c.sequence
+$$;
 
 -- Where live instances stand and what they wait for.
 CREATE VIEW :schema.positions_now AS

@@ -1,5 +1,5 @@
 import type { NewEntry } from "../../snapshot/snapshot.ts";
-import type { HistoryRow, ResultRow } from "../rows.ts";
+import type { HistoryRow, ResultRow, TraceRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 
@@ -15,6 +15,17 @@ export function readHistory(
     WHERE c.instance_id = ${p.instanceId}::text AND c.sequence > coalesce(${p.after}::bigint, 0)
     ORDER BY c.sequence
     LIMIT ${p.limit}::int
+  `;
+}
+
+/** Reads the whole history in order, without payloads. Index: checkpoints_pkey (one instance's rows, then sorted). */
+export function readTrace(t: Tables, instanceId: string): Query<TraceRow> {
+  return sql`
+    SELECT c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcome, c.output_ref, c.worker_id, c.duration_ms, c.decision,
+           extract(epoch FROM c.at)::float8 * 1000 AS at_ms
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${instanceId}::text
+    ORDER BY c.sequence
   `;
 }
 
