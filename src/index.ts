@@ -22,7 +22,9 @@ export { getTaskContext } from "./engine/current-task.ts";
 // What runs and controls them.
 export type { BulkFilter, BulkOptions, BulkResult, RefusedInstance } from "./client/bulk.ts";
 export { Client } from "./client/client.ts";
-export type { ClientOptions, InstancePage, InstanceSummary, ListFilter } from "./client/client.ts";
+export type { ClientOptions, InstancePage, ListFilter } from "./client/client.ts";
+export type { InstanceForkOptions } from "./client/forks.ts";
+export type { InstanceSummary } from "./client/instance-summary.ts";
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";
 export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./client/submitter.ts";
 export type { HistoryItem } from "./client/history-item.ts";

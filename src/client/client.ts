@@ -7,16 +7,18 @@ import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { isPendingJoin } from "../snapshot/position-rules.ts";
-import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { isTerminal } from "../snapshot/snapshot.ts";
 import { stateAt } from "../snapshot/state-at.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, InstanceFilter, TerminateOutcome } from "../store/instance-store.ts";
 import type { RetryRequest, SendOptions, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
+import { forkFrom, forkIds, type InstanceForkOptions } from "./forks.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
-import { derived, findCourse, type PastState, pastState, requireSequence } from "./look-back.ts";
+import { type InstanceSummary, summaryOf } from "./instance-summary.ts";
+import { between, derived, findCourse, type PastState, pastState, requireSequence } from "./look-back.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
 
 export interface ClientOptions {
@@ -26,20 +28,6 @@ export interface ClientOptions {
 
 /** Which instances to list. All parts must fit. */
 export type ListFilter = InstanceFilter;
-
-/** What a list tells of an instance. */
-export interface InstanceSummary {
-  readonly instanceId: InstanceId;
-  readonly flow: string;
-  readonly status: InstanceStatus;
-  /** Why it is paused, or was cancelled or retried; `null` where nobody has said. */
-  readonly reason: string | null;
-  readonly priority: number;
-  readonly tags: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly createdAt: Date;
-  readonly endedAt: Date | null;
-}
 
 export interface InstancePage {
   /** In code-point order of ids. */
@@ -195,16 +183,40 @@ export class Client {
    * @throws {InstanceNotFoundError}
    */
   async diff(instanceId: string, from: bigint, to: bigint): Promise<readonly HistoryItem[]> {
-    const id = parseInstanceId(instanceId);
     requireSequence(from, "from");
     requireSequence(to, "to");
-    const items: HistoryItem[] = [];
-    for (let after = from; after < to; ) {
-      const page = await this.history(id, { after });
-      items.push(...page.filter(({ sequence }) => sequence <= to));
-      after = page.at(-1)?.sequence ?? to;
-    }
-    return items;
+    return await between((after) => this.history(instanceId, { after }), from, to);
+  }
+
+  /**
+   * Starts a new instance where another one has been, with what that one had recorded by then: to try another way from
+   * there, or to go on from before a mistake. The other one is not changed; it may have failed, completed or been cancelled,
+   * and may be running. Events that were sent to it are not taken along.
+   *
+   * @param newId - as in `submit`
+   * @param options - `at`: after which entry of the history, or right before which task; `input` and `outputs`: what is
+   *   to have been recorded instead. A route's key must lead where the other one went
+   * @returns a handle of the new one
+   * @throws {InstanceNotFoundError} there is no instance `sourceId`
+   * @throws {InstanceConflictError} `newId` is taken
+   * @throws {DefinitionMismatchError} it was started by another definition than `flow`
+   * @throws {InvalidArgumentError} an argument is not acceptable, or there is nothing to go on from at that point
+   * @throws {StateUnknownError} it was saved from outside before that
+   * @throws {ValidationError} the input or an output doesn't fit its schema
+   * @throws {UnknownCodecError} its codec is not available here
+   * @throws {CodecEncodeError | CodecDecodeError} a value can't be stored or read
+   * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE the new one may exist. In all other cases, nothing
+   *   was written
+   */
+  async fork<Input, Output>(
+    flow: Flow<Input, Output>,
+    sourceId: string,
+    newId: string,
+    options: InstanceForkOptions<Input>,
+  ): Promise<InstanceHandle<Output>> {
+    const [source, id] = forkIds(sourceId, newId);
+    await forkFrom(this.#backend, flow, source, id, options);
+    return new InstanceHandle<Output>(this, id);
   }
 
   /**
@@ -375,12 +387,6 @@ export class Client {
   async delete(instanceId: string): Promise<void> {
     await this.#backend.deleteSnapshot(parseInstanceId(instanceId));
   }
-}
-
-function summaryOf(record: InstanceRecord): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, createdAt, endedAt } = record;
-  const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
-  return { instanceId, flow, status, reason, priority, tags, labels, ...times };
 }
 
 /** The id, if both arguments are acceptable. */

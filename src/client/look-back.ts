@@ -15,6 +15,7 @@ import type { InstanceRecord, TaskResult } from "../snapshot/snapshot.ts";
 import type { Course } from "../snapshot/state-at.ts";
 import { requireBigint } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
+import type { HistoryItem } from "./history-item.ts";
 
 /** Where an instance stood after an entry of its history, and what had been recorded by then. */
 export interface PastState {
@@ -40,6 +41,15 @@ export interface PastPosition {
   readonly kind: PositionKind;
 }
 
+/** An instance with its course, and what reads its payloads. */
+export interface FoundCourse {
+  readonly instance: InstanceRecord;
+  readonly codec: Codec;
+  readonly course: Course;
+  /** The store's clock, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
 /** Most outcomes that are read at once. */
 const PAGE = 1_000;
 
@@ -50,21 +60,13 @@ const PAGE = 1_000;
  * @throws {DefinitionMismatchError} it was started by another definition than `flow`
  * @throws {UnknownCodecError} its codec is not available here
  */
-export async function findCourse(
-  backend: Backend,
-  flow: Flow,
-  instanceId: InstanceId,
-): Promise<{
-  readonly instance: InstanceRecord;
-  readonly codec: Codec;
-  readonly course: Course;
-}> {
+export async function findCourse(backend: Backend, flow: Flow, instanceId: InstanceId): Promise<FoundCourse> {
   if (!(flow instanceof Flow))
     throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
-  const { instance } = await getState(backend, instanceId);
+  const { instance, now } = await getState(backend, instanceId);
   requireDefinition(flow, instance);
   const codec = codecOf(backend, instance.codec);
-  return { instance, codec, course: await readCourse(backend, flow, codec, instance) };
+  return { instance, codec, now, course: await readCourse(backend, flow, codec, instance) };
 }
 
 /** @throws {InvalidArgumentError} it isn't a number that an entry can have, or 0 */
@@ -131,6 +133,22 @@ export async function pastState(
     positions: positions.map(({ taskId, path, attempt, kind }) => ({ taskId, path, attempt, kind })),
     outputs,
   };
+}
+
+/** All entries after one, up to and with another, page by page. */
+export async function between(
+  read: (after: bigint) => Promise<readonly HistoryItem[]>,
+  from: bigint,
+  to: bigint,
+): Promise<readonly HistoryItem[]> {
+  const items: HistoryItem[] = [];
+  for (let after = from; ; ) {
+    const page = await read(after);
+    items.push(...page.filter(({ sequence }) => sequence <= to));
+    const last = page.at(-1)?.sequence ?? to;
+    if (last >= to) return items;
+    after = last;
+  }
 }
 
 /** Whether an outcome has a value of its own. */

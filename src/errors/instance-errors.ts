@@ -21,12 +21,10 @@ export class InstanceConflictError extends WaymarkError {
   readonly retryable = false;
   readonly instanceId: string;
 
-  constructor(instanceId: string, options?: ErrorOptions) {
-    super(
-      `Instance "${instanceId}" exists already. ` +
-        'Choose another id, or pass onConflict: "useExisting" or "terminateExisting".',
-      options,
-    );
+  /** @param options - `remedy`: a sentence that says what to do instead */
+  constructor(instanceId: string, options?: ErrorOptions & { readonly remedy?: string }) {
+    const remedy = options?.remedy ?? 'Choose another id, or pass onConflict: "useExisting" or "terminateExisting".';
+    super(`Instance "${instanceId}" exists already. ${remedy}`, options);
     this.instanceId = instanceId;
   }
 }

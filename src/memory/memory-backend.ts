@@ -23,6 +23,7 @@ import type {
   CreatedInstance,
   Holder,
   InstanceFilter,
+  InstanceFork,
   InstanceState,
   NewInstance,
   TerminateOutcome,
@@ -251,6 +252,11 @@ export class InMemoryBackend implements Backend {
 
   async retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void> {
     await this.#open("retryInstance", this.#instances).retryInstance(instanceId, request);
+    this.#hub.ready();
+  }
+
+  async forkInstance(fork: InstanceFork): Promise<void> {
+    await this.#open("forkInstance", this.#instances).forkInstance(fork);
     this.#hub.ready();
   }
 

@@ -19,6 +19,7 @@ import type {
   CreatedInstance,
   Holder,
   InstanceFilter,
+  InstanceFork,
   InstanceState,
   NewInstance,
   TerminateOutcome,
@@ -272,6 +273,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend {
   }
   retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
     return this.#instances.retryInstance(instanceId, request);
+  }
+  forkInstance(fork: InstanceFork): Promise<void> {
+    return this.#instances.forkInstance(fork);
   }
   settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     return this.#instances.settleInterrupt(instanceId, interruptedAtTask);

@@ -3,6 +3,7 @@ import type { Interrupt, ItemCounts, Position, PositionKind } from "../snapshot/
 import type {
   EntryKind,
   EntryOutcome,
+  ForkPoint,
   HistoryEntry,
   InstanceRecord,
   InstanceStatus,
@@ -23,6 +24,8 @@ export interface InstanceRow {
   readonly priority: number;
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly forked_from: string | null;
+  readonly forked_at: bigint | null;
   readonly created_ms: number;
   readonly ended_ms: number | null;
   /** The database's clock when this was read. */
@@ -95,8 +98,13 @@ export function instanceFromRow(row: InstanceRow): InstanceRecord {
     tags: row.tags,
     labels: row.labels,
     createdAt: wholeMs(row.created_ms),
+    forkedFrom: forkPointFrom(row),
     endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
   };
+}
+
+function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: InstanceRow): ForkPoint | null {
+  return instanceId === null || sequence === null ? null : { instanceId, sequence };
 }
 
 export function positionFromRow(row: PositionRow): Position {

@@ -241,4 +241,5 @@ export const NOTES: {
   readonly unpause: TaskId;
   readonly retry: TaskId;
   readonly save: TaskId;
-} = { cancel: "$cancel", pause: "$pause", unpause: "$unpause", retry: "$retry", save: "$save" };
+  readonly fork: TaskId;
+} = { cancel: "$cancel", pause: "$pause", unpause: "$unpause", retry: "$retry", save: "$save", fork: "$fork" };

@@ -116,7 +116,7 @@ export class HistoryFold {
 
   #note({ taskId, sequence }: TraceEntry): void {
     if (taskId === NOTES.cancel) this.#ended = "cancelled";
-    else if (taskId === NOTES.retry) this.#ended = null;
+    else if (taskId === NOTES.retry || taskId === NOTES.fork) this.#ended = null;
     else if (taskId === NOTES.save)
       throw new UnreadableTrace(sequence, "the instance was saved from outside, wherever it stood");
   }

@@ -27,8 +27,17 @@ export interface InstanceRecord {
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly createdAt: number;
+  /** Of which instance it is a fork; `null` if of none. */
+  readonly forkedFrom: ForkPoint | null;
   /** `null` unless terminal. */
   readonly endedAt: number | null;
+}
+
+/** Where an instance was forked off: after which entry of whose history. */
+export interface ForkPoint {
+  readonly instanceId: InstanceId;
+  /** 0 for the beginning. */
+  readonly sequence: bigint;
 }
 
 /** How an attempt, or another happening of the history, ended. */
@@ -39,7 +48,7 @@ export type EntryOutcome =
   | "timed_out"
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
-  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`. */
+  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`. */
   | "noted";
 
 /** What a history entry is about. */

@@ -16,7 +16,7 @@ import {
 } from "./argument-shapes.ts";
 import { parseBytes, parsePath, parseSignalRequest, parseTags, parseWhole } from "./arguments.ts";
 import { ENTRY_KINDS } from "./check-checkpoint.ts";
-import { checkIdentity } from "./check-instance.ts";
+import { checkForkPoint, checkIdentity } from "./check-instance.ts";
 import { checkPlace } from "./check-standing.ts";
 
 const MAX_LOST = 2_147_483_647;
@@ -31,6 +31,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   if (snapshot.reason !== null) parseSignalRequest({ reason: snapshot.reason });
   requireTime(snapshot.createdAt, "snapshot.createdAt");
   requireTimeOrNull(snapshot.endedAt, "snapshot.endedAt");
+  if (snapshot.forkedFrom !== null) checkForkPoint(snapshot.forkedFrom, "snapshot.forkedFrom");
   requireArray(snapshot.positions, "snapshot.positions");
   for (const [index, position] of snapshot.positions.entries()) checkPosition(position, `snapshot.positions[${index}]`);
   requireDistinct(

@@ -141,6 +141,7 @@ export function aSnapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     tags: [],
     labels: {},
     createdAt: 0,
+    forkedFrom: null,
     endedAt: null,
     positions: [aPosition()],
     results: [],

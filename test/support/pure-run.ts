@@ -45,6 +45,7 @@ export class PureRun {
       tags: [],
       labels: {},
       createdAt: 0,
+      forkedFrom: null,
       endedAt: null,
       positions: [],
       results: [],

@@ -51,8 +51,12 @@ CREATE TABLE :schema.instances (
   labels          jsonb       NOT NULL DEFAULT '{}',
   parent_id       text        COLLATE "C",
   trace_context   text,
+  -- Of which instance it is a fork, and after which entry of its history it was forked off.
+  forked_from     text        COLLATE "C",
+  forked_at       bigint,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
+  CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
   CONSTRAINT instances_outcome_fits_status CHECK (
     (status = 'completed') = (output IS NOT NULL)
     AND (status = 'failed') = (failure IS NOT NULL)
@@ -303,7 +307,8 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.input) AS input,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
-       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
+       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
+       i.forked_at, i.created_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "b60a5c685ff93448552ac2b3f0a3bc3f4d869f85093c9550f17e6403cd1109b8",
+    sha256: "a229367e607243980e72767d97cb496d5b104e8f8678314512b9adc5c7ca2fef",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -73,8 +73,12 @@ CREATE TABLE :schema.instances (
   labels          jsonb       NOT NULL DEFAULT '{}',
   parent_id       text        COLLATE "C",
   trace_context   text,
+  -- Of which instance it is a fork, and after which entry of its history it was forked off.
+  forked_from     text        COLLATE "C",
+  forked_at       bigint,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
+  CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
   CONSTRAINT instances_outcome_fits_status CHECK (
     (status = 'completed') = (output IS NOT NULL)
     AND (status = 'failed') = (failure IS NOT NULL)
@@ -325,7 +329,8 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.input) AS input,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
-       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
+       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
+       i.forked_at, i.created_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS
