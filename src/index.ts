@@ -27,11 +27,14 @@ export { getTaskContext } from "./engine/current-task.ts";
 // What runs and controls them.
 export type { BulkFilter, BulkOptions, BulkResult, RefusedInstance } from "./client/bulk.ts";
 export { Client } from "./client/client.ts";
-export type { ClientOptions, InstancePage, InstanceSummary, ListFilter } from "./client/client.ts";
+export type { ClientOptions } from "./client/client.ts";
+export type { InstanceForkOptions } from "./client/forks.ts";
+export type { InstancePage, InstanceSummary, ListFilter } from "./client/instance-summary.ts";
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";
 export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./client/submitter.ts";
 export type { EventOptions } from "./client/transaction-scope.ts";
 export type { HistoryItem } from "./client/history-item.ts";
+export type { PastPosition, PastState } from "./client/look-back.ts";
 export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";
 export type { ConflictPolicy, StartOptions } from "./engine/start-instance.ts";

@@ -1,52 +1,31 @@
-import { checkOptions } from "../engine/call-options.ts";
+import { checkFlow, checkOptions } from "../engine/call-options.ts";
 import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
 import { publishFlows } from "../engine/published-definition.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
-import { Flow } from "../flow/flow-definition.ts";
+import type { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { isPendingJoin } from "../snapshot/position-rules.ts";
-import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { isTerminal } from "../snapshot/snapshot.ts";
 import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
-import type { ControlOutcome, InstanceFilter, TerminateOutcome } from "../store/instance-store.ts";
+import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
 import type { RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
+import { forkFrom, forkIds, type InstanceForkOptions } from "./forks.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
+import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
+import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
 import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 
 export interface ClientOptions {
   /** Clock, timers and chance, for simulations. */
   readonly ports?: Partial<Ports>;
-}
-
-/** Which instances to list. All parts must fit. */
-export type ListFilter = InstanceFilter;
-
-/** What a list tells of an instance. */
-export interface InstanceSummary {
-  readonly instanceId: InstanceId;
-  readonly flow: string;
-  readonly status: InstanceStatus;
-  /** Why it is paused, or was cancelled or retried; `null` where nobody has said. */
-  readonly reason: string | null;
-  readonly priority: number;
-  readonly tags: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly createdAt: Date;
-  readonly endedAt: Date | null;
-}
-
-export interface InstancePage {
-  /** In code-point order of ids. */
-  readonly instances: readonly InstanceSummary[];
-  /** Pass it as `after` for the next page; `null` if this was the last one. */
-  readonly next: InstanceId | null;
 }
 
 const DEFAULT_PAGE = 100;
@@ -118,7 +97,7 @@ export class Client {
    */
   async publish(flows: readonly Flow[]): Promise<void> {
     requireArray(flows, "flows");
-    for (const [index, flow] of flows.entries()) requireFlow(flow, `flows[${index}]`);
+    for (const [index, flow] of flows.entries()) checkFlow(flow, `flows[${index}]`);
     await publishFlows(this.#backend, flows, true);
   }
 
@@ -128,7 +107,7 @@ export class Client {
    * @param flow - only tells the type of the output
    */
   handle<Output = unknown>(instanceId: string, flow?: Flow<never, Output>): InstanceHandle<Output> {
-    if (flow !== undefined) requireFlow(flow, "flow");
+    if (flow !== undefined) checkFlow(flow, "flow");
     return new InstanceHandle<Output>(this, parseInstanceId(instanceId));
   }
 
@@ -178,6 +157,66 @@ export class Client {
     const codec = codecOf(this.#backend, instance.codec);
     const entries = await this.#backend.readHistory(id, page);
     return await Promise.all(entries.map((entry) => historyItem(codec, id, entry)));
+  }
+
+  /**
+   * Where the instance stood after an entry of its history, and what had been recorded by then: derived from the history and
+   * the flow. Nothing is run.
+   *
+   * @param sequence - of an entry, as `history` tells it; 0 for the beginning. In the midst of the entries of one checkpoint,
+   *   it is the state after the last of them
+   * @throws {InstanceNotFoundError}
+   * @throws {DefinitionMismatchError} it was started by another definition than `flow`
+   * @throws {StateUnknownError} it was saved from outside before that
+   * @throws {CodecDecodeError} an output is damaged
+   */
+  async stateAt(flow: Flow, instanceId: string, sequence: bigint): Promise<PastState> {
+    const id = parseInstanceId(instanceId);
+    requireSequence(sequence, "sequence");
+    return await lookBack(this.#backend, flow, id, sequence);
+  }
+
+  /**
+   * What was recorded after one entry of the history, up to and with another: as `history` tells it, all of it.
+   *
+   * @param from - 0 for the beginning
+   * @throws {InstanceNotFoundError}
+   */
+  async diff(instanceId: string, from: bigint, to: bigint): Promise<readonly HistoryItem[]> {
+    requireSequence(from, "from");
+    requireSequence(to, "to");
+    return await between((after) => this.history(instanceId, { after }), from, to);
+  }
+
+  /**
+   * Starts a new instance where another one has been, with what that one had recorded by then: to try another way from
+   * there, or to go on from before a mistake. The other one is not changed; it may have failed, completed or been cancelled,
+   * and may be running. Events that were sent to it are not taken along.
+   *
+   * @param newId - as in `submit`
+   * @param options - `at`: after which entry of the history, or right before which task; `input` and `outputs`: what is
+   *   to have been recorded instead. A route's key must lead where the other one went
+   * @returns a handle of the new one
+   * @throws {InstanceNotFoundError} there is no instance `sourceId`
+   * @throws {InstanceConflictError} `newId` is taken
+   * @throws {DefinitionMismatchError} it was started by another definition than `flow`
+   * @throws {InvalidArgumentError} an argument is not acceptable, or there is nothing to go on from at that point
+   * @throws {StateUnknownError} it was saved from outside before that
+   * @throws {ValidationError} the input or an output doesn't fit its schema
+   * @throws {UnknownCodecError} its codec is not available here
+   * @throws {CodecEncodeError | CodecDecodeError} a value can't be stored or read
+   * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE the new one may exist. In all other cases, nothing
+   *   was written
+   */
+  async fork<Input, Output>(
+    flow: Flow<Input, Output>,
+    sourceId: string,
+    newId: string,
+    options: InstanceForkOptions<Input>,
+  ): Promise<InstanceHandle<Output>> {
+    const [source, id] = forkIds(sourceId, newId);
+    await forkFrom(this.#backend, flow, source, id, options);
+    return new InstanceHandle<Output>(this, id);
   }
 
   /**
@@ -352,20 +391,8 @@ export class Client {
   }
 }
 
-function requireFlow(flow: unknown, field: string): void {
-  if (!(flow instanceof Flow))
-    throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
-}
-
-function summaryOf(record: InstanceRecord): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, createdAt, endedAt } = record;
-  const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
-  return { instanceId, flow, status, reason, priority, tags, labels, ...times };
-}
-
 /** The id, if both arguments are acceptable. */
 function checked(instanceId: string, request: SignalRequest, more: readonly string[] = []): InstanceId {
-  const id = parseInstanceId(instanceId);
   checkOptions(request, [...REQUEST_KEYS, ...more], "request");
-  return id;
+  return parseInstanceId(instanceId);
 }

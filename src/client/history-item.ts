@@ -21,13 +21,18 @@ export interface HistoryItem {
   readonly workerId: WorkerId | null;
   /** How long the body took, in ms; `null` where none ran. */
   readonly durationMs: number | null;
+  /**
+   * "again" or "done" for a loop's iteration, the key for a route, "last" for a failed attempt that no other follows; `null`
+   * otherwise, and for what was recorded by hand.
+   */
+  readonly decision: string | null;
   readonly at: Date;
 }
 
 /** Decodes an entry. One that can't be read is shown with its problem, so that it doesn't hide the others. */
 export async function historyItem(codec: Codec, instanceId: InstanceId, entry: HistoryEntry): Promise<HistoryItem> {
   const { output, problem } = await readOutput(codec, instanceId, entry);
-  const { sequence, taskId, attempt, kind, outcome, outputRef, workerId, durationMs } = entry;
+  const { sequence, taskId, attempt, kind, outcome, outputRef, workerId, durationMs, decision } = entry;
   const failure = entry.failure === null ? null : await decodeFailure(codec, entry.failure, instanceId);
   return {
     sequence,
@@ -41,6 +46,7 @@ export async function historyItem(codec: Codec, instanceId: InstanceId, entry: H
     problem,
     workerId,
     durationMs,
+    decision,
     at: new Date(entry.at),
   };
 }

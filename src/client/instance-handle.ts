@@ -1,10 +1,12 @@
 import type { StatusReport } from "../engine/instance-status.ts";
+import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
 import type { RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Client } from "./client.ts";
 import type { HistoryItem } from "./history-item.ts";
+import type { PastState } from "./look-back.ts";
 import type { EventOptions } from "./transaction-scope.ts";
 
 export interface ResultOptions {
@@ -42,6 +44,16 @@ export class InstanceHandle<Output = unknown> {
   /** As `client.history`. */
   history(page?: { readonly after?: bigint; readonly limit?: number }): Promise<readonly HistoryItem[]> {
     return this.#client.history(this.instanceId, page);
+  }
+
+  /** As `client.stateAt`. */
+  stateAt(flow: Flow, sequence: bigint): Promise<PastState> {
+    return this.#client.stateAt(flow, this.instanceId, sequence);
+  }
+
+  /** As `client.diff`. */
+  diff(from: bigint, to: bigint): Promise<readonly HistoryItem[]> {
+    return this.#client.diff(this.instanceId, from, to);
   }
 
   /** As `client.cancel`. */

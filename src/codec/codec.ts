@@ -20,6 +20,11 @@ export interface Codec {
    * alone. Never reuse an id for another format. Lower case letters, digits and `-+.()`, at most 100.
    */
   readonly id: string;
+  /**
+   * Whether bytes can be decoded only in the context that they were encoded in. Where they can be in any (`false`), what is
+   * copied from one instance to another is copied as it is; else it is decoded and encoded anew. Default: `true`.
+   */
+  readonly bindsContext?: boolean;
   /** @throws {CodecEncodeError} `value` can't survive a round trip; the path says where */
   encode(value: unknown, context: PayloadContext): Uint8Array | Promise<Uint8Array>;
   /** @throws {CodecDecodeError} the bytes are damaged, or were written by something else */

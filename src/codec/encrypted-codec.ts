@@ -60,6 +60,7 @@ export function encrypted(inner: Codec, options: EncryptionOptions): Codec {
 
 class EncryptedCodec implements Codec {
   readonly id: string;
+  readonly bindsContext = true;
   readonly #inner: Codec;
   readonly #ring: CheckedKeyRing;
   readonly #instanceKeys: InstanceKeys = new InstanceKeys();

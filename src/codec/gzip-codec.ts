@@ -63,11 +63,13 @@ export function compressed(inner: Codec, options: CompressionOptions = {}): Code
 
 class GzipCodec implements Codec {
   readonly id: string;
+  readonly bindsContext: boolean;
   readonly #inner: Codec;
   readonly #options: Required<CompressionOptions>;
 
   constructor(inner: Codec, options: Required<CompressionOptions>) {
     this.id = wrappedCodecId("gzip", inner);
+    this.bindsContext = inner.bindsContext !== false;
     this.#inner = inner;
     this.#options = options;
   }

@@ -29,6 +29,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export class JsonCodec implements Codec {
   readonly id = "json";
+  readonly bindsContext = false;
   readonly #encoder: ValueEncoder;
 
   /** @throws {InvalidArgumentError} a limit is not a whole number in its range */

@@ -15,6 +15,7 @@ import { resolveValueLimits, type ValueLimits } from "./value-limits.ts";
  */
 export class MsgpackCodec implements Codec {
   readonly id = "msgpack";
+  readonly bindsContext = false;
   readonly #encoder: ValueEncoder;
   readonly #keys: KeyCache = new KeyCache();
 

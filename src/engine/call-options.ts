@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { Flow } from "../flow/flow-definition.ts";
 import { unknownName } from "../flow/known-options.ts";
 import { kindOf } from "../ids.ts";
 
@@ -20,6 +21,12 @@ export function checkOptions(options: unknown, known: readonly string[], field: 
 export function checkAbortSignal(signal: unknown, field: string): void {
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new InvalidArgumentError(field, `must be an AbortSignal, not ${kindOf(signal)}.`);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function checkFlow(flow: unknown, field: string = "flow"): asserts flow is Flow {
+  if (!(flow instanceof Flow))
+    throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */

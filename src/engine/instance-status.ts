@@ -4,13 +4,19 @@ import type { SerializedFailure } from "../errors/failure.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
+import type { ForkPoint } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
 import type { InstanceEnd } from "../store/wakeup.ts";
 import { decodeFailure } from "./payloads.ts";
 
 /** Where an instance is, told from its stored state. */
-export type StatusReport<Output = unknown> =
+export type StatusReport<Output = unknown> = CurrentStatus<Output> & {
+  /** Of which instance it is a fork, and after which entry of that one's history. Only of a fork. */
+  readonly forkedFrom?: ForkPoint;
+};
+
+type CurrentStatus<Output> =
   /** It has ended with a result. */
   | { readonly status: "completed"; readonly output: Output }
   /** It has ended without one. */
@@ -52,6 +58,15 @@ export async function reportStatus(
   backend: Pick<Backend, "findCodec" | "codec">,
   state: InstanceState,
 ): Promise<StatusReport> {
+  const { forkedFrom } = state.instance;
+  const report = await currentStatus(backend, state);
+  return forkedFrom === null ? report : { ...report, forkedFrom };
+}
+
+async function currentStatus(
+  backend: Pick<Backend, "findCodec" | "codec">,
+  state: InstanceState,
+): Promise<CurrentStatus<unknown>> {
   const { instance, positions } = state;
   switch (instance.status) {
     case "completed": {
@@ -74,7 +89,7 @@ export async function reportStatus(
   }
 }
 
-function reportLive(positions: readonly Position[], now: number): StatusReport {
+function reportLive(positions: readonly Position[], now: number): CurrentStatus<unknown> {
   const active = positions.filter((position) => !isParked(position));
   if (active.length > 0) return { status: "in_progress", tasks: active.map((position) => describeTask(position, now)) };
   const waits = positions.filter((position) => position.kind === "wait");

@@ -1,12 +1,13 @@
 import type { Codec } from "../codec/codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { Flow } from "../flow/flow-definition.ts";
-import { type InstanceId, kindOf } from "../ids.ts";
+import type { Flow } from "../flow/flow-definition.ts";
+import type { InstanceId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import { planStart } from "../snapshot/plan.ts";
 import { parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { NewInstance } from "../store/instance-store.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
+import { checkFlow } from "./call-options.ts";
 import { encodePayload } from "./payloads.ts";
 import { validate } from "./validation.ts";
 
@@ -59,8 +60,7 @@ export async function newInstance(
   store: { readonly codec: Codec; readonly maxPayloadBytes: number },
   beginning: Beginning = AT_ONCE,
 ): Promise<NewInstance> {
-  if (!(flow instanceof Flow))
-    throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+  checkFlow(flow);
   if (input instanceof Promise) throw new InvalidArgumentError("input", "is a Promise. Await it first.");
   const { field = "options" } = beginning;
   const priority = parsePriority(options.priority ?? DEFAULT_PRIORITY, `${field}.priority`);

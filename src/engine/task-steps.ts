@@ -98,6 +98,7 @@ export class TaskSteps {
       outputRef: null,
       failure: null,
       durationMs,
+      decision: null,
     };
     const fate = await this.#commit(entry);
     switch (fate.kind) {

@@ -21,12 +21,10 @@ export class InstanceConflictError extends WaymarkError {
   readonly retryable = false;
   readonly instanceId: string;
 
-  constructor(instanceId: string, options?: ErrorOptions) {
-    super(
-      `Instance "${instanceId}" exists already. ` +
-        'Choose another id, or pass onConflict: "useExisting" or "terminateExisting".',
-      options,
-    );
+  /** @param options - `remedy`: a sentence that says what to do instead */
+  constructor(instanceId: string, options?: ErrorOptions & { readonly remedy?: string }) {
+    const remedy = options?.remedy ?? 'Choose another id, or pass onConflict: "useExisting" or "terminateExisting".';
+    super(`Instance "${instanceId}" exists already. ${remedy}`, options);
     this.instanceId = instanceId;
   }
 }
@@ -91,6 +89,26 @@ export class InstanceFailedError extends WaymarkError {
     super(`Instance "${instanceId}" failed: ${failure.name}: ${failure.message}`, options);
     this.instanceId = instanceId;
     this.failure = failure;
+  }
+}
+
+/** Where an instance stood at some point of its history can't be derived. Nothing was changed. */
+export class StateUnknownError extends WaymarkError {
+  override readonly name = "StateUnknownError";
+  readonly code = "STATE_UNKNOWN";
+  readonly retryable = false;
+  readonly instanceId: string;
+  /** The entry of the history from which on it is unknown. */
+  readonly sequence: bigint;
+
+  /** @param problem - the end of a sentence: what happened at this entry */
+  constructor(instanceId: string, sequence: bigint, problem: string) {
+    super(
+      `The state of instance "${instanceId}" can't be told from entry ${sequence} of its history on: ${problem}. ` +
+        "Ask for an earlier one.",
+    );
+    this.instanceId = instanceId;
+    this.sequence = sequence;
   }
 }
 

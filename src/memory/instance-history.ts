@@ -1,4 +1,5 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import { type Bytes, type HistoryEntry, isRecordedKind, type NewEntry, type TaskResult } from "../snapshot/snapshot.ts";
 import { taskOfStep } from "../snapshot/step-ids.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
@@ -47,6 +48,7 @@ export class InstanceHistory {
       outputRef: entry.outputRef,
       failure: copyOrNull(entry.failure),
       durationMs: entry.durationMs,
+      decision: entry.decision,
       sequence: origin.sequence,
       path: origin.path,
       workerId: origin.workerId,
@@ -121,6 +123,11 @@ export class InstanceHistory {
     }));
   }
 
+  /** All entries without their payloads, in order. */
+  trace(): TraceEntry[] {
+    return this.#entries.map(traceOf);
+  }
+
   lastIteration(loopTaskId: TaskId): TaskId | null {
     const index = this.#lastIterations.get(loopTaskId);
     return index === undefined ? null : `${loopTaskId}[${index}]`;
@@ -166,6 +173,11 @@ function isOutcome(entry: HistoryEntry): entry is OutcomeEntry {
   return isRecordedKind(entry.outcome);
 }
 
+function traceOf(entry: HistoryEntry): TraceEntry {
+  const { sequence, taskId, attempt, path, kind, outcome, outputRef, workerId, durationMs, decision, at } = entry;
+  return { sequence, taskId, attempt, path, kind, outcome, outputRef, workerId, durationMs, decision, at };
+}
+
 /** Delays, and the ends of branches, have no output of their own. */
 function passesOn(entry: HistoryEntry): boolean {
   return entry.output === null && entry.outcome === "completed";
@@ -179,5 +191,6 @@ function resultFrom(entry: OutcomeEntry): TaskResult {
     output: entry.output === null ? null : copyOf(entry.output),
     outputRef: entry.outputRef,
     failure: copyOrNull(entry.failure),
+    decision: entry.decision,
   };
 }

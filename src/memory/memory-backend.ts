@@ -3,6 +3,7 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { BackendError } from "../errors/backend-errors.ts";
 import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Lane } from "../snapshot/position.ts";
 import {
   type Bytes,
@@ -22,6 +23,7 @@ import type {
   CreatedInstance,
   Holder,
   InstanceFilter,
+  InstanceFork,
   InstanceState,
   NewInstance,
   TerminateOutcome,
@@ -253,6 +255,11 @@ export class InMemoryBackend implements Backend {
     this.#hub.ready();
   }
 
+  async forkInstance(fork: InstanceFork): Promise<void> {
+    await this.#open("forkInstance", this.#instances).forkInstance(fork);
+    this.#hub.ready();
+  }
+
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
     const status = await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
     if (status === "cancelled") this.#hub.ended([{ instanceId, output: null }]);
@@ -296,6 +303,10 @@ export class InMemoryBackend implements Backend {
     page?: { readonly after?: bigint; readonly limit?: number },
   ): Promise<readonly HistoryEntry[]> {
     return await this.#open("readHistory", this.#history).readHistory(instanceId, page);
+  }
+
+  async readTrace(instanceId: InstanceId): Promise<readonly TraceEntry[]> {
+    return await this.#open("readTrace", this.#history).readTrace(instanceId);
   }
 
   async loadResults(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly TaskResult[]> {

@@ -1,4 +1,5 @@
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
 import { parseAttempt, parseWhole } from "../store/arguments.ts";
@@ -24,6 +25,11 @@ export class MemoryHistoryStore implements HistoryStore {
     if (page.after !== undefined) requireBigint(page.after, "page.after");
     if (page.limit !== undefined) parseWhole(page.limit, "page.limit", 1, 10_000);
     return this.#state.find(instanceId)?.history.page(page.after ?? null, page.limit ?? DEFAULT_PAGE) ?? [];
+  }
+
+  async readTrace(instanceId: InstanceId): Promise<readonly TraceEntry[]> {
+    parseInstanceId(instanceId);
+    return this.#state.find(instanceId)?.history.trace() ?? [];
   }
 
   async loadResults(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly TaskResult[]> {

@@ -1,24 +1,33 @@
 import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { startingPosition } from "../snapshot/starting-position.ts";
 import { requireStood } from "../snapshot/stood-position.ts";
 import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
-import { checkFilter, checkInstanceIds, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
+import {
+  checkFilter,
+  checkFork,
+  checkInstanceIds,
+  checkNewInstance,
+  checkNewInstances,
+} from "../store/check-instance.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
   Holder,
   InstanceFilter,
+  InstanceFork,
   InstanceState,
   InstanceStore,
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import { forkInstance } from "./fork-instance.ts";
 import * as control from "./instance-control.ts";
 import { isAlready } from "./memory-signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
-import { claimPosition, startingPosition } from "./new-position.ts";
+import { claimPosition } from "./new-position.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 import { copyPositions, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
 
@@ -119,6 +128,11 @@ export class MemoryInstanceStore implements InstanceStore {
     const instance = this.#state.get(instanceId);
     const kept = requireStood(instanceId, instance.record.status, instance.stood);
     control.retry(this.#state, instance, kept, parsed, this.#state.now());
+  }
+
+  async forkInstance(fork: InstanceFork): Promise<void> {
+    checkFork(fork);
+    forkInstance(this.#state, fork);
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {

@@ -120,7 +120,7 @@ export class MemorySignalStore implements SignalStore {
   #deliver({ instance, position }: Slot, payload: Bytes): void {
     const now = this.#state.now();
     const { taskId, attempt, path } = position;
-    const nothing = { outputRef: null, failure: null, durationMs: null };
+    const nothing = { outputRef: null, failure: null, durationMs: null, decision: null };
     const entry: NewEntry = { taskId, attempt, kind: "wait", outcome: "completed", output: payload, ...nothing };
     this.#state.append(instance, entry, { path, workerId: null, at: now });
     // Its outcome is recorded: that wakes it.

@@ -59,7 +59,15 @@ export class MemorySnapshotStore implements SnapshotStore {
     const position = instance.standingAt(taskId);
     const attempt = instance.history.freeAttempt(taskId, position?.attempt ?? null);
     const entry = outcomeEntry(
-      { taskId, kind: position?.kind ?? "task", outcome: "completed", output, outputRef: null, failure: null },
+      {
+        taskId,
+        kind: position?.kind ?? "task",
+        outcome: "completed",
+        output,
+        outputRef: null,
+        failure: null,
+        decision: null,
+      },
       attempt,
     );
     this.#state.append(instance, entry, { path: position?.path ?? "", workerId: null, at: now });
@@ -117,6 +125,7 @@ function refuseSave(existing: StoredInstance, snapshot: Snapshot): void {
     const same =
       recorded.outcome === result.outcome &&
       recorded.outputRef === result.outputRef &&
+      recorded.decision === result.decision &&
       sameBytes(recorded.output, result.output) &&
       sameBytes(recorded.failure, result.failure);
     if (!same) throw new ResultConflictError(instanceId, result.taskId);
@@ -124,6 +133,6 @@ function refuseSave(existing: StoredInstance, snapshot: Snapshot): void {
 }
 
 function outcomeEntry(result: TaskResult, attempt: number): NewEntry {
-  const { taskId, kind, outcome, output, outputRef, failure } = result;
-  return { taskId, attempt, kind, outcome, output, outputRef, failure, durationMs: null };
+  const { taskId, kind, outcome, output, outputRef, failure, decision } = result;
+  return { taskId, attempt, kind, outcome, output, outputRef, failure, decision, durationMs: null };
 }

@@ -99,7 +99,7 @@ export class MemoryState {
   note(instance: StoredInstance, what: keyof typeof NOTES, at: number, outputRef: TaskId | null = null): void {
     const taskId = NOTES[what];
     const attempt = instance.history.freeAttempt(taskId, null);
-    const nothing = { output: null, failure: null, durationMs: null };
+    const nothing = { output: null, failure: null, durationMs: null, decision: null };
     const entry: NewEntry = { taskId, attempt, kind: "instance", outcome: "noted", outputRef, ...nothing };
     this.append(instance, entry, { path: "", workerId: null, at });
   }

@@ -1,23 +1,4 @@
-import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { Position, PositionClaim } from "../snapshot/position.ts";
-
-/** How a position begins, unclaimed. */
-export function startingPosition(start: NewPosition, now: number): Position {
-  const { lane, ...standing } = start.standing;
-  const ready = start.wakeAfterMs === 0;
-  const wakeAt = start.wakeAfterMs === null || ready ? null : now + start.wakeAfterMs;
-  return {
-    ...standing,
-    path: start.path,
-    tags: [...lane.tags].sort(),
-    ready,
-    availableAt: ready ? now : wakeAt,
-    wakeAt,
-    interrupt: null,
-    lost: 0,
-    claim: null,
-  };
-}
 
 export function claimPosition(position: Position, claim: PositionClaim): Position {
   return { ...position, ready: false, availableAt: claim.expiresAt, claim };

@@ -23,6 +23,7 @@ export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
     tags: instance.tags,
     labels: instance.labels,
     createdAt: now,
+    forkedFrom: null,
     endedAt: null,
   });
 }
@@ -43,6 +44,7 @@ export function copyRecord(record: InstanceRecord): InstanceRecord {
     tags: [...record.tags],
     labels: copyLabels(record.labels),
     createdAt: record.createdAt,
+    forkedFrom: record.forkedFrom === null ? null : { ...record.forkedFrom },
     endedAt: record.endedAt,
   };
 }

@@ -193,6 +193,7 @@ export async function appendNote(
     outputRef: about,
     failure: null,
     durationMs: null,
+    decision: null,
   };
   await tx.run(
     "append-entry",

@@ -3,6 +3,7 @@ import { JsonCodec } from "../codec/json-codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type {
   Bytes,
@@ -19,6 +20,7 @@ import type {
   CreatedInstance,
   Holder,
   InstanceFilter,
+  InstanceFork,
   InstanceState,
   NewInstance,
   TerminateOutcome,
@@ -286,6 +288,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend, Transa
   retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
     return this.#instances.retryInstance(instanceId, request);
   }
+  forkInstance(fork: InstanceFork): Promise<void> {
+    return this.#instances.forkInstance(fork);
+  }
   settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     return this.#instances.settleInterrupt(instanceId, interruptedAtTask);
   }
@@ -317,6 +322,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend, Transa
     page?: { readonly after?: bigint; readonly limit?: number },
   ): Promise<readonly HistoryEntry[]> {
     return this.#history.readHistory(instanceId, page);
+  }
+  readTrace(instanceId: string): Promise<readonly TraceEntry[]> {
+    return this.#history.readTrace(instanceId);
   }
   loadResults(instanceId: string, taskIds: readonly string[]): Promise<readonly TaskResult[]> {
     return this.#history.loadResults(instanceId, taskIds);

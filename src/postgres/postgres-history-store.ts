@@ -1,4 +1,5 @@
 import { parseInstanceId, parseTaskId } from "../ids.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import { stepRange } from "../snapshot/step-ids.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
@@ -11,9 +12,10 @@ import {
   loadResults,
   loadSteps,
   readHistory,
+  readTrace,
   sinceAttempt,
 } from "./queries/history.ts";
-import { historyEntryFromRow, resultFromRow } from "./rows.ts";
+import { historyEntryFromRow, resultFromRow, traceEntryFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Reads what was recorded. */
@@ -38,6 +40,12 @@ export class PostgresHistoryStore implements HistoryStore {
     return (await this.#context.db.run("read-history", readHistory(this.#context.tables, params))).map(
       historyEntryFromRow,
     );
+  }
+
+  async readTrace(instanceId: string): Promise<readonly TraceEntry[]> {
+    const { db, tables } = this.#context;
+    const rows = await db.run("read-trace", readTrace(tables, parseInstanceId(instanceId)));
+    return rows.map(traceEntryFromRow);
   }
 
   async loadResults(instanceId: string, taskIds: readonly string[]): Promise<readonly TaskResult[]> {

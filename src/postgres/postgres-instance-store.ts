@@ -2,13 +2,20 @@ import { BackendError } from "../errors/backend-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
-import { checkFilter, checkInstanceIds, checkNewInstance, checkNewInstances } from "../store/check-instance.ts";
+import {
+  checkFilter,
+  checkFork,
+  checkInstanceIds,
+  checkNewInstance,
+  checkNewInstances,
+} from "../store/check-instance.ts";
 import { hintControlled, hintCreated, hintTerminated } from "../store/hints.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
   Holder,
   InstanceFilter,
+  InstanceFork,
   InstanceState,
   InstanceStore,
   NewInstance,
@@ -16,6 +23,7 @@ import type {
 } from "../store/instance-store.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
+import { forkInstance } from "./fork-instance.ts";
 import { LockedInstance, requestFrom } from "./instance-control.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
@@ -168,6 +176,11 @@ export class PostgresInstanceStore implements InstanceStore {
 
   async retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
     await retryInstance(this.#context, parseInstanceId(instanceId), parseRetryRequest(request));
+  }
+
+  async forkInstance(fork: InstanceFork): Promise<void> {
+    checkFork(fork);
+    await forkInstance(this.#context, fork);
   }
 
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {

@@ -186,7 +186,7 @@ function laneOf(snapshot: Snapshot, position: Position): Lane {
 
 function isSameResult(a: TaskResult, b: TaskResult): boolean {
   const isSameValue = isSame(a.output, b.output) && isSame(a.failure, b.failure);
-  return isSameValue && a.outcome === b.outcome && a.outputRef === b.outputRef;
+  return isSameValue && a.outcome === b.outcome && a.outputRef === b.outputRef && a.decision === b.decision;
 }
 
 function blankEntry(taskId: string): NewEntry {
@@ -199,6 +199,7 @@ function blankEntry(taskId: string): NewEntry {
     outputRef: null,
     failure: null,
     durationMs: null,
+    decision: null,
   };
 }
 

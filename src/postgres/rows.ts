@@ -1,7 +1,9 @@
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Interrupt, ItemCounts, Position, PositionKind } from "../snapshot/position.ts";
 import type {
   EntryKind,
   EntryOutcome,
+  ForkPoint,
   HistoryEntry,
   InstanceRecord,
   InstanceStatus,
@@ -22,6 +24,8 @@ export interface InstanceRow {
   readonly priority: number;
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly forked_from: string | null;
+  readonly forked_at: bigint | null;
   readonly created_ms: number;
   readonly ended_ms: number | null;
   /** The database's clock when this was read. */
@@ -50,18 +54,22 @@ export interface PositionRow {
   readonly ready: boolean;
 }
 
-export interface HistoryRow {
+export interface HistoryRow extends TraceRow {
+  readonly output: Uint8Array | null;
+  readonly failure: Uint8Array | null;
+}
+
+export interface TraceRow {
   readonly sequence: bigint;
   readonly task_id: string;
   readonly attempt: number;
   readonly path: string;
   readonly kind: EntryKind;
   readonly outcome: EntryOutcome;
-  readonly output: Uint8Array | null;
   readonly output_ref: string | null;
-  readonly failure: Uint8Array | null;
   readonly worker_id: string | null;
   readonly duration_ms: number | null;
+  readonly decision: string | null;
   readonly at_ms: number;
 }
 
@@ -72,6 +80,7 @@ export interface ResultRow {
   readonly output: Uint8Array | null;
   readonly output_ref: string | null;
   readonly failure: Uint8Array | null;
+  readonly decision: string | null;
 }
 
 export function instanceFromRow(row: InstanceRow): InstanceRecord {
@@ -89,8 +98,13 @@ export function instanceFromRow(row: InstanceRow): InstanceRecord {
     tags: row.tags,
     labels: row.labels,
     createdAt: wholeMs(row.created_ms),
+    forkedFrom: forkPointFrom(row),
     endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
   };
+}
+
+function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: InstanceRow): ForkPoint | null {
+  return instanceId === null || sequence === null ? null : { instanceId, sequence };
 }
 
 export function positionFromRow(row: PositionRow): Position {
@@ -126,6 +140,10 @@ function itemsFromRow({
 }
 
 export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
+  return { ...traceEntryFromRow(row), output: row.output, failure: row.failure };
+}
+
+export function traceEntryFromRow(row: TraceRow): TraceEntry {
   return {
     sequence: row.sequence,
     taskId: row.task_id,
@@ -133,18 +151,17 @@ export function historyEntryFromRow(row: HistoryRow): HistoryEntry {
     path: row.path,
     kind: row.kind,
     outcome: row.outcome,
-    output: row.output,
     outputRef: row.output_ref,
-    failure: row.failure,
     workerId: row.worker_id,
     durationMs: row.duration_ms,
+    decision: row.decision,
     at: wholeMs(row.at_ms),
   };
 }
 
 export function resultFromRow(row: ResultRow): TaskResult {
-  const { task_id: taskId, kind, outcome, output, output_ref: outputRef, failure } = row;
-  return { taskId, kind, outcome, output, outputRef, failure };
+  const { task_id: taskId, kind, outcome, output, output_ref: outputRef, failure, decision } = row;
+  return { taskId, kind, outcome, output, outputRef, failure, decision };
 }
 
 /** The database counts microseconds; rounding up never makes a time look passed that hasn't. */

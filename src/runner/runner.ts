@@ -1,10 +1,11 @@
+import { checkFlow } from "../engine/call-options.ts";
 import { Engine } from "../engine/engine.ts";
 import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
 import { newInstance } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceConflictError } from "../errors/instance-errors.ts";
-import { Flow } from "../flow/flow-definition.ts";
+import type { Flow } from "../flow/flow-definition.ts";
 import { kindOf, parseInstanceId } from "../ids.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
@@ -106,8 +107,7 @@ export class Runner {
     options: DriveOptions = {},
   ): Promise<StatusReport<Output>> {
     checkDriveOptions(options);
-    if (!(flow instanceof Flow))
-      throw new InvalidArgumentError("flow", `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+    checkFlow(flow);
     const id = parseInstanceId(instanceId);
     const state = await getState(this.#backend, id);
     const { instance } = state;

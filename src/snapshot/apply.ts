@@ -255,4 +255,13 @@ export const NOTES: {
   readonly unpause: TaskId;
   readonly retry: TaskId;
   readonly save: TaskId;
-} = { failed: "$failed", cancel: "$cancel", pause: "$pause", unpause: "$unpause", retry: "$retry", save: "$save" };
+  readonly fork: TaskId;
+} = {
+  failed: "$failed",
+  cancel: "$cancel",
+  pause: "$pause",
+  unpause: "$unpause",
+  retry: "$retry",
+  save: "$save",
+  fork: "$fork",
+};

@@ -16,7 +16,7 @@ import { responseToFailure } from "../flow/failure-handling.ts";
 import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
-import type { Path, TaskId } from "../ids.ts";
+import { idIssue, type Path, type TaskId } from "../ids.ts";
 import type { Move, NewPosition } from "./checkpoint.ts";
 import { beginUndo, isUndoing, planUndo } from "./plan-undo.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
@@ -151,7 +151,24 @@ function planSuccess(
   const { node } = here.located;
   // What has come of the iteration stands in the history already.
   const value = isFlowLoop(node) ? { outputRef: stand.inputRef } : { output };
-  return proceed(flow, stand, here, occurrence.decision, [entry(stand, entryKindOf(node), { ...value, durationMs })]);
+  const facts = { ...value, durationMs, decision: decisionText(occurrence.decision) };
+  return proceed(flow, stand, here, occurrence.decision, [entry(stand, entryKindOf(node), facts)]);
+}
+
+/** What the history says of a decision. Not of one that follows from the task id, or can be read from the output only. */
+function decisionText(decision: Decision | null): string | null {
+  switch (decision?.kind) {
+    case "again":
+    case "done":
+      return decision.kind;
+    case "key":
+      // What leads to the default branch may be any text.
+      return idIssue(decision.key) === null ? decision.key : null;
+    case "until":
+    case "timedOut":
+    case undefined:
+      return null;
+  }
 }
 
 function isFlowLoop(node: FlowNode): boolean {
@@ -193,7 +210,8 @@ function planFailure(
   occurrence: Extract<Occurrence, { kind: "failed" }>,
 ): Plan {
   const { failure, durationMs, retryAfterMs } = occurrence;
-  const entries = [entry(stand, entryKindOf(here.located.node), { outcome: "failed", failure, durationMs })];
+  const decision = retryAfterMs === null ? "last" : null;
+  const entries = [entry(stand, entryKindOf(here.located.node), { outcome: "failed", failure, durationMs, decision })];
   if (retryAfterMs === null) return respond(flow, stand, here, { failure, entries, isRecorded: false });
   const to = standing(flow, here, stand, stand.attempt + 1);
   const move: Move = retryAfterMs === 0 ? { kind: "advance", to } : { kind: "park", to, wakeAfterMs: retryAfterMs };
@@ -206,7 +224,7 @@ function planTimeout(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes 
     const decision: Decision | null = node.kind === "wait" && node.timeoutBranch !== null ? { kind: "timedOut" } : null;
     return proceed(flow, stand, here, decision, [entry(stand, "wait", { outcome: "timed_out" })]);
   }
-  const entries = [entry(stand, "wait", { outcome: "failed", failure })];
+  const entries = [entry(stand, "wait", { outcome: "failed", failure, decision: "last" })];
   return respond(flow, stand, here, { failure, entries, isRecorded: false });
 }
 
@@ -221,7 +239,7 @@ function respond(
   const response = responseToFailure(flow, stand.taskId, isRecorded);
   switch (response.kind) {
     case "skip": {
-      const skipped = entries.map((one): NewEntry => ({ ...one, outcome: "tolerated" }));
+      const skipped = entries.map((one): NewEntry => ({ ...one, outcome: "tolerated", decision: null }));
       return follow(flow, stand, after(flow, stand.taskId), { value: stand.taskId, entries: skipped });
     }
     case "goOn":

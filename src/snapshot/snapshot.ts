@@ -27,8 +27,17 @@ export interface InstanceRecord {
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly createdAt: number;
+  /** Of which instance it is a fork; `null` if of none. */
+  readonly forkedFrom: ForkPoint | null;
   /** `null` unless terminal. */
   readonly endedAt: number | null;
+}
+
+/** Where an instance was forked off: after which entry of whose history. */
+export interface ForkPoint {
+  readonly instanceId: InstanceId;
+  /** 0 for the beginning. */
+  readonly sequence: bigint;
 }
 
 /** How an attempt, or another happening of the history, ended. */
@@ -39,7 +48,7 @@ export type EntryOutcome =
   | "timed_out"
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
-  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`. */
+  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`. */
   | "noted";
 
 /** What a history entry is about. */
@@ -70,6 +79,11 @@ export interface NewEntry {
   readonly failure: Bytes | null;
   /** How long the body took; `null` where none ran. */
   readonly durationMs: number | null;
+  /**
+   * Which way it went, where the task id alone doesn't say it: "again" or "done" for a loop's iteration, the key for a
+   * route, "last" for a failed attempt that no other follows. `null` otherwise, and for what was recorded by hand.
+   */
+  readonly decision: string | null;
 }
 
 /** One entry of the append-only history (INV-4). */
@@ -99,6 +113,8 @@ export interface TaskResult {
   readonly outputRef: TaskId | null;
   /** `null` unless tolerated. */
   readonly failure: Bytes | null;
+  /** As in the history. */
+  readonly decision: string | null;
 }
 
 /** The outcomes that stand: one for each task id. */

@@ -126,6 +126,7 @@ export function entry(stand: Stand, kind: EntryKind, facts: Partial<NewEntry>): 
     outputRef: null,
     failure: null,
     durationMs: null,
+    decision: null,
     ...facts,
   };
 }

@@ -27,6 +27,11 @@ export function stoodPositions(positions: Iterable<Position>, failedPath: Path, 
   );
 }
 
+/** Positions without what is only true of live ones, by path. */
+export function standingStill(positions: Iterable<Position>): StoodPosition[] {
+  return Array.from(positions, stood).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
 /** What is kept of the position that failed. */
 export function stoodAt(path: Path, to: Standing): StoodPosition {
   return stood({ ...to, path, tags: to.lane.tags, wakeAt: null });

@@ -60,8 +60,8 @@ function positionsAfter(positions: ReadonlyMap<Path, Position>, changes: Changes
 }
 
 function resultFrom(entry: NewEntry): TaskResult[] {
-  const { taskId, kind, outcome, output, outputRef, failure } = entry;
-  return isRecordedKind(outcome) ? [{ taskId, kind, outcome, output, outputRef, failure }] : [];
+  const { taskId, kind, outcome, output, outputRef, failure, decision } = entry;
+  return isRecordedKind(outcome) ? [{ taskId, kind, outcome, output, outputRef, failure, decision }] : [];
 }
 
 /** The bytes recorded under a reference; where nothing was (a timed-out wait, a task that was skipped) they are empty. */

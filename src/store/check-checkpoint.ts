@@ -7,6 +7,7 @@ import {
   requireBigint,
   requireBoolean,
   requireDistinct,
+  requireName,
   requireObject,
   requireOneOf,
   requireTaskIdOrNull,
@@ -91,6 +92,7 @@ function checkEntry(entry: NewEntry, field: string): void {
   if (entry.output !== null) parseBytes(entry.output, `${field}.output`);
   requireTaskIdOrNull(entry.outputRef, `${field}.outputRef`);
   if (entry.failure !== null) parseBytes(entry.failure, `${field}.failure`);
+  if (entry.decision !== null) requireName(entry.decision, `${field}.decision`);
   if (entry.durationMs === null) return;
   if (typeof entry.durationMs !== "number" || !(entry.durationMs >= 0 && entry.durationMs < Infinity)) {
     refuse(`${field}.durationMs`, "must be a number of milliseconds from 0");

@@ -1,8 +1,10 @@
 import { parseEventName, parseInstanceId, parseWorkerId } from "../ids.ts";
 import type { Lane } from "../snapshot/position.ts";
+import type { ForkPoint } from "../snapshot/snapshot.ts";
 import {
   refuse,
   requireArray,
+  requireBigint,
   requireBoolean,
   requireDistinct,
   requireName,
@@ -19,7 +21,7 @@ import {
   parseWhole,
 } from "./arguments.ts";
 import { checkLane, checkNewPositions } from "./check-standing.ts";
-import type { Holder, InstanceFilter, NewInstance } from "./instance-store.ts";
+import type { Holder, InstanceFilter, InstanceFork, NewInstance } from "./instance-store.ts";
 import type { ClaimRequest } from "./position-store.ts";
 import type { SendOptions } from "./signal-store.ts";
 
@@ -66,6 +68,29 @@ export function checkIdentity(
   parsePriority(instance.priority, `${field}.priority`);
   parseTags(instance.tags, `${field}.tags`);
   parseLabels(instance.labels, `${field}.labels`);
+}
+
+/** @throws {InvalidArgumentError} naming what is wrong below `field` */
+export function checkFork(fork: InstanceFork): void {
+  requireObject(fork, "fork");
+  checkNewInstance(fork.instance, undefined, "fork.instance");
+  checkForkPoint(fork.from, "fork.from");
+  parseWhole(fork.entries, "fork.entries", 0, Number.MAX_SAFE_INTEGER);
+  requireArray(fork.replaced, "fork.replaced");
+  for (const [index, payloads] of fork.replaced.entries()) {
+    const field = `fork.replaced[${index}]`;
+    requireObject(payloads, field);
+    requireBigint(payloads.sequence, `${field}.sequence`);
+    if (payloads.output !== null) parseBytes(payloads.output, `${field}.output`);
+    if (payloads.failure !== null) parseBytes(payloads.failure, `${field}.failure`);
+  }
+}
+
+export function checkForkPoint(from: ForkPoint, field: string): void {
+  requireObject(from, field);
+  parseInstanceId(from.instanceId, `${field}.instanceId`);
+  requireBigint(from.sequence, `${field}.sequence`);
+  if (from.sequence < 0n) refuse(`${field}.sequence`, "must not be negative");
 }
 
 export function checkHolder(holder: Holder): void {

@@ -7,6 +7,7 @@ import {
   requireBigint,
   requireBoolean,
   requireDistinct,
+  requireName,
   requireObject,
   requireOneOf,
   requireTaskIdOrNull,
@@ -15,7 +16,7 @@ import {
 } from "./argument-shapes.ts";
 import { parseBytes, parsePath, parseSignalRequest, parseTags, parseWhole } from "./arguments.ts";
 import { ENTRY_KINDS } from "./check-checkpoint.ts";
-import { checkIdentity } from "./check-instance.ts";
+import { checkForkPoint, checkIdentity } from "./check-instance.ts";
 import { checkPlace } from "./check-standing.ts";
 
 const MAX_LOST = 2_147_483_647;
@@ -30,6 +31,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   if (snapshot.reason !== null) parseSignalRequest({ reason: snapshot.reason });
   requireTime(snapshot.createdAt, "snapshot.createdAt");
   requireTimeOrNull(snapshot.endedAt, "snapshot.endedAt");
+  if (snapshot.forkedFrom !== null) checkForkPoint(snapshot.forkedFrom, "snapshot.forkedFrom");
   requireArray(snapshot.positions, "snapshot.positions");
   for (const [index, position] of snapshot.positions.entries()) checkPosition(position, `snapshot.positions[${index}]`);
   requireDistinct(
@@ -72,4 +74,5 @@ function checkResult(result: TaskResult, field: string): void {
   if (result.output !== null) parseBytes(result.output, `${field}.output`);
   requireTaskIdOrNull(result.outputRef, `${field}.outputRef`);
   if (result.failure !== null) parseBytes(result.failure, `${field}.failure`);
+  if (result.decision !== null) requireName(result.decision, `${field}.decision`);
 }

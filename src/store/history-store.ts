@@ -1,4 +1,5 @@
 import type { InstanceId, TaskId } from "../ids.ts";
+import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 
 /** Reads what was recorded. */
@@ -16,6 +17,12 @@ export interface HistoryStore {
     instanceId: InstanceId,
     page?: { readonly after?: bigint; readonly limit?: number },
   ): Promise<readonly HistoryEntry[]>;
+
+  /**
+   * The whole history without its payloads, in the order of `sequence`, as it was at one moment: nothing is there without
+   * what it depends on (INV-4). `[]` also for an unknown instance.
+   */
+  readTrace(instanceId: InstanceId): Promise<readonly TraceEntry[]>;
 
   /**
    * The recorded outcomes of these task ids, as far as there are any. One that passes on another's

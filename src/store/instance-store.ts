@@ -1,7 +1,7 @@
 import type { InstanceId, WorkerId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
-import type { Bytes, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
+import type { Bytes, ForkPoint, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** An instance to be made. */
@@ -33,6 +33,24 @@ export interface CreatedInstance {
   readonly created: boolean;
   /** Tokens of the positions that `holder` holds, in the order of `positions`. */
   readonly granted: readonly { readonly path: string; readonly token: bigint }[];
+}
+
+/** An instance that begins where another one has been. */
+export interface InstanceFork {
+  /** Its positions: where the other one stood at that point. None is claimed. */
+  readonly instance: NewInstance;
+  readonly from: ForkPoint;
+  /** How many entries the history has up to and with that point. */
+  readonly entries: number;
+  /** Payloads of copied entries that are other than in the history that is copied. */
+  readonly replaced: readonly ReplacedPayloads[];
+}
+
+/** What an entry of a copied history carries, by its sequence in the one that is copied. */
+export interface ReplacedPayloads {
+  readonly sequence: bigint;
+  readonly output: Bytes | null;
+  readonly failure: Bytes | null;
 }
 
 /** An instance together with its live positions and pending signals: all that its status can be told from. */
@@ -133,6 +151,19 @@ export interface InstanceStore {
    * @throws {BackendError} after BACKEND_UNAVAILABLE it may have been retried
    */
   retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void>;
+
+  /**
+   * `fork.instance` exists, stands at its positions, and has a history of its own: that of the other one up to and with the
+   * point `fork.from`, in the same order, and a note `$fork`. Its task ids, attempts, times and workers are those of the
+   * other one; the sequence is new. The other one is not changed, and may be running. Its events are not copied; those that
+   * were sent to the new one before it existed are there.
+   *
+   * @throws {InstanceNotFoundError} there is none from which to fork
+   * @throws {InstanceConflictError} the id is taken
+   * @throws {BackendError} BACKEND_CONFLICT: the history does not have so many entries up to there (any more, or yet); look
+   *   at it again
+   */
+  forkInstance(fork: InstanceFork): Promise<void>;
 
   /**
    * Acts on what is pending: called by a worker whose checkpoint, claim or heartbeat told of an

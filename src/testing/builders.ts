@@ -72,6 +72,7 @@ export function anEntry(overrides: Partial<NewEntry> = {}): NewEntry {
     outputRef: null,
     failure: null,
     durationMs: 5,
+    decision: null,
     ...overrides,
   };
 }
@@ -118,6 +119,7 @@ export function aTaskResult(overrides: Partial<TaskResult> = {}): TaskResult {
     output: bytesOf("2"),
     outputRef: null,
     failure: null,
+    decision: null,
     ...overrides,
   };
 }
@@ -139,6 +141,7 @@ export function aSnapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     tags: [],
     labels: {},
     createdAt: 0,
+    forkedFrom: null,
     endedAt: null,
     positions: [aPosition()],
     results: [],

@@ -1,4 +1,4 @@
-import { checkOptions } from "../engine/call-options.ts";
+import { checkFlow, checkOptions } from "../engine/call-options.ts";
 import {
   DRIVER_KEYS,
   type DriverOptions,
@@ -6,7 +6,7 @@ import {
   resolveDriverOptions,
 } from "../engine/driver-options.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { Flow } from "../flow/flow-definition.ts";
+import type { Flow } from "../flow/flow-definition.ts";
 import { kindOf } from "../ids.ts";
 import { parseTags, parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
@@ -80,8 +80,7 @@ function parseFlows(flows: readonly Flow[]): readonly Flow[] {
   const names = new Map<string, string>();
   for (const [index, flow] of flows.entries()) {
     const field = `options.flows[${index}]`;
-    if (!(flow instanceof Flow))
-      throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+    checkFlow(flow, field);
     const other = names.get(flow.hash);
     if (other !== undefined)
       throw new InvalidArgumentError(field, `is there twice: "${flow.name}" has the definition of "${other}".`);

@@ -45,6 +45,30 @@ describe("views", () => {
     expect(cents.rowCount).toBe(1);
   });
 
+  test("have functions beside them that look back: outputs at an entry, and what was recorded between two", async () => {
+    const backend = await database.connect();
+    const claim = await startAndClaim(backend, "past");
+    const tasks = ["a", "b", "c"];
+    for (const [index, taskId] of tasks.entries()) {
+      const facts = { decision: taskId === "b" ? "again" : null };
+      const move = { kind: "advance", to: standing(tasks[index + 1] ?? "d") } as const;
+      await backend.commitCheckpoints([checkpoint(claim, move, [entry(taskId, facts)])], holder);
+    }
+    const [first, second, third] = (await backend.readHistory("past")).map(({ sequence }) => sequence);
+
+    const outputs = await database.pool.query("SELECT task_id, output FROM waymark.outputs_at('past', $1)", [second]);
+    expect(outputs.rows).toEqual([
+      { task_id: "a", output: "a" },
+      { task_id: "b", output: "b" },
+    ]);
+    const diff = "SELECT task_id, decision, output FROM waymark.history_diff('past', $1, $2)";
+    expect((await database.pool.query(diff, [first, third])).rows).toEqual([
+      { task_id: "b", decision: "again", output: "b" },
+      { task_id: "c", decision: null, output: "c" },
+    ]);
+    expect((await database.pool.query(diff, [third, third])).rows).toEqual([]);
+  });
+
   test("show the history and where each instance stands", async () => {
     const backend = await database.connect();
     const claim = await startAndClaim(backend, "seen");

@@ -254,7 +254,8 @@ describe.each(await bothBackends())("Client on $name", ({ backend, open, databas
       await runner.run(rich, id, 7);
 
       const history = await client.history(id);
-      const shape = history.map(({ taskId, attempt, kind, outcome, output, outputRef }) => [
+      const shape = history.map(({ taskId, attempt, kind, outcome, output, outputRef, decision }) => [
+        decision,
         taskId,
         attempt,
         kind,
@@ -263,16 +264,16 @@ describe.each(await bothBackends())("Client on $name", ({ backend, open, databas
         outputRef,
       ]);
       expect(shape).toEqual([
-        ["first", 1, "task", "failed", undefined, null],
-        ["first", 2, "task", "completed", new Map([["n", 7]]), null],
-        ["rest", 1, "delay", "completed", undefined, "first"],
-        ["way", 1, "route", "completed", "on", null],
-        ["in-b", 1, "task", "completed", 1, null],
-        ["nap", 1, "delay", "completed", undefined, "in-b"],
-        ["join/b", 1, "branch", "completed", undefined, "in-b"],
-        ["join", 1, "join", "completed", 1, null],
-        ["loop[0]", 1, "loop", "completed", 1n, null],
-        ["wait", 1, "wait", "completed", at, null],
+        [null, "first", 1, "task", "failed", undefined, null],
+        [null, "first", 2, "task", "completed", new Map([["n", 7]]), null],
+        [null, "rest", 1, "delay", "completed", undefined, "first"],
+        ["on", "way", 1, "route", "completed", "on", null],
+        [null, "in-b", 1, "task", "completed", 1, null],
+        [null, "nap", 1, "delay", "completed", undefined, "in-b"],
+        [null, "join/b", 1, "branch", "completed", undefined, "in-b"],
+        [null, "join", 1, "join", "completed", 1, null],
+        ["done", "loop[0]", 1, "loop", "completed", 1n, null],
+        [null, "wait", 1, "wait", "completed", at, null],
       ]);
       expect(history[0]).toMatchObject({
         failure: { message: "not yet", taskId: "first" },

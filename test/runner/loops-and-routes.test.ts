@@ -46,6 +46,7 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
         output: [3],
       });
       expect(await recorded(id)).toEqual(["count[0]", "count[1]", "count[2]", "after"].map((it) => `${it} completed`));
+      expect((await client.history(id)).map(({ decision }) => decision)).toEqual(["again", "again", "done", null]);
     });
 
     test("with a limit of one runs once", async () => {
@@ -104,6 +105,21 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
         : route;
       return whole.done().build();
     };
+
+    test.each([
+      ["its key", "b", "in-b", "b"],
+      ["an unknown key", "c", "in-default", "c"],
+      ["a key that is no text", "\0", "in-default", null],
+      ["a key that is no name", "k".repeat(256), "in-default", null],
+    ])("says in the history by which key it went: %s", async (_, key, taken, decision) => {
+      const id = fresh("decided");
+      await runner.run(routed("decided", key, true), id, null);
+
+      expect((await client.history(id)).map((entry) => [entry.taskId, entry.output, entry.decision])).toEqual([
+        ["which", key, decision],
+        [taken, taken.slice(3), null],
+      ]);
+    });
 
     test.each([
       ["an unknown key", "c", '"c"'],

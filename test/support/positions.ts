@@ -38,6 +38,7 @@ export function entry(taskId: string, facts: Partial<NewEntry> = {}): NewEntry {
     outputRef: null,
     failure: null,
     durationMs: 1,
+    decision: null,
     ...facts,
   };
 }

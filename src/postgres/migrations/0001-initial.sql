@@ -61,8 +61,12 @@ CREATE TABLE :schema.instances (
   labels          jsonb       NOT NULL DEFAULT '{}',
   parent_id       text        COLLATE "C",
   trace_context   text,
+  -- Of which instance it is a fork, and after which entry of its history it was forked off.
+  forked_from     text        COLLATE "C",
+  forked_at       bigint,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
+  CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
   CONSTRAINT instances_outcome_fits_status CHECK (
     (status = 'completed') = (output IS NOT NULL)
     AND (status = 'failed') = (failure IS NOT NULL)
@@ -129,6 +133,7 @@ CREATE TABLE :schema.checkpoints (
   failure     bytea,
   worker_id   text        COLLATE "C",
   duration_ms integer,
+  decision    text        COLLATE "C",
   at          timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (instance_id, task_id, attempt)
 );
@@ -434,7 +439,8 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.input) AS input,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
-       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.created_at, i.ended_at
+       i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
+       i.forked_at, i.created_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS
@@ -442,9 +448,36 @@ SELECT c.instance_id, c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcom
        :schema.payload_json(i.codec, c.output) AS output,
        c.output_ref,
        :schema.payload_json(i.codec, c.failure) AS failure,
-       c.worker_id, c.duration_ms, c.at
+       c.decision, c.worker_id, c.duration_ms, c.at
 FROM :schema.checkpoints AS c
 JOIN :schema.instances AS i ON i.instance_id = c.instance_id;
+
+-- The outputs that stood after an entry of the history. What passes on another's (a delay) has none of its own. Those of
+-- the JSON codec are shown as what they are.
+CREATE FUNCTION :schema.outputs_at(p_instance_id text, p_sequence bigint)
+RETURNS TABLE (task_id text, kind text, output jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.task_id, c.kind, :schema.payload_json(i.codec, c.output)
+  FROM :schema.checkpoints AS c
+  JOIN :schema.instances AS i ON i.instance_id = c.instance_id
+  WHERE c.instance_id = p_instance_id AND c.sequence <= p_sequence
+    AND c.outcome = 'completed' AND c.output IS NOT NULL
+  ORDER BY c.sequence
+$$;
+
+-- What was recorded after one entry of the history, up to and with another.
+CREATE FUNCTION :schema.history_diff(p_instance_id text, p_from bigint, p_to bigint)
+RETURNS SETOF :schema.checkpoints_json
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.*
+  FROM :schema.checkpoints_json AS c
+  WHERE c.instance_id = p_instance_id AND c.sequence > p_from AND c.sequence <= p_to
+  ORDER BY c.sequence
+$$;
 
 -- Where live instances stand and what they wait for.
 CREATE VIEW :schema.positions_now AS

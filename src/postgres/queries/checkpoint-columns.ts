@@ -109,14 +109,15 @@ export function appendEntries(
       { name: "output_ref", type: "text", values: entries.map((e) => e.outputRef) },
       { name: "failure", type: "bytea", values: entries.map((e) => e.failure) },
       { name: "duration_ms", type: "int", values: entries.map((e) => storedDuration(e.durationMs)) },
+      { name: "decision", type: "text", values: entries.map((e) => e.decision) },
     ],
     "position",
   );
   return sql`
       INSERT INTO ${t.checkpoints} (instance_id, task_id, attempt, path, kind, outcome, output, output_ref, failure,
-                                    worker_id, duration_ms, at)
+                                    worker_id, duration_ms, decision, at)
       SELECT m.instance_id, e.task_id, e.attempt, m.path, e.kind, e.outcome, e.output, e.output_ref, e.failure,
-             ${facts.workerId}::text, e.duration_ms, coalesce(${facts.now}::timestamptz, clock_timestamp())
+             ${facts.workerId}::text, e.duration_ms, e.decision, coalesce(${facts.now}::timestamptz, clock_timestamp())
       FROM ${source}
       JOIN ${moved} AS m ON m.idx = e.idx
       ORDER BY e.position`;

@@ -5,7 +5,7 @@ import type { Tables } from "../tables.ts";
 
 const INSTANCE_COLUMNS = sql<never>`
       i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.input, i.output, i.failure, i.reason, i.priority,
-      array_to_json(i.tags) AS tags, i.labels,
+      array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at,
       extract(epoch FROM i.created_at)::float8 * 1000 AS created_ms,
       extract(epoch FROM i.ended_at)::float8 * 1000 AS ended_ms,
       extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`;
@@ -35,6 +35,19 @@ export function lockInstance(t: Tables, instanceId: string): Query<InstanceRow> 
     FROM ${t.instances} AS i
     WHERE i.instance_id = ${instanceId}::text
     FOR NO KEY UPDATE
+  `;
+}
+
+/**
+ * Keeps an instance from being deleted until the transaction ends. Whoever changes anything else of it doesn't wait. Index:
+ * instances_pkey.
+ */
+export function keepInstance(t: Tables, instanceId: string): Query<{ instance_id: string }> {
+  return sql`
+    SELECT i.instance_id
+    FROM ${t.instances} AS i
+    WHERE i.instance_id = ${instanceId}::text
+    FOR KEY SHARE
   `;
 }
 

@@ -1,5 +1,5 @@
 import type { NewEntry } from "../../snapshot/snapshot.ts";
-import type { HistoryRow, ResultRow } from "../rows.ts";
+import type { HistoryRow, ResultRow, TraceRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import { storedDuration } from "./checkpoint-columns.ts";
@@ -11,11 +11,22 @@ export function readHistory(
 ): Query<HistoryRow> {
   return sql`
     SELECT c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcome, c.output, c.output_ref, c.failure, c.worker_id,
-           c.duration_ms, extract(epoch FROM c.at)::float8 * 1000 AS at_ms
+           c.duration_ms, c.decision, extract(epoch FROM c.at)::float8 * 1000 AS at_ms
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${p.instanceId}::text AND c.sequence > coalesce(${p.after}::bigint, 0)
     ORDER BY c.sequence
     LIMIT ${p.limit}::int
+  `;
+}
+
+/** Reads the whole history in order, without payloads. Index: checkpoints_pkey (one instance's rows, then sorted). */
+export function readTrace(t: Tables, instanceId: string): Query<TraceRow> {
+  return sql`
+    SELECT c.sequence, c.task_id, c.attempt, c.path, c.kind, c.outcome, c.output_ref, c.worker_id, c.duration_ms, c.decision,
+           extract(epoch FROM c.at)::float8 * 1000 AS at_ms
+    FROM ${t.checkpoints} AS c
+    WHERE c.instance_id = ${instanceId}::text
+    ORDER BY c.sequence
   `;
 }
 
@@ -28,7 +39,7 @@ export function loadResults(
   p: { readonly instanceId: string; readonly taskIds: readonly string[] | null },
 ): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output_ref, c.failure,
+    SELECT c.task_id, c.kind, c.outcome, c.output_ref, c.failure, c.decision,
            CASE
              WHEN c.output IS NOT NULL OR c.outcome <> 'completed' THEN c.output
              ELSE ${t.recordedOutput}(c.instance_id, c.task_id)
@@ -44,7 +55,7 @@ export function loadResults(
 /** Reads the recorded outcomes as they are stored, for a snapshot. Index: checkpoints_pkey. */
 export function readResults(t: Tables, instanceId: string): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure, c.decision
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${instanceId}::text AND c.outcome IN ('completed', 'timed_out', 'tolerated')
     ORDER BY c.sequence
@@ -77,7 +88,7 @@ export function findLastIteration(
 /** Reads one task's recorded outcome as it is stored. Index: checkpoints_pkey. */
 export function findOutcome(t: Tables, p: { readonly instanceId: string; readonly taskId: string }): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure, c.decision
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${p.instanceId}::text AND c.task_id = ${p.taskId}::text AND c.outcome IN ('completed', 'timed_out', 'tolerated')
   `;
@@ -89,7 +100,7 @@ export function loadSteps(
   p: { readonly instanceId: string; readonly from: string; readonly to: string },
 ): Query<ResultRow> {
   return sql`
-    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure
+    SELECT c.task_id, c.kind, c.outcome, c.output, c.output_ref, c.failure, c.decision
     FROM ${t.checkpoints} AS c
     WHERE c.instance_id = ${p.instanceId}::text AND c.task_id >= ${p.from}::text AND c.task_id < ${p.to}::text
       AND c.kind = 'step' AND c.outcome IN ('completed', 'timed_out', 'tolerated')
@@ -160,9 +171,9 @@ export function appendEntry(
   const { entry } = p;
   return sql`
     INSERT INTO ${t.checkpoints} (instance_id, task_id, attempt, path, kind, outcome, output, output_ref, failure, worker_id,
-                                  duration_ms, at)
+                                  duration_ms, decision, at)
     VALUES (${p.instanceId}::text, ${entry.taskId}::text, ${entry.attempt}::int, ${p.path}::text, ${entry.kind}::text,
             ${entry.outcome}::text, ${entry.output}::bytea, ${entry.outputRef}::text, ${entry.failure}::bytea,
-            ${p.workerId}::text, ${storedDuration(entry.durationMs)}::int, coalesce(${p.now}::timestamptz, clock_timestamp()))
+            ${p.workerId}::text, ${storedDuration(entry.durationMs)}::int, ${entry.decision}::text, coalesce(${p.now}::timestamptz, clock_timestamp()))
   `;
 }

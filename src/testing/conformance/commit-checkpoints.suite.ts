@@ -38,12 +38,12 @@ export const advanceTests: ConformanceTests = {
     const claim = await given.held();
     given.after(7);
     await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "second" }) }, [
-      anEntry({ durationMs: 12 }),
+      anEntry({ durationMs: 12, decision: "done" }),
     ]);
 
     const entry = await given.entryOf("order-1", "first");
     expect(entry).toEqual({
-      ...anEntry({ durationMs: 12 }),
+      ...anEntry({ durationMs: 12, decision: "done" }),
       sequence: entry?.sequence,
       path: "",
       workerId: "worker-a",

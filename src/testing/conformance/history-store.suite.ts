@@ -121,6 +121,32 @@ const readHistoryTests: ConformanceTests = {
   },
 };
 
+const readTraceTests: ConformanceTests = {
+  "gives the whole history in order, without payloads": async ({ backend, given }) => {
+    await withHistory(given, 12);
+    await backend.requestControl("order-1", "cancel", {});
+    const entries = await backend.readHistory("order-1");
+
+    expect(await backend.readTrace("order-1")).toEqual(
+      entries.map((entry) => ({ ...entry, output: undefined, failure: undefined })),
+    );
+  },
+
+  "gives more than a page of the history": async ({ backend, given }) => {
+    const results = Array.from({ length: 1_100 }, (_, index) => aTaskResult({ taskId: `t${index}` }));
+    await backend.saveSnapshot(given.snapshot({ results }));
+
+    expect(await backend.readTrace("order-1")).toHaveLength(1_101);
+  },
+
+  "gives nothing for an unknown instance, and an instance's own entries only": async ({ backend, given }) => {
+    await given.ended("completed");
+
+    expect(await backend.readTrace("nowhere")).toEqual([]);
+    await expectRefusal(backend.readTrace(""), "INVALID_ARGUMENT");
+  },
+};
+
 const loadResultsTests: ConformanceTests = {
   "gives the recorded outcomes of these tasks, as far as there are any": async ({ backend, given }) => {
     await backend.saveSnapshot(
@@ -290,6 +316,7 @@ export const historyStoreSuite: ConformanceSuite = {
   name: "HistoryStore",
   methods: {
     readHistory: readHistoryTests,
+    readTrace: readTraceTests,
     loadResults: loadResultsTests,
     findLastIteration: findLastIterationTests,
     loadSteps: loadStepsTests,

@@ -8,6 +8,7 @@ import {
   replaceInstanceTests,
 } from "./create-instances.suite.ts";
 import { expectRefusal } from "./errors.ts";
+import { forkInstanceTests } from "./fork-instance.suite.ts";
 import { requestControlTests, settleInterruptTests, terminateInstanceTests } from "./instance-control.suite.ts";
 import { retryBranchesTests, retryInstanceTests } from "./retry-instance.suite.ts";
 import { retryPausedTests, retryRefusedTests } from "./retry-requests.suite.ts";
@@ -241,6 +242,7 @@ export const instanceStoreSuite: ConformanceSuite = {
     requestControl: requestControlTests,
     terminateInstance: terminateInstanceTests,
     retryInstance: retryInstanceTests,
+    forkInstance: forkInstanceTests,
     "retryInstance, with branches": retryBranchesTests,
     "retryInstance, paused": retryPausedTests,
     "retryInstance, refused": retryRefusedTests,

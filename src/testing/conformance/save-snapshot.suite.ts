@@ -124,6 +124,19 @@ export const saveSnapshotTests: ConformanceTests = {
     expect((await backend.loadResults("order-1", ["rest"]))[0]?.output).toEqual(bytesOf("2"));
   },
 
+  "keeps of a result what it failed with, and which way it went": async ({ backend, given }) => {
+    const results = [
+      aTaskResult({ taskId: "mail", outcome: "tolerated", output: null, failure: bytesOf("9") }),
+      aTaskResult({ taskId: "poll[0]", kind: "loop", decision: "again" }),
+      aTaskResult({ taskId: "way", kind: "route", decision: "express" }),
+    ];
+    await backend.saveSnapshot(given.snapshot({ results }));
+
+    expect((await backend.loadSnapshot("order-1")).results).toEqual(results);
+    expect(await backend.loadResults("order-1", ["mail", "poll[0]", "way"])).toEqual(results);
+    expect(await given.entryOf("order-1", "way")).toMatchObject({ decision: "express" });
+  },
+
   "is atomic among concurrent saves of one id": async ({ backend, given }) => {
     await Promise.all(
       Array.from({ length: 20 }, () => backend.saveSnapshot(given.snapshot({ results: [aTaskResult()] }))),

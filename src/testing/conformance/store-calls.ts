@@ -32,6 +32,16 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
   terminateInstance: (backend, _, instanceId) => backend.terminateInstance(instanceId, {}),
   retryInstance: (backend, _, instanceId) => backend.retryInstance(instanceId, {}),
+  forkInstance: (backend, given, instanceId) =>
+    backend.forkInstance({
+      ...{ instance: given.newInstance({ instanceId }), from: { instanceId: "order-1", sequence: 0n } },
+      ...{ entries: 0, replaced: [] },
+    }),
+  "forkInstance (from)": (backend, given, instanceId) =>
+    backend.forkInstance({
+      ...{ instance: given.newInstance({ instanceId: "fork" }), from: { instanceId, sequence: 0n } },
+      ...{ entries: 0, replaced: [] },
+    }),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
   claimPositions: (backend, given, instanceId) =>
     backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
@@ -41,6 +51,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   releaseClaims: (backend, _, instanceId) => backend.releaseClaims([{ instanceId, path: "", token: 1n }]),
   peekEvent: (backend, _, instanceId) => backend.peekEvent(instanceId, "paid"),
   readHistory: (backend, _, instanceId) => backend.readHistory(instanceId),
+  readTrace: (backend, _, instanceId) => backend.readTrace(instanceId),
   loadResults: (backend, _, instanceId) => backend.loadResults(instanceId, ["first"]),
   findLastIteration: (backend, _, instanceId) => backend.findLastIteration(instanceId, "step"),
   loadSteps: (backend, _, instanceId) => backend.loadSteps(instanceId, "first"),

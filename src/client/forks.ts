@@ -1,0 +1,258 @@
+import type { Codec, PayloadContext } from "../codec/codec.ts";
+import { checkOptions } from "../engine/call-options.ts";
+import { bodyOf } from "../engine/interpret-output.ts";
+import { encodePayload, eventContext } from "../engine/payloads.ts";
+import type { StartOptions } from "../engine/start-instance.ts";
+import { validate } from "../engine/validation.ts";
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { WaymarkError } from "../errors/waymark-error.ts";
+import { intoRouteBranch, standpoint } from "../flow/continuation.ts";
+import type { Flow } from "../flow/flow-definition.ts";
+import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import type { NewPosition } from "../snapshot/checkpoint.ts";
+import type { DerivedState, TraceEntry } from "../snapshot/history-fold.ts";
+import type { Bytes, HistoryEntry, InstanceRecord } from "../snapshot/snapshot.ts";
+import { standing } from "../snapshot/standing.ts";
+import { stateAt, stateBefore } from "../snapshot/state-at.ts";
+import type { StoodPosition } from "../snapshot/stood-position.ts";
+import { requireObject } from "../store/argument-shapes.ts";
+import { parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
+import type { Backend } from "../store/backend.ts";
+import type { InstanceFork, ReplacedPayloads } from "../store/instance-store.ts";
+import { derived, type FoundCourse, findCourse, requireSequence } from "./look-back.ts";
+
+/** Where a fork begins, and in what it differs. Priority, tags and labels are those of the other one unless named. */
+export interface InstanceForkOptions<Input = unknown> extends StartOptions {
+  /**
+   * After which entry of the history, by its sequence (0 for the beginning); or a task id: right before anything was
+   * recorded of that task, which the fork then runs anew.
+   */
+  readonly at: bigint | string;
+  /** In place of the other one's input, where tasks that are still to run read it. */
+  readonly input?: Input;
+  /** In place of what was recorded up to there, by task id: what tasks that are still to run get of it. */
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+const KEYS = ["at", "input", "outputs", "priority", "tags", "labels"];
+/** How often a history is read anew that goes on while it is being copied. */
+const MOST_TRIES = 10;
+const PAGE = 1_000;
+
+/** As `Client.fork`. */
+export async function forkFrom(
+  backend: Backend,
+  flow: Flow,
+  sourceId: InstanceId,
+  newId: InstanceId,
+  options: InstanceForkOptions,
+): Promise<void> {
+  checkOptions(options, KEYS);
+  if (typeof options.at === "string") parseTaskId(options.at, "options.at");
+  else requireSequence(options.at, "options.at");
+  if (options.outputs !== undefined) requireObject(options.outputs, "options.outputs");
+  for (let tries = 1; ; tries++) {
+    const found = await findCourse(backend, flow, sourceId);
+    const fork = await new Forking(backend, flow, found, newId, options).plan();
+    try {
+      return await backend.forkInstance(fork);
+    } catch (error) {
+      const hasMoved = WaymarkError.is(error) && error.code === "BACKEND_CONFLICT";
+      if (!hasMoved || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+/** What is to be written for a fork. Nothing is by then. */
+class Forking {
+  readonly #backend: Backend;
+  readonly #flow: Flow;
+  readonly #found: FoundCourse;
+  readonly #newId: InstanceId;
+  readonly #options: InstanceForkOptions;
+
+  constructor(backend: Backend, flow: Flow, found: FoundCourse, newId: InstanceId, options: InstanceForkOptions) {
+    this.#backend = backend;
+    this.#flow = flow;
+    this.#found = found;
+    this.#newId = newId;
+    this.#options = options;
+  }
+
+  async plan(): Promise<InstanceFork> {
+    const { instance: source, course } = this.#found;
+    const state = this.#state();
+    const { options, priority, tags, labels } = this.#facts(source);
+    const patched = await this.#patched(state, options.outputs ?? {});
+    const isBound = this.#found.codec.bindsContext !== false;
+    return {
+      instance: {
+        ...{ instanceId: this.#newId, flow: source.flow, definitionHash: source.definitionHash, codec: source.codec },
+        ...{ priority, tags, labels },
+        input: await this.#input(isBound),
+        positions: state.positions.map((position) => this.#position(position, state, priority)),
+        awaitsEvents: [...this.#flow.nodes()].some(({ node }) => node.kind === "wait"),
+      },
+      from: { instanceId: source.instanceId, sequence: state.sequence },
+      entries: course.trace.filter(({ sequence }) => sequence <= state.sequence).length,
+      replaced: isBound ? await this.#encodedAnew(state, patched) : [...patched.values()],
+    };
+  }
+
+  /** @throws {InvalidArgumentError} there is no such point, or nothing stands there */
+  #state(): DerivedState {
+    const { at } = this.#options;
+    const { instance, course } = this.#found;
+    const last = course.trace.at(-1)?.sequence ?? 0n;
+    if (typeof at === "bigint" && at > last)
+      throw new InvalidArgumentError(
+        "options.at",
+        `is ${at}, but the history of the instance ends with entry ${last}.`,
+      );
+    const state = derived(instance.instanceId, () =>
+      typeof at === "string" ? stateBefore(this.#flow, course, at) : stateAt(this.#flow, course, at),
+    );
+    if (typeof at === "string" && !state.positions.some(({ taskId, pending }) => taskId === at && pending === 0))
+      throw new InvalidArgumentError("options.at", `"${at}" is not a task to which the instance has come.`);
+    if (state.positions.length > 0) return state;
+    throw new InvalidArgumentError("options.at", "is where the instance had completed. Name an earlier entry.");
+  }
+
+  #facts({
+    priority,
+    tags,
+    labels,
+  }: InstanceRecord): Required<StartOptions> & { readonly options: InstanceForkOptions } {
+    const options = this.#options;
+    return {
+      options,
+      priority: parsePriority(options.priority ?? priority, "options.priority"),
+      tags: parseTags(options.tags ?? tags, "options.tags"),
+      labels: parseLabels(options.labels ?? labels, "options.labels"),
+    };
+  }
+
+  async #input(isBound: boolean): Promise<Bytes> {
+    const { instance, codec } = this.#found;
+    const { inputSchema, name } = this.#flow;
+    const context = { instanceId: this.#newId, taskId: "", kind: "input" } as const;
+    if (!Object.hasOwn(this.#options, "input"))
+      return isBound ? await this.#moved(instance.input, context) : instance.input;
+    const { input } = this.#options;
+    const valid = inputSchema === null ? input : await validate(inputSchema, input, `input of flow "${name}"`);
+    return await encodePayload(codec, valid, context, this.#backend.maxPayloadBytes);
+  }
+
+  /** Delays have as long to go as they had then; until a time, as that says; what waits or is to be tried again is up at once. */
+  #position(
+    { path, taskId, inputRef, attempt, pending, items, kind, wakeAt }: StoodPosition,
+    state: DerivedState,
+    instancePriority: number,
+  ): NewPosition {
+    const at = standpoint(this.#flow, taskId);
+    const from = { path, inputRef, instancePriority, codec: this.#found.instance.codec };
+    const { node } = at.located;
+    const sleepsFrom = node.kind === "delay" && node.until !== null ? this.#found.now : state.at;
+    const sleepMs = kind === "delay" && wakeAt !== null ? Math.max(0, wakeAt - sleepsFrom) : 0;
+    return {
+      path,
+      standing: { ...standing(this.#flow, at, from, attempt), pending, items },
+      wakeAfterMs: pending > 0 ? null : sleepMs,
+      claimed: false,
+    };
+  }
+
+  /** What the caller wants to have been recorded, by the entry that it is for. */
+  async #patched(
+    state: DerivedState,
+    outputs: Readonly<Record<string, unknown>>,
+  ): Promise<ReadonlyMap<bigint, ReplacedPayloads>> {
+    const entries = new Map(state.results.map((entry) => [entry.taskId, entry]));
+    const patched = new Map<bigint, ReplacedPayloads>();
+    for (const [taskId, value] of Object.entries(outputs)) {
+      const field = `options.outputs["${taskId}"]`;
+      const entry = entries.get(taskId);
+      if (entry === undefined)
+        throw new InvalidArgumentError(field, "is for a task of which nothing is recorded by then.");
+      const output = await this.#patch(entry, value, field);
+      patched.set(entry.sequence, { sequence: entry.sequence, output, failure: null });
+    }
+    return patched;
+  }
+
+  async #patch(entry: TraceEntry, value: unknown, field: string): Promise<Bytes> {
+    const { taskId, kind, outcome, outputRef } = entry;
+    if (outcome !== "completed" || kind === "branch" || kind === "delay" || outputRef !== null)
+      throw new InvalidArgumentError(field, "is for a task that has no output of its own.");
+    if (kind === "step" || kind === "item") return await this.#encode(value, this.#contextOf(entry));
+    const { node, container } = standpoint(this.#flow, taskId).located;
+    if (container.kind === "part" && container.role !== "fallback")
+      throw new InvalidArgumentError(
+        field,
+        "has been acted on: items have begun, or a time has been set. Fork before it.",
+      );
+    if (node.kind === "route") this.#requireSameWay(entry, value, field);
+    const schema = node.kind === "wait" ? node.schema : bodyOf(node).outputSchema;
+    const valid = schema === null ? value : await validate(schema, value, `output of task "${taskId}"`);
+    // What a wait has recorded is validated whenever it is read.
+    return await this.#encode(node.kind === "wait" ? value : valid, this.#contextOf(entry));
+  }
+
+  /** @throws {InvalidArgumentError} the key leads elsewhere than where the instance went */
+  #requireSameWay({ taskId, decision }: TraceEntry, value: unknown, field: string): void {
+    const known = this.#found.course.decisions.get(taskId);
+    const key = decision ?? (known?.kind === "key" ? known.key : "");
+    const { node } = standpoint(this.#flow, taskId).located;
+    const isBranch = (one: string): boolean =>
+      node.kind === "route" && node.branches.some((branch) => branch.key === one);
+    const isSame =
+      typeof value === "string" &&
+      (value === key || (!isBranch(value) && !isBranch(key) && intoRouteBranch(this.#flow, taskId, value) !== null));
+    if (!isSame)
+      throw new InvalidArgumentError(field, `leads another way than "${key}", which was taken. Fork before it.`);
+  }
+
+  /** All payloads up to there, for a codec that binds them to their instance. */
+  async #encodedAnew(state: DerivedState, patched: ReadonlyMap<bigint, ReplacedPayloads>): Promise<ReplacedPayloads[]> {
+    const { instanceId } = this.#found.instance;
+    const all: ReplacedPayloads[] = [];
+    for (let after = 0n; after < state.sequence; ) {
+      const page = await this.#backend.readHistory(instanceId, { after, limit: PAGE });
+      for (const entry of page.filter(({ sequence }) => sequence <= state.sequence))
+        all.push(patched.get(entry.sequence) ?? (await this.#anew(entry)));
+      after = page.at(-1)?.sequence ?? state.sequence;
+    }
+    return all.filter(({ output, failure }) => output !== null || failure !== null);
+  }
+
+  async #anew(entry: HistoryEntry): Promise<ReplacedPayloads> {
+    const { sequence, output, failure } = entry;
+    const failureContext = { instanceId: this.#newId, taskId: "", kind: "failure" } as const;
+    return {
+      sequence,
+      output: output === null ? null : await this.#moved(output, this.#contextOf(entry)),
+      failure: failure === null ? null : await this.#moved(failure, failureContext),
+    };
+  }
+
+  /** The same value, for the new instance. */
+  async #moved(bytes: Bytes, context: PayloadContext): Promise<Bytes> {
+    const { codec, instance } = this.#found;
+    return await codec.encode(await codec.decode(bytes, { ...context, instanceId: instance.instanceId }), context);
+  }
+
+  async #encode(value: unknown, context: PayloadContext): Promise<Bytes> {
+    const codec: Codec = this.#found.codec;
+    return await encodePayload(codec, value, context, this.#backend.maxPayloadBytes);
+  }
+
+  #contextOf({ taskId, kind }: { readonly taskId: TaskId; readonly kind: TraceEntry["kind"] }): PayloadContext {
+    if (kind === "wait") return eventContext(this.#newId);
+    return { instanceId: this.#newId, taskId, kind: "output" };
+  }
+}
+
+/** Both ids, if they are acceptable. */
+export function forkIds(sourceId: unknown, newId: unknown): readonly [InstanceId, InstanceId] {
+  return [parseInstanceId(sourceId, "sourceId"), parseInstanceId(newId, "newId")];
+}

@@ -1,0 +1,304 @@
+import { standpoint } from "../flow/continuation.ts";
+import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
+import { itemTaskId } from "../flow/output-ids.ts";
+import { joinTaskIdOf } from "../flow/task-id.ts";
+import { nextToUndo } from "../flow/undo-order.ts";
+import type { Path, TaskId } from "../ids.ts";
+import { applyCheckpoint, type Changes, NOTES } from "./apply.ts";
+import type { Move } from "./checkpoint.ts";
+import { type Decision, type Occurrence, type Plan, planNext, planStart } from "./plan.ts";
+import type { Position } from "./position.ts";
+import { isPendingJoin } from "./position-rules.ts";
+import type { HistoryEntry, InstanceRecord } from "./snapshot.ts";
+import type { Stand } from "./standing.ts";
+import { type StoodPosition, standingStill } from "./stood-position.ts";
+
+/** What happened, without the values: what positions are derived from. */
+export type TraceEntry = Omit<HistoryEntry, "output" | "failure">;
+
+/** How an instance began. */
+export type Origin = Pick<InstanceRecord, "codec" | "priority" | "createdAt">;
+
+/** The state that a history leads to. */
+export interface DerivedState {
+  /** The entries up to this one are covered; 0 if there are none. */
+  readonly sequence: bigint;
+  /** When the last of them was recorded, in milliseconds since the epoch; before any, when the instance was made. */
+  readonly at: number;
+  /** Where it stands, or where it stood when it failed or was cancelled. By path. */
+  readonly positions: readonly StoodPosition[];
+  /** The outcomes that stand, in the order in which they were recorded. */
+  readonly results: readonly TraceEntry[];
+  /** `null` if it had not ended by then. */
+  readonly ended: "completed" | "failed" | "cancelled" | null;
+}
+
+/** Which part of the history makes no sense, as the end of a sentence about its state. */
+export class UnreadableTrace extends Error {
+  readonly sequence: bigint;
+
+  constructor(sequence: bigint, problem: string) {
+    super(problem);
+    this.sequence = sequence;
+  }
+}
+
+const NOTHING: Uint8Array = new Uint8Array();
+const CLAIM = { workerId: "", token: 0n, expiresAt: null };
+
+/**
+ * Follows an instance through its history, entry by entry: each is an occurrence at the position that stands at its task.
+ * What it leads to is decided by `planNext` and `applyCheckpoint`, as it was when it happened.
+ *
+ * A checkpoint can have several entries; what it does is done with the last of them. Between them the state is not whole.
+ */
+export class HistoryFold {
+  readonly #flow: Flow;
+  readonly #origin: Origin;
+  readonly #itemCounts: ReadonlyMap<TaskId, number>;
+  readonly #decisions: ReadonlyMap<TaskId, Decision>;
+  readonly #positions = new Map<Path, Position>();
+  readonly #paths = new Map<TaskId, Path>();
+  readonly #results = new Map<TaskId, TraceEntry>();
+  /** What a position does when the last entry of its checkpoint is there. */
+  readonly #leaving = new Map<Path, Plan>();
+  /** Paths whose last checkpoint has entries that are still to come. */
+  readonly #open = new Set<Path>();
+  #ended: DerivedState["ended"] = null;
+  #sequence = 0n;
+  #now: number;
+
+  /**
+   * @param itemCounts - how many items a map has, by its task id
+   * @param decisions - those that only outputs tell (`needsOutput`), by task id
+   */
+  constructor(
+    flow: Flow,
+    origin: Origin,
+    itemCounts: ReadonlyMap<TaskId, number>,
+    decisions: ReadonlyMap<TaskId, Decision>,
+  ) {
+    this.#flow = flow;
+    this.#origin = origin;
+    this.#itemCounts = itemCounts;
+    this.#decisions = decisions;
+    this.#now = origin.createdAt;
+    this.#positions.set("", NOWHERE);
+    this.#apply("", planStart(flow, origin.codec, origin.priority));
+  }
+
+  /** Whether all entries of the checkpoints that have begun are there. */
+  get isWhole(): boolean {
+    return this.#open.size === 0;
+  }
+
+  get state(): DerivedState {
+    return {
+      sequence: this.#sequence,
+      at: this.#now,
+      positions: standingStill(this.#positions.values()),
+      results: [...this.#results.values()],
+      ended: this.#ended,
+    };
+  }
+
+  /** @throws {UnreadableTrace} the entry can't be what follows */
+  add(entry: TraceEntry): void {
+    this.#sequence = entry.sequence;
+    this.#now = entry.at;
+    if (entry.outcome === "noted") return this.#note(entry);
+    if (entry.outcome === "failed") return this.#fail(entry);
+    this.#results.set(entry.taskId, entry);
+    if (entry.kind === "step") return;
+    if (entry.kind === "item") this.#addItem(entry);
+    else if (entry.kind === "branch") this.#endBranch(entry);
+    else this.#succeed(entry);
+  }
+
+  #note({ taskId, path, sequence }: TraceEntry): void {
+    const failing = taskId === NOTES.failed ? this.#leaving.get(path) : undefined;
+    if (failing !== undefined) this.#apply(path, failing.move);
+    else if (taskId === NOTES.cancel) this.#ended = "cancelled";
+    else if (taskId === NOTES.retry || taskId === NOTES.fork) this.#ended = null;
+    else if (taskId === NOTES.save)
+      throw new UnreadableTrace(sequence, "the instance was saved from outside, wherever it stood");
+  }
+
+  #fail(entry: TraceEntry): void {
+    const path = this.#pathOf(entry);
+    const isLast = entry.decision === "last";
+    const stand = { ...this.#standAt(path), attempt: entry.attempt };
+    const plan = planNext(this.#flow, stand, failed(isLast ? null : 0));
+    if (plan.move.kind === "fail") {
+      this.#apply(path, { kind: "advance", to: plan.move.to });
+      this.#ended = "failed";
+    } else if (plan.entries.length > 1) {
+      // The branch is left, or the instance undone, with the entry that says so.
+      this.#leaving.set(path, plan);
+      this.#open.add(path);
+    } else {
+      this.#apply(path, plan.move);
+    }
+  }
+
+  #succeed(entry: TraceEntry): void {
+    const { taskId, kind } = entry;
+    const listPath = kind === "join" ? this.#paths.get(listOf(taskId)) : undefined;
+    if (listPath !== undefined) this.#skipItems(listPath, taskId);
+    const path = this.#paths.get(taskId);
+    if (path !== undefined) return this.#goOn(path);
+    // What is recorded by hand need not have been waited for yet.
+    if (!isByHand(entry)) throw misplaced(entry);
+  }
+
+  /** The items are recorded in their order, after the list: with the last one, they begin. */
+  #addItem({ taskId }: TraceEntry): void {
+    const mapTaskId = joinTaskIdOf(taskId.slice(0, taskId.lastIndexOf("~")));
+    const path = this.#paths.get(listOf(mapTaskId));
+    if (path === undefined) return;
+    const count = this.#itemCounts.get(mapTaskId) ?? 0;
+    this.#open.add(path);
+    if (taskId !== itemTaskId(mapTaskId, count - 1)) return;
+    const items = Array.from({ length: count }, () => NOTHING);
+    const listed: Occurrence = { kind: "listed", items, count: null, none: NOTHING, durationMs: 0 };
+    this.#apply(path, planNext(this.#flow, this.#standAt(path), listed).move);
+  }
+
+  /** A map without items: its join is recorded together with its list. */
+  #skipItems(path: Path, mapTaskId: TaskId): void {
+    const { taskId, ...rest } = this.#positionAt(path);
+    this.#paths.delete(taskId);
+    this.#place({ ...rest, taskId: mapTaskId, kind: "join", attempt: 1 });
+  }
+
+  #endBranch(entry: TraceEntry): void {
+    const { path, outcome } = entry;
+    if (!this.#positions.has(path)) throw misplaced(entry);
+    if (outcome !== "tolerated") return this.#goOn(path);
+    const unusable: Occurrence = { kind: "unusable", failure: NOTHING };
+    const { move } = this.#leaving.get(path) ?? planNext(this.#flow, this.#standAt(path), unusable);
+    this.#leaving.delete(path);
+    this.#apply(path, move);
+  }
+
+  /** Moves a position on from where its task has an outcome, as far as the entries that go with that are there. */
+  #goOn(path: Path): void {
+    const position = this.#positionAt(path);
+    if (position.taskId === UNDO_ID && !isPendingJoin(position)) return this.#undoNext(path);
+    const result = this.#results.get(position.taskId);
+    if (result === undefined || isPendingJoin(position)) return;
+    const { container } = standpoint(this.#flow, position.taskId).located;
+    const isList = container.kind === "part" && container.role === "list";
+    // Nobody could go on from an output that can't be read.
+    const isUnknown = needsOutput(this.#flow, result) && !this.#decisions.has(result.taskId);
+    const plan = isList || isUnknown ? null : planNext(this.#flow, this.#standAt(path), this.#occurrence(result));
+    const isThere = plan?.entries.every(({ taskId }) => this.#results.has(taskId)) ?? false;
+    if (plan !== null && isThere) this.#apply(path, plan.move);
+    // What somebody else has recorded is gone on from in a later checkpoint.
+    else if (!isByHand(result)) this.#open.add(path);
+  }
+
+  /** What is undone next follows from what is recorded; nothing says that it begins. */
+  #undoNext(path: Path): void {
+    const completed = [...this.#results.values()].filter(({ outcome }) => outcome === "completed");
+    const tasks = nextToUndo(
+      this.#flow,
+      completed.map(({ taskId }) => taskId),
+    );
+    if (tasks.length === 0) this.#ended = "failed";
+    else this.#apply(path, planNext(this.#flow, this.#standAt(path), { kind: "undoing", tasks }).move);
+  }
+
+  #occurrence(result: TraceEntry): Occurrence {
+    if (result.outcome === "tolerated") return failed(null);
+    return { kind: "recorded", decision: decisionOf(this.#flow, result, this.#decisions) };
+  }
+
+  #apply(path: Path, planned: Plan["move"]): void {
+    const move: Move =
+      planned.kind === "complete" ? { kind: "complete", output: NOTHING, codec: this.#origin.codec } : planned;
+    this.#open.delete(path);
+    this.#positions.set(path, { ...this.#positionAt(path), claim: CLAIM });
+    const claim = { instanceId: "", path, token: CLAIM.token };
+    const facts = { now: this.#now, workerId: "", leaseEnd: this.#now, nextToken: () => 0n, hasEvent: () => false };
+    const changes = applyCheckpoint(this.#positions, { claim, entries: [], move, consumes: null }, facts);
+    if (changes === null) throw new UnreadableTrace(this.#sequence, `nothing waits for the branch at "${path}" to end`);
+    this.#write(changes);
+  }
+
+  #write({ removals, upserts }: Changes): void {
+    if (removals === "all") this.#ended = "completed";
+    for (const path of removals === "all" ? [...this.#positions.keys()] : removals) this.#remove(path);
+    for (const position of upserts) this.#place({ ...position, claim: null });
+    for (const { path } of upserts) if (this.#positions.has(path)) this.#goOn(path);
+  }
+
+  #place(position: Position): void {
+    this.#remove(position.path);
+    this.#positions.set(position.path, position);
+    this.#paths.set(position.taskId, position.path);
+  }
+
+  #remove(path: Path): void {
+    const position = this.#positions.get(path);
+    if (position !== undefined) this.#paths.delete(position.taskId);
+    this.#positions.delete(path);
+    this.#open.delete(path);
+    this.#leaving.delete(path);
+  }
+
+  #pathOf(entry: TraceEntry): Path {
+    const path = this.#paths.get(entry.taskId);
+    if (path === undefined) throw misplaced(entry);
+    return path;
+  }
+
+  #positionAt(path: Path): Position {
+    return this.#positions.get(path) ?? NOWHERE;
+  }
+
+  #standAt(path: Path): Stand {
+    const { taskId, attempt, inputRef } = this.#positionAt(path);
+    const { codec, priority: instancePriority } = this.#origin;
+    return { path, taskId, attempt, inputRef, instancePriority, codec };
+  }
+}
+
+/** Whether only the output of an entry says where it leads, which the trace does not have. */
+export function needsOutput(flow: Flow, { taskId, kind, outcome, decision }: TraceEntry): boolean {
+  if (outcome !== "completed" || kind === "step") return false;
+  if (kind === "route") return decision === null;
+  return taskId.endsWith("~until") && flow.find(taskId.replaceAll(/\[\d+\]/g, "")) !== null;
+}
+
+/** Where a recorded outcome leads, where its task id alone doesn't say it. */
+function decisionOf(flow: Flow, entry: TraceEntry, others: ReadonlyMap<TaskId, Decision>): Decision | null {
+  const { taskId, decision, outcome } = entry;
+  const { node } = standpoint(flow, taskId).located;
+  if (node.kind === "loop") return { kind: decision === "again" ? "again" : "done" };
+  if (node.kind === "route" && decision !== null) return { kind: "key", key: decision };
+  if (node.kind === "wait") return outcome === "timed_out" && node.onTimeout === "branch" ? { kind: "timedOut" } : null;
+  return others.get(taskId) ?? null;
+}
+
+function failed(retryAfterMs: number | null): Occurrence {
+  return { kind: "failed", failure: NOTHING, retryAfterMs, durationMs: 0 };
+}
+
+/** Whether a sender or somebody outside has recorded it: then the position was moved on later, by whoever held it. */
+function isByHand({ workerId, kind, outcome }: TraceEntry): boolean {
+  return workerId === null || (kind === "wait" && outcome === "completed");
+}
+
+function listOf(mapTaskId: TaskId): TaskId {
+  return `${mapTaskId}~list`;
+}
+
+function misplaced({ sequence, taskId }: TraceEntry): UnreadableTrace {
+  return new UnreadableTrace(sequence, `nothing stood at "${taskId}"`);
+}
+
+const NOWHERE: Position = {
+  ...{ path: "", taskId: "", kind: "task", inputRef: null, attempt: 1, priority: 3, tags: [], event: null, pending: 0 },
+  ...{ items: null, ready: false, availableAt: null, wakeAt: null, interrupt: null, lost: 0, claim: null },
+};

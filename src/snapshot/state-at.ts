@@ -1,0 +1,59 @@
+import type { Flow } from "../flow/flow-definition.ts";
+import { joinTaskIdOf } from "../flow/task-id.ts";
+import type { TaskId } from "../ids.ts";
+import { type DerivedState, HistoryFold, type Origin, type TraceEntry } from "./history-fold.ts";
+import type { Decision } from "./plan.ts";
+import { taskOfStep } from "./step-ids.ts";
+
+/** All that is known of an instance's course. */
+export interface Course {
+  readonly origin: Origin;
+  /** The whole history, in order. */
+  readonly trace: readonly TraceEntry[];
+  /** Decisions that only outputs tell (`needsOutput`), by task id. */
+  readonly decisions: ReadonlyMap<TaskId, Decision>;
+}
+
+/**
+ * The state of an instance after the entry with a sequence number. Pure: follows from the definition and the history.
+ *
+ * The entries of one checkpoint belong together: in the midst of them, it is the state after the last of them.
+ *
+ * @param sequence - 0 for the state in which it began
+ * @throws {UnreadableTrace} the history is not that of an instance of the flow, or has been changed from outside
+ */
+export function stateAt(flow: Flow, course: Course, sequence: bigint): DerivedState {
+  const fold = foldOf(flow, course);
+  for (const entry of course.trace) {
+    if (entry.sequence > sequence && fold.isWhole) break;
+    fold.add(entry);
+  }
+  return fold.state;
+}
+
+/**
+ * The last state before anything was recorded of a task, its steps included; of one that is still to run, the last state
+ * of all.
+ *
+ * @throws {UnreadableTrace} as `stateAt`
+ */
+export function stateBefore(flow: Flow, course: Course, taskId: TaskId): DerivedState {
+  const fold = foldOf(flow, course);
+  let last = 0n;
+  for (const entry of course.trace) {
+    if (entry.taskId === taskId || (entry.kind === "step" && taskOfStep(entry.taskId) === taskId)) break;
+    fold.add(entry);
+    if (fold.isWhole) last = entry.sequence;
+  }
+  return stateAt(flow, course, last);
+}
+
+function foldOf(flow: Flow, { origin, trace, decisions }: Course): HistoryFold {
+  const counts = new Map<TaskId, number>();
+  for (const { kind, taskId } of trace) {
+    if (kind !== "item") continue;
+    const map = joinTaskIdOf(taskId.slice(0, taskId.lastIndexOf("~")));
+    counts.set(map, (counts.get(map) ?? 0) + 1);
+  }
+  return new HistoryFold(flow, origin, counts, decisions);
+}
