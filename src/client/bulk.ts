@@ -54,7 +54,10 @@ export interface RefusedInstance {
 /** What can be done to many instances, each in its own transaction. */
 export type BulkAction = "cancel" | "terminate" | "pause" | "unpause" | "retry" | "delete";
 
-interface Deed {
+/** What is done to each of many instances, and to which. */
+export interface Deed {
+  /** How it is called in messages. */
+  readonly name: string;
   /** The states that are meant where the filter names none. */
   readonly usual: readonly InstanceStatus[];
   /** The states that a filter may name. */
@@ -63,6 +66,8 @@ interface Deed {
   readonly keys: readonly string[];
   /** Resolves to "unchanged" where there was nothing to do. */
   act(backend: Backend, instanceId: InstanceId, request: RetryRequest): Promise<unknown>;
+  /** Tells without a change, by what it rejects with, whether it can be done; where a dry run is to know that. */
+  readonly tryOut?: (instanceId: InstanceId) => Promise<unknown>;
 }
 
 const LIVE: readonly InstanceStatus[] = ["in_progress", "paused"];
@@ -71,31 +76,47 @@ const REASON_KEYS = ["reason", "requestedBy"];
 
 const DEEDS: Readonly<Record<BulkAction, Deed>> = {
   cancel: {
+    name: "cancel",
     usual: LIVE,
     possible: LIVE,
     keys: REASON_KEYS,
     act: (backend, id, request) => backend.requestControl(id, "cancel", request),
   },
   terminate: {
+    name: "terminate",
     usual: LIVE,
     possible: LIVE,
     keys: REASON_KEYS,
     act: (backend, id, request) => backend.terminateInstance(id, request),
   },
   pause: {
+    name: "pause",
     usual: ["in_progress"],
     possible: ["in_progress"],
     keys: REASON_KEYS,
     act: (backend, id, request) => backend.requestControl(id, "pause", request),
   },
-  unpause: { usual: ["paused"], possible: ["paused"], keys: [], act: (backend, id) => backend.unpause(id) },
+  unpause: {
+    name: "unpause",
+    usual: ["paused"],
+    possible: ["paused"],
+    keys: [],
+    act: (backend, id) => backend.unpause(id),
+  },
   retry: {
+    name: "retry",
     usual: ["failed"],
     possible: ["failed"],
     keys: [...REASON_KEYS, "paused"],
     act: (backend, id, request) => backend.retryInstance(id, request),
   },
-  delete: { usual: ENDED, possible: [...LIVE, ...ENDED], keys: [], act: (backend, id) => backend.deleteSnapshot(id) },
+  delete: {
+    name: "delete",
+    usual: ENDED,
+    possible: [...LIVE, ...ENDED],
+    keys: [],
+    act: (backend, id) => backend.deleteSnapshot(id),
+  },
 };
 
 const FILTER_KEYS = ["flow", "status", "idPrefix", "tags", "labels", "after"];
@@ -117,25 +138,25 @@ const ENDS_ALL: ReadonlySet<ErrorCode> = new Set(["BACKEND_UNAVAILABLE", "BACKEN
  */
 export async function forMany(
   backend: Backend,
-  action: BulkAction,
+  action: BulkAction | Deed,
   filter: BulkFilter,
   options: BulkOptions & RetryRequest,
 ): Promise<BulkResult> {
-  const deed = DEEDS[action];
+  const deed = typeof action === "string" ? DEEDS[action] : action;
   checkOptions(filter, FILTER_KEYS, "filter");
   checkFilter(filter);
   checkOptions(options, [...OPTION_KEYS, ...deed.keys]);
   const { batchSize, limit } = checkBulkOptions(options);
   const request = parseRetryRequest(options, "options");
   requireCondition(filter, options.all === true);
-  const wanted = { ...filter, status: statusesOf(action, deed, filter) };
+  const wanted = { ...filter, status: statusesOf(deed, filter) };
   const tally = new Tally(options.dryRun === true);
   for (let after = filter.after; ; ) {
     options.signal?.throwIfAborted();
     const most = Math.min(batchSize, limit - tally.matched);
     const ids = await backend.listInstanceIds({ ...wanted, limit: most, ...(after === undefined ? {} : { after }) });
-    if (options.dryRun !== true)
-      await doAll(ids, options.signal, (id) => tally.note(id, deed.act(backend, id, request)));
+    const act = options.dryRun === true ? deed.tryOut : (id: InstanceId) => deed.act(backend, id, request);
+    if (act !== undefined) await doAll(ids, options.signal, (id) => tally.note(id, act(id)));
     after = ids.at(-1);
     tally.matched += ids.length;
     tally.next = ids.length < most ? null : (after ?? null);
@@ -225,10 +246,10 @@ function requireCondition(filter: BulkFilter, all: boolean): void {
     throw new InvalidArgumentError("options.all", "goes with a filter without conditions; leave one of the two out.");
 }
 
-function statusesOf(action: BulkAction, deed: Deed, { status }: BulkFilter): readonly InstanceStatus[] {
+function statusesOf(deed: Deed, { status }: BulkFilter): readonly InstanceStatus[] {
   if (status === undefined) return deed.usual;
   const wrong = status.find((one) => !deed.possible.includes(one));
   if (wrong === undefined) return status;
   const allowed = deed.possible.map((one) => `"${one}"`).join(" or ");
-  throw new InvalidArgumentError("filter.status", `must be ${allowed} for ${action}; "${wrong}" can't be.`);
+  throw new InvalidArgumentError("filter.status", `must be ${allowed} for ${deed.name}; "${wrong}" can't be.`);
 }

@@ -4,22 +4,21 @@ import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
 import { publishFlows } from "../engine/published-definition.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
-import { isPendingJoin } from "../snapshot/position-rules.ts";
-import { isTerminal } from "../snapshot/snapshot.ts";
 import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
 import type { RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
+import { completeTask } from "./complete-task.ts";
 import { forkFrom, forkIds, type InstanceForkOptions } from "./forks.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
 import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
+import { migrateMany } from "./migrations.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
 import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 
@@ -323,6 +322,23 @@ export class Client {
   }
 
   /**
+   * Moves all live instances of one definition that fit a filter to another one, each in a transaction of its own: workers
+   * of the new one run them from then on. An instance can be moved if its history so far is one of the new definition, too:
+   * what it has run is there under the same ids, and it would stand where it stands. Nothing is run again, and no position
+   * moves. What somebody is just running is refused; call again, or pause first.
+   *
+   * @param filter - as for `list`; only instances of the definition `from` are touched
+   * @param options - `dryRun`: tells in `refused` which can't be moved, and why, and changes nothing
+   * @returns as `cancelMany`; `refused` has "MIGRATION_REFUSED" for what can't be moved, "INVALID_TRANSITION" for what
+   *   somebody is running
+   * @throws {InvalidArgumentError} an argument is not acceptable; nothing was changed
+   * @throws {BackendError} as `cancelMany`
+   */
+  async migrateMany(from: Flow, to: Flow, filter: BulkFilter, options: BulkOptions = {}): Promise<BulkResult> {
+    return await migrateMany(this.#backend, from, to, filter, options);
+  }
+
+  /**
    * Sends an event. It is kept until the instance waits for it, even if the instance doesn't exist yet;
    * events of one name are taken in the order in which they were acknowledged.
    *
@@ -362,23 +378,7 @@ export class Client {
    * @throws {PayloadTooLargeError} `output` is too large; nothing was recorded
    */
   async completeTask(instanceId: string, taskId: string, output: unknown): Promise<void> {
-    const id = parseInstanceId(instanceId);
-    const task = parseTaskId(taskId);
-    const { instance, positions } = await getState(this.#backend, id);
-    if (isTerminal(instance.status)) throw new InvalidTransitionError(id, instance.status, "completing a task");
-    const standing = positions.find((position) => position.taskId === task);
-    if (standing === undefined || isPendingJoin(standing)) {
-      const places = positions.filter((position) => !isPendingJoin(position)).map((position) => `"${position.taskId}"`);
-      throw new InvalidArgumentError(
-        "taskId",
-        `"${task}" is not where the instance stands; that is ${places.join(", ")}.`,
-      );
-    }
-    const context =
-      standing.kind === "wait" ? eventContext(id) : ({ instanceId: id, taskId: task, kind: "output" } as const);
-    const codec = codecOf(this.#backend, instance.codec);
-    const bytes = await encodePayload(codec, output, context, this.#backend.maxPayloadBytes);
-    await this.#backend.saveTaskResult(id, task, bytes);
+    await completeTask(this.#backend, parseInstanceId(instanceId), parseTaskId(taskId), output);
   }
 
   /**

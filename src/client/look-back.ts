@@ -76,7 +76,7 @@ export function requireSequence(value: unknown, field: string): void {
 }
 
 /** Reads all that positions are derived from. */
-async function readCourse(
+export async function readCourse(
   backend: Pick<Backend, "readTrace" | "loadResults">,
   flow: Flow,
   codec: Codec,

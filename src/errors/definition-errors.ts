@@ -41,3 +41,20 @@ export class DefinitionMismatchError extends WaymarkError {
     this.actualHash = instance.actualHash;
   }
 }
+
+/** An instance can't go on by another definition, because its course so far is not one of that. Nothing was changed. */
+export class MigrationRefusedError extends WaymarkError {
+  override readonly name = "MigrationRefusedError";
+  readonly code = "MIGRATION_REFUSED";
+  readonly retryable = false;
+  readonly instanceId: string;
+
+  /** @param problem - the end of a sentence */
+  constructor(instanceId: string, problem: string) {
+    super(
+      `Instance "${instanceId}" can't go on by the other definition: ${problem}. ` +
+        "Keep a worker with its own definition running until it has ended.",
+    );
+    this.instanceId = instanceId;
+  }
+}

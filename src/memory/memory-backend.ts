@@ -25,6 +25,7 @@ import type {
   InstanceFilter,
   InstanceFork,
   InstanceState,
+  Migration,
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
@@ -257,6 +258,11 @@ export class InMemoryBackend implements Backend {
 
   async forkInstance(fork: InstanceFork): Promise<void> {
     await this.#open("forkInstance", this.#instances).forkInstance(fork);
+    this.#hub.ready();
+  }
+
+  async migrateInstance(migration: Migration): Promise<void> {
+    await this.#open("migrateInstance", this.#instances).migrateInstance(migration);
     this.#hub.ready();
   }
 

@@ -8,6 +8,7 @@ import {
   checkFilter,
   checkFork,
   checkInstanceIds,
+  checkMigration,
   checkNewInstance,
   checkNewInstances,
 } from "../store/check-instance.ts";
@@ -19,6 +20,7 @@ import type {
   InstanceFork,
   InstanceState,
   InstanceStore,
+  Migration,
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
@@ -27,6 +29,7 @@ import { forkInstance } from "./fork-instance.ts";
 import * as control from "./instance-control.ts";
 import { isAlready } from "./memory-signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
+import { migrateInstance } from "./migrate-instance.ts";
 import { claimPosition } from "./new-position.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 import { copyPositions, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
@@ -133,6 +136,11 @@ export class MemoryInstanceStore implements InstanceStore {
   async forkInstance(fork: InstanceFork): Promise<void> {
     checkFork(fork);
     forkInstance(this.#state, fork);
+  }
+
+  async migrateInstance(migration: Migration): Promise<void> {
+    checkMigration(migration);
+    migrateInstance(this.#state, migration);
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {

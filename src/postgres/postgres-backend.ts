@@ -22,6 +22,7 @@ import type {
   InstanceFilter,
   InstanceFork,
   InstanceState,
+  Migration,
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
@@ -290,6 +291,9 @@ export class PostgresBackend<C extends Codec = Codec> implements Backend, Transa
   }
   forkInstance(fork: InstanceFork): Promise<void> {
     return this.#instances.forkInstance(fork);
+  }
+  migrateInstance(migration: Migration): Promise<void> {
+    return this.#instances.migrateInstance(migration);
   }
   settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     return this.#instances.settleInterrupt(instanceId, interruptedAtTask);

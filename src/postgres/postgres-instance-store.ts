@@ -6,6 +6,7 @@ import {
   checkFilter,
   checkFork,
   checkInstanceIds,
+  checkMigration,
   checkNewInstance,
   checkNewInstances,
 } from "../store/check-instance.ts";
@@ -18,6 +19,7 @@ import type {
   InstanceFork,
   InstanceState,
   InstanceStore,
+  Migration,
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
@@ -25,6 +27,7 @@ import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-st
 import type { Session } from "./database.ts";
 import { forkInstance } from "./fork-instance.ts";
 import { LockedInstance, requestFrom } from "./instance-control.ts";
+import { migrateInstance } from "./migrate-instance.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
 import { type CreatedRow, createInstances } from "./queries/create-instances.ts";
@@ -181,6 +184,11 @@ export class PostgresInstanceStore implements InstanceStore {
   async forkInstance(fork: InstanceFork): Promise<void> {
     checkFork(fork);
     await forkInstance(this.#context, fork);
+  }
+
+  async migrateInstance(migration: Migration): Promise<void> {
+    checkMigration(migration);
+    await migrateInstance(this.#context, migration);
   }
 
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {

@@ -256,6 +256,7 @@ export const NOTES: {
   readonly retry: TaskId;
   readonly save: TaskId;
   readonly fork: TaskId;
+  readonly migrate: TaskId;
 } = {
   failed: "$failed",
   cancel: "$cancel",
@@ -264,4 +265,5 @@ export const NOTES: {
   retry: "$retry",
   save: "$save",
   fork: "$fork",
+  migrate: "$migrate",
 };

@@ -1,4 +1,4 @@
-import { parseEventName, parseInstanceId, parseWorkerId } from "../ids.ts";
+import { parseEventName, parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ForkPoint } from "../snapshot/snapshot.ts";
 import {
@@ -15,13 +15,14 @@ import {
   parseBytes,
   parseHolder,
   parseLabels,
+  parsePath,
   parsePriority,
   parseSpanMs,
   parseTags,
   parseWhole,
 } from "./arguments.ts";
 import { checkLane, checkNewPositions } from "./check-standing.ts";
-import type { Holder, InstanceFilter, InstanceFork, NewInstance } from "./instance-store.ts";
+import type { Holder, InstanceFilter, InstanceFork, Migration, NewInstance } from "./instance-store.ts";
 import type { ClaimRequest } from "./position-store.ts";
 import type { SendOptions } from "./signal-store.ts";
 
@@ -83,6 +84,25 @@ export function checkFork(fork: InstanceFork): void {
     requireBigint(payloads.sequence, `${field}.sequence`);
     if (payloads.output !== null) parseBytes(payloads.output, `${field}.output`);
     if (payloads.failure !== null) parseBytes(payloads.failure, `${field}.failure`);
+  }
+}
+
+/** @throws {InvalidArgumentError} naming what is wrong */
+export function checkMigration(migration: Migration): void {
+  requireObject(migration, "migration");
+  parseInstanceId(migration.instanceId, "migration.instanceId");
+  requireName(migration.from, "migration.from");
+  requireObject(migration.to, "migration.to");
+  requireName(migration.to.flow, "migration.to.flow");
+  requireName(migration.to.definitionHash, "migration.to.definitionHash");
+  parseWhole(migration.entries, "migration.entries", 0, Number.MAX_SAFE_INTEGER);
+  requireArray(migration.positions, "migration.positions");
+  for (const [index, position] of migration.positions.entries()) {
+    const field = `migration.positions[${index}]`;
+    requireObject(position, field);
+    parsePath(position.path, `${field}.path`);
+    parseTaskId(position.taskId, `${field}.taskId`);
+    parseTags(position.tags, `${field}.tags`);
   }
 }
 

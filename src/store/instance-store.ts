@@ -1,4 +1,4 @@
-import type { InstanceId, WorkerId } from "../ids.ts";
+import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { Bytes, ForkPoint, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
@@ -51,6 +51,18 @@ export interface ReplacedPayloads {
   readonly sequence: bigint;
   readonly output: Bytes | null;
   readonly failure: Bytes | null;
+}
+
+/** That an instance is to go on by another definition. */
+export interface Migration {
+  readonly instanceId: InstanceId;
+  /** The hash of the definition that it has. */
+  readonly from: string;
+  readonly to: { readonly flow: string; readonly definitionHash: string };
+  /** How many entries its history has. */
+  readonly entries: number;
+  /** All of its positions: they stay where they are, and who can run them changes. */
+  readonly positions: readonly { readonly path: string; readonly taskId: TaskId; readonly tags: readonly string[] }[];
 }
 
 /** An instance together with its live positions and pending signals: all that its status can be told from. */
@@ -164,6 +176,17 @@ export interface InstanceStore {
    *   at it again
    */
   forkInstance(fork: InstanceFork): Promise<void>;
+
+  /**
+   * The instance has another definition, and so have its positions, which stay where they are. Whoever held one by a lease
+   * that has expired is fenced. The history notes `$migrate`.
+   *
+   * @throws {InstanceNotFoundError}
+   * @throws {DefinitionMismatchError} it does not have the definition `from`
+   * @throws {InvalidTransitionError} it is neither in progress nor paused, or somebody holds a position of it
+   * @throws {BackendError} BACKEND_CONFLICT: it has gone on since it was looked at; look at it again
+   */
+  migrateInstance(migration: Migration): Promise<void>;
 
   /**
    * Acts on what is pending: called by a worker whose checkpoint, claim or heartbeat told of an

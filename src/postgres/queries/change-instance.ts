@@ -27,6 +27,18 @@ export function setStatus(
   `;
 }
 
+/** Gives an instance another definition. The caller has its lock. */
+export function setDefinition(
+  t: Tables,
+  p: { readonly instanceId: string; readonly flow: string; readonly definitionHash: string },
+): Query<never> {
+  return sql`
+    UPDATE ${t.instances}
+    SET flow = ${p.flow}::text, definition_hash = ${p.definitionHash}::text
+    WHERE instance_id = ${p.instanceId}::text
+  `;
+}
+
 /** Inserts or overwrites an instance's own row. The caller has its lock, if it exists. */
 export function upsertInstance(t: Tables, instance: InstanceRecord): Query<never> {
   return sql`

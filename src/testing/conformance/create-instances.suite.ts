@@ -29,8 +29,8 @@ export const createInstancesTests: ConformanceTests = {
       priority: 2,
       tags: ["eu", "big"],
       labels: { customer: "7", ward: " b 2" },
-      forkedFrom: null,
       createdAt: clock.now(),
+      forkedFrom: null,
       endedAt: null,
     });
   },

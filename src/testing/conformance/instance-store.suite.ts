@@ -10,6 +10,7 @@ import {
 import { expectRefusal } from "./errors.ts";
 import { forkInstanceTests } from "./fork-instance.suite.ts";
 import { requestControlTests, settleInterruptTests, terminateInstanceTests } from "./instance-control.suite.ts";
+import { migrateInstanceTests } from "./migrate-instance.suite.ts";
 import { retryBranchesTests, retryInstanceTests } from "./retry-instance.suite.ts";
 import { retryPausedTests, retryRefusedTests } from "./retry-requests.suite.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
@@ -243,6 +244,7 @@ export const instanceStoreSuite: ConformanceSuite = {
     terminateInstance: terminateInstanceTests,
     retryInstance: retryInstanceTests,
     forkInstance: forkInstanceTests,
+    migrateInstance: migrateInstanceTests,
     "retryInstance, with branches": retryBranchesTests,
     "retryInstance, paused": retryPausedTests,
     "retryInstance, refused": retryRefusedTests,

@@ -42,6 +42,11 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
       ...{ instance: given.newInstance({ instanceId: "fork" }), from: { instanceId, sequence: 0n } },
       ...{ entries: 0, replaced: [] },
     }),
+  migrateInstance: (backend, _, instanceId) =>
+    backend.migrateInstance({
+      ...{ instanceId, from: "old", to: { flow: "order", definitionHash: "new" } },
+      ...{ entries: 0, positions: [] },
+    }),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
   claimPositions: (backend, given, instanceId) =>
     backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
