@@ -1,7 +1,8 @@
 import { expect } from "vitest";
+import { joinTaskIdOf } from "../../src/flow/task-id.ts";
 import type { Checkpoint } from "../../src/snapshot/checkpoint.ts";
 import type { Position } from "../../src/snapshot/position.ts";
-import { type HistoryEntry, isTerminal } from "../../src/snapshot/snapshot.ts";
+import { type HistoryEntry, isRecordedKind, isTerminal } from "../../src/snapshot/snapshot.ts";
 import type { Backend } from "../../src/store/backend.ts";
 import type { InstanceState } from "../../src/store/instance-store.ts";
 import type { ClaimedPosition } from "../../src/store/position-store.ts";
@@ -93,9 +94,12 @@ export class StoreInvariants {
   async #checkReachable(id: string, position: Position, { state }: Seen): Promise<void> {
     const isBuffered = position.event !== null && (await this.#backend.peekEvent(id, position.event)) !== null;
     const hasOutcome = (await this.#backend.loadResults(id, [position.taskId])).length > 0;
-    const branches = state?.positions.filter((one) => one.path.startsWith(`${position.taskId}/`)).length ?? 0;
+    const branches =
+      state?.positions.filter(({ path }) => path !== "" && joinTaskIdOf(path) === position.taskId).length ?? 0;
+    const { total = 0, started = 0 } = position.items ?? {};
     const waitsForEvent = position.kind === "wait" && !isBuffered && !hasOutcome;
-    const waitsForBranches = position.kind === "join" && position.pending > 0 && branches === position.pending;
+    const waitsForBranches =
+      position.kind === "join" && branches > 0 && branches === position.pending - (total - started);
     const isReachable =
       position.ready ||
       position.availableAt !== null ||
@@ -162,7 +166,7 @@ function checkHistory(before: Seen, after: Seen): void {
 
 /** INV-3: one outcome a task. */
 function checkOutcomes({ history }: Seen): void {
-  const outcomes = history.filter((entry) => entry.outcome === "completed" || entry.outcome === "timed_out");
+  const outcomes = history.filter((entry) => isRecordedKind(entry.outcome));
   expect(new Set(outcomes.map((entry) => entry.taskId)).size).toBe(outcomes.length);
 }
 

@@ -30,7 +30,15 @@ export type Step =
   | { readonly kind: "waitOn" }
   | { readonly kind: "receive" }
   | { readonly kind: "fork"; readonly claimed: boolean }
+  | { readonly kind: "map"; readonly total: number; readonly begun: number; readonly claimed: boolean }
   | { readonly kind: "end" }
+  /** The branch or item that it stands in is left, or the outermost around it. */
+  | {
+      readonly kind: "leave";
+      readonly outermost: boolean;
+      readonly closes: boolean;
+      readonly mostFailed: number | null;
+    }
   | { readonly kind: "fail" };
 
 /** One checkpoint of a batch: of the `claim`-th claim seen, with an entry or without. */
@@ -125,7 +133,25 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constantFrom({ kind: "waitOn" } as const, { kind: "receive" } as const) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("fork" as const), claimed: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.constant({ kind: "end" } as const) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("map" as const),
+      total: fc.integer({ min: 1, max: 5 }),
+      begun: fc.integer({ min: 1, max: 3 }),
+      claimed: fc.boolean(),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ kind: "end" } as const) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("leave" as const),
+      outermost: fc.boolean(),
+      closes: weighted<boolean>([false, 3], [true, 1]),
+      mostFailed: fc.constantFrom(null, null, 0, 1),
+    }),
+  },
   { weight: 2, arbitrary: fc.constant({ kind: "fail" } as const) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("note" as const), step: fc.constantFrom("a", "b") }) },
 );

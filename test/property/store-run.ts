@@ -1,25 +1,22 @@
 import { WaymarkError } from "../../src/errors/waymark-error.ts";
-import type { Checkpoint, ClaimRef, Move } from "../../src/snapshot/checkpoint.ts";
-import type { Lane, Position, Standing } from "../../src/snapshot/position.ts";
-import type { NewEntry, Snapshot } from "../../src/snapshot/snapshot.ts";
-import { stepTaskId } from "../../src/snapshot/step-ids.ts";
+import type { Checkpoint, ClaimRef } from "../../src/snapshot/checkpoint.ts";
+import type { Lane, Position } from "../../src/snapshot/position.ts";
+import type { Snapshot } from "../../src/snapshot/snapshot.ts";
 import type { Backend } from "../../src/store/backend.ts";
-import type { InstanceState, NewInstance } from "../../src/store/instance-store.ts";
+import type { NewInstance } from "../../src/store/instance-store.ts";
 import {
-  aCheckpoint,
   aForgedClaim,
   aLane,
   aNewInstance,
   aNewPosition,
-  anEntry,
   aPosition,
   aSnapshot,
   aStanding,
   aTaskResult,
-  branchOf,
   bytesOf,
 } from "../../src/testing/builders.ts";
-import { FIRST_OLD_CLAIM, type Start, type Step, type StepOfClaim, type StoreOperation } from "./store-operation.ts";
+import { StepCheckpoints } from "./step-checkpoints.ts";
+import { FIRST_OLD_CLAIM, type Start, type StepOfClaim, type StoreOperation } from "./store-operation.ts";
 
 const LEASE_MS = 5_000;
 
@@ -47,11 +44,13 @@ export class StoreRun {
   written: readonly Written[] = [];
   /** What the latest operation sent. */
   sent: Uint8Array | null = null;
+  readonly #steps: StepCheckpoints;
   #names = 0;
   #saves = 0;
 
   constructor(backend: Backend) {
     this.backend = backend;
+    this.#steps = new StepCheckpoints(backend, (prefix) => this.#name(prefix));
   }
 
   async perform(operation: StoreOperation): Promise<Result> {
@@ -202,7 +201,7 @@ export class StoreRun {
     const checkpoints: Checkpoint[] = [];
     for (const { claim: number, step, records } of steps) {
       const claim = this.#seen(number);
-      const checkpoint = claim === null ? null : await this.#checkpoint(claim, step, records);
+      const checkpoint = claim === null ? null : await this.#steps.checkpoint(claim, step, records);
       if (checkpoint !== null && checkpoints.every((other) => goTogether(other, checkpoint))) {
         checkpoints.push(checkpoint);
       }
@@ -217,102 +216,6 @@ export class StoreRun {
       if (fate.kind === "accepted") this.#see(fate.granted.map((granted) => ({ instanceId, ...granted })));
     }
     return fates;
-  }
-
-  /** `null` where the step makes no sense. */
-  async #checkpoint(claim: ClaimRef, step: Step, records: boolean): Promise<Checkpoint | null> {
-    const state = await this.backend.findInstance(claim.instanceId);
-    const position = state?.positions.find((one) => one.path === claim.path);
-    // Whoever is fenced has another picture of where it stands.
-    if (state === null || position === undefined) return aCheckpoint(claim);
-    if (position.kind === "join" && position.pending > 0) return null;
-    const entry = anEntry({
-      taskId: position.taskId,
-      attempt: position.attempt,
-      kind: entryKindOf(position),
-      output: bytesOf(this.#name("o")),
-    });
-    const planned = await this.#planned(state, position, step);
-    if (planned === null) return null;
-    const { move, entries = records ? [entry] : [], consumes = null } = planned;
-    return aCheckpoint(claim, { move, entries, consumes });
-  }
-
-  async #planned(
-    { instance: { instanceId, codec }, positions }: InstanceState,
-    at: Position,
-    step: Step,
-  ): Promise<{ move: Move; entries?: readonly NewEntry[]; consumes?: bigint } | null> {
-    const lane = aLane({ codec });
-    const standing = (parts: Partial<Standing>): Standing => aStanding({ lane, inputRef: at.inputRef, ...parts });
-    const failed = anEntry({
-      taskId: at.taskId,
-      attempt: at.attempt,
-      outcome: "failed",
-      output: null,
-      failure: bytesOf("3"),
-    });
-    switch (step.kind) {
-      case "advance":
-        return { move: { kind: "advance", to: standing(await this.#visit(instanceId, at, step.to)) } };
-      case "ready":
-        return { move: { kind: "park", to: standing(await this.#visit(instanceId, at, step.to)), wakeAfterMs: 0 } };
-      case "sleep":
-        return {
-          move: { kind: "park", to: standing({ taskId: this.#name("s"), kind: "delay" }), wakeAfterMs: step.ms },
-        };
-      case "retry": {
-        const to = standing({ taskId: at.taskId, attempt: at.attempt + 1 });
-        return at.kind === "task" ? { move: { kind: "park", to, wakeAfterMs: step.ms }, entries: [failed] } : null;
-      }
-      case "await": {
-        const to = standing({ taskId: this.#name("w"), kind: "wait", event: step.event });
-        return { move: { kind: "await", to, timeoutMs: step.timeoutMs } };
-      }
-      case "note": {
-        const entry = anEntry({
-          taskId: stepTaskId(at.taskId, step.step),
-          kind: "step",
-          output: bytesOf(this.#name("o")),
-        });
-        return { move: { kind: "note" }, entries: [entry] };
-      }
-      case "waitOn": {
-        const to = standing({ taskId: at.taskId, kind: "wait", event: at.event, attempt: at.attempt });
-        return at.kind === "wait" ? { move: { kind: "await", to, timeoutMs: "keep" }, entries: [] } : null;
-      }
-      case "receive": {
-        const event = at.event === null ? null : await this.backend.peekEvent(instanceId, at.event);
-        if (event === null) return null;
-        const to = standing({ taskId: at.taskId, kind: "wait", event: at.event, attempt: at.attempt });
-        const entry = anEntry({ taskId: at.taskId, attempt: at.attempt, kind: "wait", output: event.payload });
-        return { move: { kind: "advance", to }, entries: [entry], consumes: event.sequence };
-      }
-      case "fork":
-        return at.path.includes("/") ? null : { move: this.#fork(standing, step.claimed) };
-      case "end":
-        return { move: endOf(at, positions, lane) };
-      case "fail":
-        return { move: failureOf(at, lane), entries: [failed] };
-    }
-  }
-
-  /** A flow never comes to a task again that has an outcome; if one did, it would not be its first attempt. */
-  async #visit(instanceId: string, at: Position, taskId: string): Promise<Pick<Standing, "taskId" | "attempt">> {
-    const isKnown = taskId === at.taskId || (await this.backend.loadResults(instanceId, [taskId])).length > 0;
-    return { taskId, attempt: isKnown ? 2 : 1 };
-  }
-
-  #fork(standing: (parts: Partial<Standing>) => Standing, claimed: boolean): Move {
-    const join = this.#name("j");
-    const branches = ["y", "x"].map((name) =>
-      aNewPosition({
-        path: branchOf(join, name),
-        standing: standing({ taskId: `${join}${name}` }),
-        claimed: claimed && name === "x",
-      }),
-    );
-    return { kind: "fork", join: standing({ taskId: join, kind: "join", pending: 2 }), branches };
   }
 
   #newInstance(instanceId: string, start: Start): NewInstance {
@@ -359,26 +262,6 @@ export class StoreRun {
   }
 }
 
-function entryKindOf(position: Position): NewEntry["kind"] {
-  return position.kind === "delay" ? "task" : position.kind;
-}
-
-/** How a path comes to its end: the trunk completes the instance, a branch counts its join down. */
-function endOf(at: Position, positions: readonly Position[], lane: Lane): Move {
-  const joinTaskId = at.path.slice(0, Math.max(at.path.lastIndexOf("/"), 0));
-  const join = positions.find((one) => one.kind === "join" && one.taskId === joinTaskId);
-  if (at.path === "" || join === undefined)
-    return at.path === "" ? { kind: "complete", output: bytesOf("9"), codec: "json" } : failureOf(at, lane);
-  return { kind: "endBranch", joinPath: join.path };
-}
-
-/** Not always at where the row stands: an engine may be a step ahead of it. */
-function failureOf(at: Position, lane: Lane): Move {
-  const { taskId, kind, inputRef, attempt, priority, event } = at;
-  const to = aStanding({ taskId, kind, inputRef, attempt: attempt + 1, priority, event, lane });
-  return { kind: "fail", failure: bytesOf("3"), to };
-}
-
 /** Whether two checkpoints can be in one batch without its being open which one is written first. */
 function goTogether(a: Checkpoint, b: Checkpoint): boolean {
   if (a.claim.instanceId !== b.claim.instanceId) return a.move.kind !== "fork" || b.move.kind !== "fork";
@@ -386,5 +269,5 @@ function goTogether(a: Checkpoint, b: Checkpoint): boolean {
 }
 
 function standsAlone({ move, consumes }: Checkpoint): boolean {
-  return ["note", "advance", "park", "endBranch"].includes(move.kind) && consumes === null;
+  return ["note", "advance", "park", "endBranch", "endItem"].includes(move.kind) && consumes === null;
 }

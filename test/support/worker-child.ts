@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { flow } from "../../src/flow/flow.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
+import { task } from "../../src/flow/task.ts";
 import type { TaskContext } from "../../src/flow/task-context.ts";
 import type { Logger } from "../../src/logger.ts";
 import { PostgresBackend } from "../../src/postgres/index.ts";
@@ -66,6 +67,19 @@ export function flowOfActs(body: Body): Flow<Acts, string> {
     .build();
 }
 
+/** The flow that such a process runs for each item of a list, twenty at a time. */
+export function mapOfActs(body: Body): Flow<{ readonly count: number; readonly act: Act }, readonly number[]> {
+  const act = task("act", async (item: { readonly index: number; readonly act: Act }, context) => {
+    await body(item.act, context);
+    return item.index * 2;
+  });
+  return flow<{ readonly count: number; readonly act: Act }>("map-of-acts")
+    .map("items", (given) => Array.from({ length: given.count }, (_, index) => ({ index, act: given.act })), act, {
+      concurrency: 20,
+    })
+    .build();
+}
+
 function main(options: ChildOptions): Promise<void> {
   let running = 0;
   const body: Body = async (act, context) => {
@@ -81,13 +95,13 @@ function main(options: ChildOptions): Promise<void> {
       running--;
     }
   };
-  return work(options, flowOfActs(body));
+  return work(options, [flowOfActs(body), mapOfActs(body)] as readonly Flow[]);
 }
 
-async function work(options: ChildOptions, acts: Flow<Acts, string>): Promise<void> {
+async function work(options: ChildOptions, flows: readonly Flow[]): Promise<void> {
   const backend = await PostgresBackend.connect(options.url, { migrate: false, applicationName: "child" });
   const logging = options.logs ? { logger: loggerTo(process.stderr) } : {};
-  const worker = new Worker(backend, { pollInterval: 20, ...options.worker, ...logging, flows: [acts] }).start();
+  const worker = new Worker(backend, { pollInterval: 20, ...options.worker, ...logging, flows }).start();
   console.log(`started ${worker.workerId}`);
 }
 
