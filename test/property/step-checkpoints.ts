@@ -1,6 +1,6 @@
 import { joinTaskIdOf } from "../../src/flow/task-id.ts";
 import type { Checkpoint, ClaimRef, Move } from "../../src/snapshot/checkpoint.ts";
-import type { Position, Standing } from "../../src/snapshot/position.ts";
+import type { Lane, Position, Standing } from "../../src/snapshot/position.ts";
 import type { NewEntry } from "../../src/snapshot/snapshot.ts";
 import { stepTaskId } from "../../src/snapshot/step-ids.ts";
 import type { Backend } from "../../src/store/backend.ts";

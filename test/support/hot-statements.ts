@@ -4,6 +4,7 @@ import type { BatchFacts, FateRow, StandingRow } from "../../src/postgres/querie
 import { consumeEvents } from "../../src/postgres/queries/consume-event.ts";
 import { endBranches } from "../../src/postgres/queries/end-branch.ts";
 import { endInstances } from "../../src/postgres/queries/end-instance.ts";
+import { endItems } from "../../src/postgres/queries/end-item.ts";
 import { fork } from "../../src/postgres/queries/fork.ts";
 import { note } from "../../src/postgres/queries/note.ts";
 import { park } from "../../src/postgres/queries/park.ts";
@@ -54,6 +55,7 @@ const statements = {
     return fork(tables, standingRows(checkpoints), branchRows(checkpoints), facts);
   },
   "end of a branch": ({ branches }) => endBranches(tables, ended(branches, { kind: "endBranch", joinPath: "" }), facts),
+  "end of an item": ({ branches }) => endItems(tables, ended(branches, { kind: "endItem", joinPath: "" }), facts),
   "end of the instance": ({ trunks }) =>
     endInstances(tables, ended(trunks, { kind: "complete", output, codec: "json" }), facts),
   "end of the instance at last": ({ trunks }) =>
