@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { anEntry, aTaskResult, bytesOf } from "../builders.ts";
+import { listCompletedTests } from "./collapse.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import type { Given } from "./given.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
@@ -322,5 +323,6 @@ export const historyStoreSuite: ConformanceSuite = {
     loadSteps: loadStepsTests,
     sinceAttempt: sinceAttemptTests,
     lastFailure: lastFailureTests,
+    listCompleted: listCompletedTests,
   },
 };

@@ -4,6 +4,7 @@ import { batchTests, consumingTests, fencedTests, recordedTests } from "./checkp
 import { checkpointMistakesTests, refusedTests } from "./checkpoint-mistakes.suite.ts";
 import { claimOrderTests } from "./claim-order.suite.ts";
 import { claimedInputTests, claimPositionsTests, comingDueTests } from "./claim-positions.suite.ts";
+import { collapseTests } from "./collapse.suite.ts";
 import { advanceTests, awaitTests, endTests, parkTests } from "./commit-checkpoints.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import { failingItemsTests, interruptedLeaveTests } from "./failing-items.suite.ts";
@@ -216,6 +217,7 @@ export const positionStoreSuite: ConformanceSuite = {
     "commitCheckpoints, leaveBranch that closes": closingLeaveTests,
     "commitCheckpoints, leaveBranch of an item": failingItemsTests,
     "commitCheckpoints, leaveBranch of what is interrupted": interruptedLeaveTests,
+    "commitCheckpoints, collapse": collapseTests,
     "commitCheckpoints, tolerated": toleratedTests,
     "commitCheckpoints, complete and fail": endTests,
     "commitCheckpoints, interrupted": interruptedMovesTests,

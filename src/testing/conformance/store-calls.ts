@@ -62,6 +62,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   loadSteps: (backend, _, instanceId) => backend.loadSteps(instanceId, "first"),
   sinceAttempt: (backend, _, instanceId) => backend.sinceAttempt(instanceId, "first", 1),
   lastFailure: (backend, _, instanceId) => backend.lastFailure(instanceId, "first"),
+  listCompleted: (backend, _, instanceId) => backend.listCompleted(instanceId),
 };
 
 /** Every call that takes a worker id. */
