@@ -1,5 +1,5 @@
 import { type Standpoint, standpoint } from "../flow/continuation.ts";
-import type { FlowNode } from "../flow/definition.ts";
+import type { FlowNode, TaskPolicy } from "../flow/definition.ts";
 import type { Flow, LocatedNode } from "../flow/flow-definition.ts";
 import type { Path, TaskId } from "../ids.ts";
 import type { Lane, PositionKind, Standing } from "./position.ts";
@@ -27,7 +27,7 @@ export function standingHere(flow: Flow, stand: Stand): Standing {
 /** How a position stands at a node. */
 export function standing(flow: Flow, at: Standpoint, from: From, attempt: number): Standing {
   const { node } = at.located;
-  const policy = policyOf(node);
+  const policy = policyOf(at.located);
   return {
     taskId: at.taskId,
     kind: positionKindOf(node),
@@ -41,7 +41,7 @@ export function standing(flow: Flow, at: Standpoint, from: From, attempt: number
   };
 }
 
-function policyOf(node: FlowNode): { readonly priority: number | null; readonly tags: readonly string[] } | null {
+function policyOf({ node, container }: LocatedNode): Pick<TaskPolicy, "priority" | "tags"> | null {
   switch (node.kind) {
     case "task":
       return node.policy;
@@ -54,6 +54,8 @@ function policyOf(node: FlowNode): { readonly priority: number | null; readonly 
     case "map":
       return node.list.policy;
     case "item":
+      // Begun by whoever ends another one, too: in the lane of the map.
+      return container.kind === "part" ? policyOf(container.of) : null;
     case "delay":
     case "wait":
     case "subflow":
@@ -71,7 +73,7 @@ export function laneOf(flow: Flow, located: LocatedNode, codec: string): Lane {
   laneCache.set(located, byCodec);
   let lane = byCodec.get(codec);
   if (lane === undefined) {
-    lane = { flow: flow.name, definitionHash: flow.hash, codec, tags: policyOf(located.node)?.tags ?? NO_TAGS };
+    lane = { flow: flow.name, definitionHash: flow.hash, codec, tags: policyOf(located)?.tags ?? NO_TAGS };
     byCodec.set(codec, lane);
   }
   return lane;

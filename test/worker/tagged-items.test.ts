@@ -3,7 +3,8 @@ import { Client } from "../../src/client/client.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { task } from "../../src/flow/task.ts";
-import { bothBackends } from "../support/both-backends.ts";
+import { Runner } from "../../src/runner/runner.ts";
+import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { Probe } from "../support/probe.ts";
 import { soon, workerStarter } from "../support/workers.ts";
@@ -44,6 +45,27 @@ describe.each(await bothBackends())("tags of maps and races on $name", ({ backen
       expect(ranBy(probe)).toEqual(new Set([`items~list ${list}`, `on-cpu ${cpu}`, `on-gpu ${gpu}`, `items ${list}`]));
     },
   );
+
+  test("items begin in the lane and with the priority of their map, whoever begins them", async () => {
+    const f = flow<number>("lanes")
+      .map("items", () => [1, 2, 3], onGpu, { tags: ["list"], priority: 1, concurrency: 1 })
+      .build();
+    const begun: (readonly [string, readonly string[], number])[] = [];
+    const watched = withChanges(backend, {
+      commitCheckpoints: async (checkpoints, holder) => {
+        const fates = await backend.commitCheckpoints(checkpoints, holder);
+        for (const { claim } of checkpoints) {
+          const state = await backend.findInstance(claim.instanceId);
+          for (const { taskId, tags, priority } of state?.positions ?? [])
+            if (taskId.endsWith("~item")) begun.push([taskId, tags, priority]);
+        }
+        return fates;
+      },
+    });
+    await new Runner(watched).run(f, fresh("lanes"), 0, { until: "ended" });
+    expect(new Set(begun.map(([, ...rest]) => JSON.stringify(rest)))).toEqual(new Set(['[["list"],1]']));
+    expect(new Set(begun.map(([taskId]) => taskId)).size).toBe(3);
+  });
 
   test("items wait for a worker that has their tags, and others go on beside them", async () => {
     const f = flow<number>("waiting")
