@@ -105,7 +105,7 @@ export class Client {
    *
    * @param flow - only tells the type of the output
    */
-  handle<Output = unknown>(instanceId: string, flow?: Flow<never, Output>): InstanceHandle<Output> {
+  handle<Output = unknown>(instanceId: string, flow?: Flow<unknown, Output>): InstanceHandle<Output> {
     if (flow !== undefined) checkFlow(flow, "flow");
     return new InstanceHandle<Output>(this, parseInstanceId(instanceId));
   }
