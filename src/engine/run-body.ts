@@ -44,6 +44,9 @@ export class BodyRun {
   start(input: unknown, context: TaskContext): BodyResult | Promise<BodyResult> {
     // Before it starts: the very first thing that it does may end the lease.
     this.#lease.onEnd((end) => this.#stop(end));
+    // It may have ended while the input was read.
+    const { ended } = this.#lease;
+    if (ended !== null) return this.#finish({ kind: "stopped", settle: ended.settle });
     try {
       const { inputSchema, outputSchema } = this.#node;
       const isPlain = inputSchema === null && outputSchema === null;

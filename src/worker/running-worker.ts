@@ -221,6 +221,8 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     this.#claimed += positions.length;
     if (this.isLeaving) {
       for (const claimed of positions) this.#giveBack(claimed);
+      // Where it has got nothing, nobody else says that the last look for work is over.
+      this.#settled();
       return;
     }
     let suspect: HeldPosition | null = null;
