@@ -40,6 +40,8 @@ export class Poller {
   /** More was ready than could be taken. */
   #isHungry = false;
   #isHinted = true;
+  /** There was no room when it went to rest. */
+  #restsFull = false;
   /** When to look without being told, in order. */
   readonly #laterHints: number[] = [];
   #intervalMs = FIRST_INTERVAL_MS;
@@ -75,7 +77,8 @@ export class Poller {
   /** A slot has become free, or the worker's state has changed. */
   touch(): void {
     const isDue = this.#now() >= this.#promoteAtMs;
-    if (this.#isHungry || this.#isHinted || isDue || this.#target.isLeaving) this.#wake();
+    // Who went to rest without room did not ask when the next thing comes due.
+    if (this.#isHungry || this.#isHinted || isDue || this.#restsFull || this.#target.isLeaving) this.#wake();
   }
 
   /** In at most `ms`, something comes due. */
@@ -161,6 +164,7 @@ export class Poller {
     const room = this.#target.room();
     const tillClaim = this.#claimedAtMs + this.#intervalMs - now;
     const tillPromote = this.#promoteAtMs - now;
+    this.#restsFull = room === 0;
     if (room === 0) return this.#limitMs();
     if (this.#isHinted) return 0;
     if (this.#isHungry && room >= this.#options.concurrency / 4) return 0;

@@ -64,6 +64,24 @@ describe.each(await bothBackends())("what comes due on $name is taken in time", 
     expect(await handle.result(within)).toBe(2);
   });
 
+  test("where there was no room when the worker went to rest, but is again before it comes due", async () => {
+    const [delayed, gate, probe] = [resting("due-later", 200), new Gate(), new Probe()];
+    const blocking = flow<null>("due-blocked")
+      .then("block", async () => await gate.passed)
+      .build();
+    const flows = [delayed, blocking];
+    const worker = startWorker(backend, { ...sleepy, flows, concurrency: 1, observer: probe.observer });
+    await expect.poll(() => worker.stats().polls, soon).toBeGreaterThan(1);
+    const handle = await client.submit(delayed, fresh("due"), 1);
+    await probe.first("parked");
+    const other = await client.submit(blocking, fresh("blocking"), null);
+    await probe.first("task_started", "block");
+    gate.open();
+
+    await other.result();
+    expect(await handle.result(within)).toBe(2);
+  });
+
   test("where it was parked while the worker was just asking what comes due", async () => {
     const [asked, answer, probe] = [new Gate(), new Gate(), new Probe()];
     let isFirst = true;
