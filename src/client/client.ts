@@ -5,15 +5,15 @@ import { type Ports, systemPorts } from "../engine/ports.ts";
 import { publishFlows } from "../engine/published-definition.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
-import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
+import { kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
-import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
-import type { RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
-import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
+import type { SendOutcome } from "../store/signal-store.ts";
+import type { BulkFilter, BulkOptions, BulkResult } from "./bulk.ts";
 import { completeTask } from "./complete-task.ts";
 import { forkFrom, forkIds, type InstanceForkOptions } from "./forks.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
+import { InstanceControl } from "./instance-control.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
 import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
@@ -28,10 +28,9 @@ export interface ClientOptions {
 }
 
 const DEFAULT_PAGE = 100;
-const REQUEST_KEYS = ["reason", "requestedBy"];
 
 /** Starts instances, looks at them and controls them, from any process. */
-export class Client {
+export class Client extends InstanceControl {
   readonly #backend: Backend;
   readonly #submitter: Submitter;
   readonly #results: InstanceResults;
@@ -41,6 +40,7 @@ export class Client {
     if (typeof backend?.findInstance !== "function")
       throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
     checkOptions(options, ["ports"]);
+    super(backend);
     this.#backend = backend;
     const ports = { ...systemPorts, ...options.ports };
     this.#submitter = new Submitter(backend, ports);
@@ -219,109 +219,6 @@ export class Client {
   }
 
   /**
-   * Cancels the instance: at once if nobody is running it, else at its next checkpoint or heartbeat, when
-   * the running body's `AbortSignal` fires. What was only requested comes too late if the last task ends before: the
-   * instance completes then (INV-11).
-   *
-   * @returns "applied" if it is cancelled now, "requested" if whoever runs it has to stop first
-   * @throws {InstanceNotFoundError}
-   * @throws {InvalidTransitionError} it has completed or failed
-   */
-  async cancel(instanceId: string, request: SignalRequest = {}): Promise<ControlOutcome> {
-    return await this.#backend.requestControl(checked(instanceId, request), "cancel", request);
-  }
-
-  /**
-   * Cancels the instance at once, also while somebody runs it: what they still do is not recorded, and their
-   * `AbortSignal` fires. For tasks that don't stop; `cancel` lets them.
-   *
-   * @throws {InstanceNotFoundError}
-   * @throws {InvalidTransitionError} it has completed or failed
-   */
-  async terminate(instanceId: string, request: SignalRequest = {}): Promise<TerminateOutcome> {
-    return await this.#backend.terminateInstance(checked(instanceId, request), request);
-  }
-
-  /**
-   * Pauses the instance. Tasks that are running finish, and are recorded; nothing new starts.
-   *
-   * @throws {InstanceNotFoundError}
-   * @throws {InvalidTransitionError} it has ended
-   */
-  async pause(instanceId: string, request: SignalRequest = {}): Promise<ControlOutcome> {
-    return await this.#backend.requestControl(checked(instanceId, request), "pause", request);
-  }
-
-  /**
-   * Lets a paused instance go on.
-   *
-   * @throws {InstanceNotFoundError}
-   * @throws {InvalidTransitionError} it isn't paused
-   */
-  async unpause(instanceId: string): Promise<void> {
-    await this.#backend.unpause(parseInstanceId(instanceId));
-  }
-
-  /**
-   * Takes back an instance that has failed: it goes on where it failed, with one further attempt of the task, under the id
-   * that it has. The retry policy counts on; so a task that is out of attempts gets one for each retry. What has been
-   * recorded stays recorded, steps inside the task included; other branches go on as they stood; a wait whose time ran out
-   * waits anew. Timers have gone on meanwhile.
-   *
-   * @param request - `paused`: it comes back paused, so that the task can be completed by hand (`completeTask`) before it
-   *   goes on (`unpause`); default `false`. `reason` is shown as the instance's until its status changes again
-   * @throws {InstanceNotFoundError}
-   * @throws {InvalidTransitionError} it has not failed, or somebody has just retried it, or it was saved as failed without
-   *   a position
-   * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE it may have been retried
-   */
-  async retry(instanceId: string, request: RetryRequest = {}): Promise<void> {
-    await this.#backend.retryInstance(checked(instanceId, request, ["paused"]), request);
-  }
-
-  /**
-   * Cancels all instances that fit a filter, each as `cancel` does. Like all calls for many: batch by batch, in the order of
-   * their ids, each instance in a transaction of its own, so that one that can't be changed harms only itself; with
-   * `dryRun`, nothing is changed. After a crash the same call goes on.
-   *
-   * @param filter - as for `list`. Without a status it means those in which the call makes sense: here, what has not ended
-   * @throws {InvalidArgumentError} an argument is not acceptable, or `filter` has no conditions and `options.all` is not set;
-   *   nothing was changed
-   * @throws {BackendError} the database failed; what was done by then stays done, and the same call goes on
-   */
-  async cancelMany(filter: BulkFilter, options: BulkOptions & SignalRequest = {}): Promise<BulkResult> {
-    return await forMany(this.#backend, "cancel", filter, options);
-  }
-
-  /** Terminates all instances that fit a filter, each as `terminate` does; otherwise as `cancelMany`. */
-  async terminateMany(filter: BulkFilter, options: BulkOptions & SignalRequest = {}): Promise<BulkResult> {
-    return await forMany(this.#backend, "terminate", filter, options);
-  }
-
-  /** Pauses all instances in progress that fit a filter, each as `pause` does; otherwise as `cancelMany`. */
-  async pauseMany(filter: BulkFilter, options: BulkOptions & SignalRequest = {}): Promise<BulkResult> {
-    return await forMany(this.#backend, "pause", filter, options);
-  }
-
-  /** Lets all paused instances that fit a filter go on, each as `unpause` does; otherwise as `cancelMany`. */
-  async unpauseMany(filter: BulkFilter, options: BulkOptions = {}): Promise<BulkResult> {
-    return await forMany(this.#backend, "unpause", filter, options);
-  }
-
-  /** Takes back all failed instances that fit a filter, each as `retry` does; otherwise as `cancelMany`. */
-  async retryMany(filter: BulkFilter, options: BulkOptions & RetryRequest = {}): Promise<BulkResult> {
-    return await forMany(this.#backend, "retry", filter, options);
-  }
-
-  /**
-   * Removes all instances that fit a filter, each as `delete` does; otherwise as `cancelMany`. Without a status it means
-   * those that have ended: to remove live ones, name their statuses.
-   */
-  async deleteMany(filter: BulkFilter, options: BulkOptions = {}): Promise<BulkResult> {
-    return await forMany(this.#backend, "delete", filter, options);
-  }
-
-  /**
    * Moves all live instances of one definition that fit a filter to another one, each in a transaction of its own: workers
    * of the new one run them from then on. An instance can be moved if its history so far is one of the new definition, too:
    * what it has run is there under the same ids, and it would stand where it stands. Nothing is run again, and no position
@@ -389,10 +286,4 @@ export class Client {
   async delete(instanceId: string): Promise<void> {
     await this.#backend.deleteSnapshot(parseInstanceId(instanceId));
   }
-}
-
-/** The id, if both arguments are acceptable. */
-function checked(instanceId: string, request: SignalRequest, more: readonly string[] = []): InstanceId {
-  checkOptions(request, [...REQUEST_KEYS, ...more], "request");
-  return parseInstanceId(instanceId);
 }

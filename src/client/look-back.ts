@@ -10,7 +10,7 @@ import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId, Path, TaskId } from "../ids.ts";
 import { type DerivedState, needsOutput, type TraceEntry, UnreadableTrace } from "../snapshot/history-fold.ts";
-import type { Decision } from "../snapshot/plan.ts";
+import type { Decision } from "../snapshot/occurrence.ts";
 import type { PositionKind } from "../snapshot/position.ts";
 import type { InstanceRecord, TaskResult } from "../snapshot/snapshot.ts";
 import { type Course, stateAt } from "../snapshot/state-at.ts";

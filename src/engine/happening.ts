@@ -1,4 +1,4 @@
-import type { Occurrence } from "../snapshot/plan.ts";
+import type { Occurrence } from "../snapshot/occurrence.ts";
 
 /** What came of looking at a position. Where it is nothing, the position is to be given up, to sleep where it is, or to be looked at again. */
 export type Happening =

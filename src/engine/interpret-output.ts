@@ -5,7 +5,7 @@ import type { FlowNode, LoopNode, RouteNode, TaskNode } from "../flow/definition
 import type { LocatedNode, PartRole } from "../flow/flow-definition.ts";
 import { LoopResult } from "../flow/loop-result.ts";
 import { kindOf } from "../ids.ts";
-import type { Decision } from "../snapshot/plan.ts";
+import type { Decision } from "../snapshot/occurrence.ts";
 import type { RecordedKind } from "../snapshot/snapshot.ts";
 
 /** What a body's return value means at its node. */

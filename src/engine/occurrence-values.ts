@@ -1,7 +1,7 @@
 import { indexOf } from "../flow/continuation.ts";
 import type { TaskId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
-import type { Occurrence } from "../snapshot/plan.ts";
+import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { HeldPosition } from "./held-position.ts";
 

@@ -1,21 +1,23 @@
 import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { standpoint } from "../flow/continuation.ts";
-import { type LocatedNode, UNDO_ID } from "../flow/flow-definition.ts";
-import { joinTaskIdOf } from "../flow/task-id.ts";
-import type { Path } from "../ids.ts";
+import type { LocatedNode } from "../flow/flow-definition.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
-import { type Occurrence, type Plan, planNext } from "../snapshot/plan.ts";
+import type { Occurrence } from "../snapshot/occurrence.ts";
+import { planNext } from "../snapshot/plan.ts";
+import type { Plan } from "../snapshot/plan-move.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
-import type { CheckpointFate, GrantedPosition, RecordedOutcome } from "../store/position-store.ts";
+import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
 import type { Gatherer } from "./gatherer.ts";
+import { grantedPosition } from "./granted-position.ts";
 import type { Happening } from "./happening.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded, isPart } from "./interpret-output.ts";
-import { durationOf, inputOfBranch, valueUnder } from "./occurrence-values.ts";
+import { valueUnder } from "./occurrence-values.ts";
 import { isKeyError, isPassing } from "./passing-errors.ts";
 import { decodeOwned, encodePayload } from "./payloads.ts";
 import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
 import type { Committed } from "./task-transactions.ts";
+import { tellCheckpoint, tellReceived } from "./tell-observer.ts";
 import { beginItem, lookWhatToUndo, readWait, sleepOn } from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
@@ -90,7 +92,7 @@ export class PositionDriver {
     if (happening.kind === "giveUp") return this.#giveUp(held, happening.settle);
     if (happening.kind === "sleep") return this.#sleep(held, happening);
     if (happening.kind === "again") return held;
-    if (happening.kind === "recorded") this.#tellReceived(held);
+    if (happening.kind === "recorded") tellReceived(this.#parts.observer, held);
     const plan = planNext(held.flow, held.stand, happening);
     // Nothing to record: the next body may start, because what it depends on has been recorded before
     // (INV-9). The position's row follows with the next checkpoint.
@@ -252,36 +254,16 @@ export class PositionDriver {
     fate: Extract<CheckpointFate, { kind: "accepted" }>,
   ): MaybePromise<HeldPosition | null> {
     this.#parts.onProgress?.();
-    this.#tell(held, happening, move, fate.kept);
-    for (const granted of fate.granted) this.#take(held, happening, move, granted);
+    tellCheckpoint(this.#parts, this.#bodies.error, { held, happening, move, kept: fate.kept });
+    for (const granted of fate.granted) {
+      const taken = grantedPosition(held, happening, move, granted);
+      if (taken !== null) this.#parts.host.take(taken);
+    }
     if (fate.interrupt !== null) return this.#settle(held);
     if (!fate.kept || !("to" in move)) return null;
     if (happening.kind === "received")
       return { ...held, recorded: { outcome: "completed", output: happening.payload } };
     return movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
-  }
-
-  #take(held: HeldPosition, happening: Occurrence, move: Move, { path, token }: GrantedPosition): void {
-    const claim = { ...held.claim, path, token };
-    if (move.kind === "fork") {
-      const branch = move.branches.find((candidate) => candidate.path === path);
-      if (branch === undefined) return;
-      const input = inputOfBranch(branch, held, happening);
-      const moved = movedTo(held, branch.standing, input);
-      this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
-      return;
-    }
-    if (move.kind === "collapse") {
-      const moved = movedTo(held, move.to, null);
-      this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
-      return;
-    }
-    // The join that this branch has closed, whose inputs are in the history; or the next item.
-    const isItem = move.kind === "endItem" || move.kind === "leaveBranch" ? path !== move.joinPath : false;
-    const branch = move.kind === "leaveBranch" ? move.path : held.stand.path;
-    const taskId = isItem ? `${path}~item` : isUndone(branch) ? UNDO_ID : joinTaskIdOf(branch);
-    const moved = movedTo(held, { taskId, attempt: 1, inputRef: null }, null);
-    this.#parts.host.take({ ...moved, claim, stand: { ...moved.stand, path } });
   }
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
@@ -331,46 +313,4 @@ export class PositionDriver {
     await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
     return null;
   }
-
-  #tell(held: HeldPosition, happening: Occurrence, move: Move, kept: boolean): void {
-    const { observer, host } = this.#parts;
-    const isParked = !kept && (move.kind === "park" || move.kind === "await");
-    const durationMs = durationOf(happening);
-    if (durationMs !== null) host.tally.completedTasks++;
-    if (happening.kind === "failed") host.tally.failedAttempts++;
-    const wakeAfterMs = isParked ? wakeAfterOf(move, this.#parts.ports.clock.now()) : null;
-    if (wakeAfterMs !== null) host.expect(wakeAfterMs, happening.kind === "failed");
-    if (observer === null) return;
-    const at = atTask(held);
-    if (durationMs !== null) observer({ kind: "task_completed", durationMs, ...at });
-    if (happening.kind === "failed") {
-      observer({ kind: "task_failed", error: this.#bodies.error, retryAfterMs: happening.retryAfterMs, ...at });
-    }
-    if (isParked) {
-      const { taskId, attempt, event } = move.to;
-      observer({ kind: "parked", event, wakeAfterMs, ...at, taskId, attempt });
-    }
-    if (move.kind === "complete" || move.kind === "fail") {
-      const status = move.kind === "complete" ? "completed" : "failed";
-      observer({ kind: "instance_ended", instanceId: at.instanceId, status });
-    }
-  }
-
-  /** Whether it was delivered to the wait or taken from the buffer: the outcome is recorded before it is used. */
-  #tellReceived(held: HeldPosition): void {
-    const { node } = standpoint(held.flow, held.stand.taskId).located;
-    if (node.kind !== "wait" || held.recorded?.outcome !== "completed") return;
-    this.#parts.observer?.({ kind: "event_received", event: node.event, ...atTask(held) });
-  }
-}
-
-/** Whether a path is that of a task that is undone beside others. */
-function isUndone(path: Path): boolean {
-  return path.endsWith("~undo");
-}
-
-/** After which time a position that was parked wakes by itself, as far as the move says; `null` for never. */
-function wakeAfterOf(move: Extract<Move, { kind: "park" | "await" }>, now: number): number | null {
-  if (move.kind === "await") return move.timeoutMs === "keep" ? null : move.timeoutMs;
-  return move.wakeAt === undefined ? move.wakeAfterMs : Math.max(0, move.wakeAt - now);
 }

@@ -9,7 +9,7 @@ import { MAX_ITEMS } from "../flow/validate.ts";
 import { type InstanceId, kindOf, type TaskId, type WorkerId } from "../ids.ts";
 import type { Observer } from "../observability/observer.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
-import type { Occurrence } from "../snapshot/plan.ts";
+import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import { BodyContext } from "./body-context.ts";

@@ -3,7 +3,7 @@ import { standpoint } from "../flow/continuation.ts";
 import type { TaskNode, TransactionPart } from "../flow/definition.ts";
 import type { WorkerId } from "../ids.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
-import type { Occurrence } from "../snapshot/plan.ts";
+import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { Backend } from "../store/backend.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import type { TaskTransaction } from "../store/transactional-store.ts";

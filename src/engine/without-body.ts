@@ -6,7 +6,7 @@ import { standpoint } from "../flow/continuation.ts";
 import type { DelayNode, WaitNode } from "../flow/definition.ts";
 import { nextToUndo } from "../flow/undo-order.ts";
 import { NOTES } from "../snapshot/apply.ts";
-import type { Occurrence } from "../snapshot/plan.ts";
+import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Happening } from "./happening.ts";

@@ -1,5 +1,6 @@
 import type { TaskId } from "../ids.ts";
-import { type BranchEnd, enclosingBranch, fallbackOf, jumpTo, type Landing } from "./continuation.ts";
+import { type BranchEnd, enclosingBranch } from "./branch-end.ts";
+import { fallbackOf, jumpTo, type Landing } from "./continuation.ts";
 import { type Flow, failureHandlingOf, type LocatedNode } from "./flow-definition.ts";
 import { addressOf, parseSegments } from "./task-id.ts";
 

@@ -1,95 +1,27 @@
 import type { Duration } from "../time/duration.ts";
 import type { AnyBranch, BranchInputs, BranchOutputs, FirstOf } from "./branch.ts";
+import type {
+  BranchingWaitOptions,
+  ContinuingWaitOptions,
+  FlowLoopOptions,
+  ForkOptions,
+  InlineOptions,
+  LoopOptions,
+  MapFailure,
+  MapOptions,
+  Mapped,
+  Unless,
+  WaitOptions,
+} from "./builder-options.ts";
 import type { Chain, Recorded } from "./chain.ts";
 import type { EventResult, Settled } from "./definition.ts";
 import type { Flow } from "./flow-definition.ts";
 import type { LoopAgain, LoopDone } from "./loop-result.ts";
 import type { RouteBuilder } from "./route-builder.ts";
-import type { SchemaInput, StandardSchema } from "./schema.ts";
+import type { StandardSchema } from "./schema.ts";
 import type { MaybePromise, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
 import type { TaskContext } from "./task-context.ts";
-import type { LoopLimits, PolicyOptions, Recovered, TaskOptions } from "./task-options.ts";
-
-/** Shown by the compiler where a schema or flow doesn't accept what the flow has at that point. */
-export interface DoesNotAccept<Wanted, Given> {
-  readonly "the flow has at this point": Given;
-  readonly "but accepted is": Wanted;
-}
-
-type Unless<Given, Wanted> = [Given] extends [Wanted] ? unknown : DoesNotAccept<Wanted, Given>;
-type SchemaFor<Given, Schema> = [Schema] extends [StandardSchema] ? Unless<Given, SchemaInput<Schema>> : unknown;
-
-/** Options of an inline function: those of a task, with an input schema that accepts what comes in. */
-export type InlineOptions<
-  Given,
-  InputSchema extends StandardSchema | undefined,
-  OutputSchema extends StandardSchema | undefined,
-  Skip extends "skip",
-  Instead,
-  Result,
-> = TaskOptions<InputSchema, OutputSchema, Given, Skip, Instead, NoInfer<Result>> & {
-  readonly input?: SchemaFor<Given, InputSchema>;
-};
-
-/** Options of a loop whose body is given as a function. */
-export interface LoopOptions extends LoopLimits, PolicyOptions {}
-
-/** Options of a loop over a flow. The policy is that of `until`. */
-export interface FlowLoopOptions<Output, Outputs extends object> extends LoopLimits, PolicyOptions {
-  /** Whether an iteration was the last. The next one gets the output of the one before. */
-  readonly until: (output: Output, context: TaskContext<Outputs>) => MaybePromise<boolean>;
-}
-
-/** Options of a map. The policy is that of the function that makes the list. */
-export interface MapOptions<Handling> extends PolicyOptions {
-  /** How many items are under way at once; 1 to 100,000, default all. */
-  readonly concurrency?: number;
-  /**
-   * What happens when an item fails: the map fails (default); all go on, and the output is a list of `Settled` (`"collect"`);
-   * or that, as long as no more than so many have failed (`{ tolerate: n }`).
-   */
-  readonly onFailure?: Handling;
-}
-
-export type MapFailure = "fail" | "collect" | { readonly tolerate: number };
-/** What a map hands on. */
-export type Mapped<Output, Handling> = Handling extends "fail" ? readonly Output[] : readonly Settled<Output>[];
-
-/** Which branches a fork waits for. */
-export interface ForkOptions<Mode extends "all" | "settled" | "any"> {
-  /**
-   * - `"all"` (default): all. The join gets an object of their outputs; if one fails, the fork does;
-   * - `"settled"`: all, and the join gets an object of `Settled`, which says of each what has come of it;
-   * - `"any"`: the first that ends; the others are abandoned. The join gets `{ branch, output }`. Fails when all have failed.
-   */
-  readonly mode?: Mode;
-}
-
-/** Options of a wait that fails when it times out. */
-export interface WaitOptions<Payload> {
-  /** How long to wait; default for ever. */
-  readonly timeout?: Duration;
-  /**
-   * What a timeout does: it is a failure (default), an `EventResult` says of it, or it leads into a branch, which gets what the
-   * wait got.
-   */
-  readonly onTimeout?: "fail";
-  /** Checks (and may transform) the payload before it is handed on. One that doesn't fit fails the instance. */
-  readonly schema?: StandardSchema<unknown, Payload>;
-}
-
-/** Options of a wait that goes on when it times out. */
-export interface ContinuingWaitOptions<Payload> extends Omit<WaitOptions<Payload>, "onTimeout"> {
-  readonly timeout: Duration;
-  readonly onTimeout: "continue";
-}
-
-/** Options of a wait whose time limit leads into a branch. */
-export interface BranchingWaitOptions<Payload, Given, Outputs extends object, Late>
-  extends Omit<WaitOptions<Payload>, "onTimeout"> {
-  readonly timeout: Duration;
-  readonly onTimeout: (builder: FlowBuilder<Given, Given, Outputs>) => Chain<Late, object>;
-}
+import type { LoopLimits, PolicyOptions, Recovered } from "./task-options.ts";
 
 /**
  * A flow as far as it has been written. Immutable: every method returns a new builder, so a common

@@ -3,7 +3,7 @@ import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
 import { undoTaskId } from "../flow/undo-order.ts";
 import type { TaskId } from "../ids.ts";
 import { NOTES } from "./apply.ts";
-import type { Plan, PlannedMove } from "./plan.ts";
+import type { Plan, PlannedMove } from "./plan-move.ts";
 import type { Standing } from "./position.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
 import { entry, type Stand, standing } from "./standing.ts";

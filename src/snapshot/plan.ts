@@ -1,7 +1,5 @@
 import {
   after,
-  type BranchEnd,
-  type BranchStart,
   type Continuation,
   enter,
   intoRouteBranch,
@@ -15,77 +13,13 @@ import type { FlowNode } from "../flow/definition.ts";
 import { responseToFailure } from "../flow/failure-handling.ts";
 import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
-import { joinTaskIdOf } from "../flow/task-id.ts";
-import { idIssue, type Path, type TaskId } from "../ids.ts";
-import type { Move, NewPosition } from "./checkpoint.ts";
+import { idIssue, type TaskId } from "../ids.ts";
+import type { Move } from "./checkpoint.ts";
+import type { Decision, Occurrence } from "./occurrence.ts";
+import { follow, leave, moveTo, type Plan, type PlannedMove, startBranch } from "./plan-move.ts";
 import { beginUndo, isUndoing, planUndo } from "./plan-undo.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
-import { entry, entryKindOf, type From, type Stand, standing } from "./standing.ts";
-
-/** What happened to a claimed position. */
-export type Occurrence =
-  /** A body has given its output. `decision` is what it says of the way on, where it does. */
-  | {
-      readonly kind: "succeeded";
-      readonly output: Bytes;
-      readonly decision: Decision | null;
-      readonly durationMs: number;
-    }
-  /**
-   * The list of a map has been made. `count` is what is to be recorded of it, `null` if something is; `none` is the output
-   * of a map without items.
-   */
-  | {
-      readonly kind: "listed";
-      readonly items: readonly Bytes[];
-      readonly count: Bytes | null;
-      readonly none: Bytes;
-      readonly durationMs: number;
-    }
-  /** These tasks, side by side, are to be undone next. */
-  | { readonly kind: "undoing"; readonly tasks: readonly TaskId[] }
-  /** All that is recorded has been undone; `failure` is why. */
-  | { readonly kind: "undone"; readonly failure: Bytes }
-  /** An item of a map begins. */
-  | { readonly kind: "begun"; readonly value: Bytes }
-  /** An attempt has failed; `retryAfterMs` is `null` if it was the last. */
-  | {
-      readonly kind: "failed";
-      readonly failure: Bytes;
-      readonly retryAfterMs: number | null;
-      readonly durationMs: number;
-    }
-  /** The outcome is in the history already: go on from it, add nothing. */
-  | { readonly kind: "recorded"; readonly decision: Decision | null }
-  /** The outcome is in the history already, and can't be gone on from: a failure that no attempt will mend. */
-  | { readonly kind: "unusable"; readonly failure: Bytes }
-  /** The delay is over. */
-  | { readonly kind: "elapsed" }
-  /** A buffered event was found. */
-  | { readonly kind: "received"; readonly payload: Bytes; readonly sequence: bigint }
-  /** There is no event, and the time limit has passed; `failure` where that fails the instance. */
-  | { readonly kind: "timedOut"; readonly failure: Bytes | null }
-  /** There is no event yet. `armed`: the time limit is running already. */
-  | { readonly kind: "nothingYet"; readonly armed: boolean };
-
-export type Decision =
-  | { readonly kind: "again" }
-  | { readonly kind: "done" }
-  | { readonly kind: "key"; readonly key: string }
-  /** Until when, milliseconds since the epoch. */
-  | { readonly kind: "until"; readonly at: number }
-  | { readonly kind: "timedOut" };
-
-/** What is to be written. `complete` has no output yet: it is the value under `outputRef`. */
-export interface Plan {
-  readonly entries: readonly NewEntry[];
-  readonly move: PlannedMove;
-  readonly consumes: bigint | null;
-}
-
-export type PlannedMove =
-  | Exclude<Move, { kind: "complete" | "note" }>
-  | { readonly kind: "complete"; readonly outputRef: TaskId | null };
+import { entry, entryKindOf, type Stand, standing } from "./standing.ts";
 
 /** The move with which an instance begins: `advance`, `park`, `await` or `fork`. */
 export function planStart(flow: Flow, codec: string, instancePriority: number): PlannedMove {
@@ -258,28 +192,6 @@ function respond(
   }
 }
 
-/** A branch or item ends by a failure that its join can bear. */
-function leave(stand: Stand, end: BranchEnd): PlannedMove {
-  const { path, joinPath, join } = end;
-  const mostFailed = join.node.kind === "map" ? join.node.tolerated : null;
-  // Nobody else can be standing in it, and there is nothing to count.
-  if (stand.path === path && mostFailed === null) return endMove(end);
-  return { kind: "leaveBranch", path, joinPath, within: pathsWithin(path), closes: false, mostFailed };
-}
-
-/**
- * A branch or item comes to its end. An item also where all may be under way at once: the map may have begun under a limit
- * that has been taken away since, and then there are items left to begin.
- */
-function endMove({ joinPath, join: { node } }: BranchEnd): PlannedMove {
-  return { kind: node.kind === "map" ? "endItem" : "endBranch", joinPath };
-}
-
-/** What the paths of all branches of the same join begin with. */
-function pathsWithin(path: Path): string {
-  return path.slice(0, joinTaskIdOf(path).length + 1);
-}
-
 /** The instance fails here. `attempt` is the one that a retry of it makes. */
 function failing(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes, attempt: number): PlannedMove {
   return { kind: "fail", failure, to: standing(flow, here, stand, attempt) };
@@ -316,26 +228,6 @@ function wakeAtOf(decision: Decision | null): number | null {
   return decision?.kind === "until" ? decision.at : null;
 }
 
-/** The plan that takes a path to `next`, with the value recorded under `value` flowing on. */
-function follow(
-  flow: Flow,
-  stand: Stand,
-  next: Continuation,
-  what: { readonly value: TaskId | null; readonly entries: readonly NewEntry[]; readonly wakeAt?: number | null },
-): Plan {
-  const { value, entries, wakeAt = null } = what;
-  const all =
-    next.kind === "endBranch" && next.needsEntry
-      ? [...entries, { ...entry(stand, "branch", { outputRef: value }), taskId: next.path, attempt: 1 }]
-      : entries;
-  const move = moveTo(flow, next, { ...stand, inputRef: value });
-  return {
-    entries: all,
-    move: wakeAt !== null && move.kind === "park" ? { ...move, wakeAt } : move,
-    consumes: null,
-  };
-}
-
 /** Whose output is the value that flows on from a node. */
 function valueAfter(stand: Stand, { located: { node, container } }: Standpoint): TaskId | null {
   const passesOn =
@@ -344,57 +236,4 @@ function valueAfter(stand: Stand, { located: { node, container } }: Standpoint):
     isFlowLoop(node) ||
     (container.kind === "part" && container.role === "until");
   return passesOn ? stand.inputRef : stand.taskId;
-}
-
-function moveTo(flow: Flow, next: Continuation, from: From): PlannedMove {
-  switch (next.kind) {
-    case "stand": {
-      const to = standing(flow, next.at, from, 1);
-      const { node } = next.at.located;
-      if (node.kind === "delay") return { kind: "park", to, wakeAfterMs: node.durationMs };
-      if (node.kind === "wait") return { kind: "await", to, timeoutMs: node.timeoutMs };
-      return { kind: "advance", to };
-    }
-    case "fork": {
-      const join = { ...standing(flow, next.join, from, 1), pending: next.branches.length };
-      return {
-        kind: "fork",
-        join,
-        branches: next.branches.flatMap((branch) => startBranch(flow, branch, from)),
-      };
-    }
-    case "endBranch": {
-      const { path, joinPath, join } = next;
-      // The others are left behind with it.
-      if (join.node.kind === "fork" && (join.node.mode === "any" || join.node.mode === "race"))
-        return { kind: "leaveBranch", path, joinPath, within: pathsWithin(path), closes: true, mostFailed: null };
-      return endMove(next);
-    }
-    case "end":
-      return { kind: "complete", outputRef: from.inputRef };
-  }
-}
-
-/** A branch that starts with a fork is a join from the start, with its own branches beside it. */
-function startBranch(flow: Flow, { path, first }: BranchStart, from: From): NewPosition[] {
-  const move = moveTo(flow, first, { ...from, path });
-  switch (move.kind) {
-    case "advance":
-      return [{ path, standing: move.to, wakeAfterMs: 0, claimed: false }];
-    case "park":
-      return [{ path, standing: move.to, wakeAfterMs: move.wakeAfterMs, claimed: false }];
-    case "await":
-      // Ready at once: whoever claims it looks for a buffered event and parks it if there is none.
-      // The time limit starts then.
-      return [{ path, standing: move.to, wakeAfterMs: 0, claimed: false }];
-    case "fork":
-      return [{ path, standing: move.join, wakeAfterMs: null, claimed: false }, ...move.branches];
-    case "endBranch":
-    case "endItem":
-    case "leaveBranch":
-    case "collapse":
-    case "complete":
-    case "fail":
-      throw new TypeError(`A branch can't start with "${move.kind}".`);
-  }
 }

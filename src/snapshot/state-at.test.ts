@@ -4,7 +4,7 @@ import { flow } from "../flow/flow.ts";
 import { LoopResult } from "../flow/loop-result.ts";
 import { task } from "../flow/task.ts";
 import { type DerivedState, needsOutput, type TraceEntry, UnreadableTrace } from "./history-fold.ts";
-import type { Decision } from "./plan.ts";
+import type { Decision } from "./occurrence.ts";
 import { type Course, stateAt, stateBefore } from "./state-at.ts";
 
 const END = 1_000n;

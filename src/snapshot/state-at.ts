@@ -2,7 +2,7 @@ import type { Flow } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { TaskId } from "../ids.ts";
 import { type DerivedState, HistoryFold, type Origin, type TraceEntry } from "./history-fold.ts";
-import type { Decision } from "./plan.ts";
+import type { Decision } from "./occurrence.ts";
 import { taskOfStep } from "./step-ids.ts";
 
 /** All that is known of an instance's course. */

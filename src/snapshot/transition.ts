@@ -2,7 +2,8 @@ import type { Flow } from "../flow/flow-definition.ts";
 import type { Path } from "../ids.ts";
 import { type ApplyFacts, applyCheckpoint, type Changes } from "./apply.ts";
 import type { Move } from "./checkpoint.ts";
-import { type Occurrence, planNext } from "./plan.ts";
+import type { Occurrence } from "./occurrence.ts";
+import { planNext } from "./plan.ts";
 import type { Position } from "./position.ts";
 import { isRecordedKind, type NewEntry, type Snapshot, type TaskResult } from "./snapshot.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect } from "vitest";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import type { DerivedState, TraceEntry } from "../../src/snapshot/history-fold.ts";
 import { needsOutput } from "../../src/snapshot/history-fold.ts";
-import type { Decision } from "../../src/snapshot/plan.ts";
+import type { Decision } from "../../src/snapshot/occurrence.ts";
 import type { Position } from "../../src/snapshot/position.ts";
 import type { Snapshot } from "../../src/snapshot/snapshot.ts";
 import { type Course, stateAt, stateBefore } from "../../src/snapshot/state-at.ts";

@@ -1,0 +1,34 @@
+import { UNDO_ID } from "../flow/flow-definition.ts";
+import { joinTaskIdOf } from "../flow/task-id.ts";
+import type { Path } from "../ids.ts";
+import type { Move } from "../snapshot/checkpoint.ts";
+import type { Occurrence } from "../snapshot/occurrence.ts";
+import type { GrantedPosition } from "../store/position-store.ts";
+import { type HeldPosition, movedTo } from "./held-position.ts";
+import { inputOfBranch } from "./occurrence-values.ts";
+
+/** A position that a checkpoint has granted besides the one that it moved; `null` where it isn't known what it is. */
+export function grantedPosition(
+  held: HeldPosition,
+  happening: Occurrence,
+  move: Move,
+  { path, token }: GrantedPosition,
+): HeldPosition | null {
+  const claim = { ...held.claim, path, token };
+  const placed = (moved: HeldPosition): HeldPosition => ({ ...moved, claim, stand: { ...moved.stand, path } });
+  if (move.kind === "fork") {
+    const branch = move.branches.find((candidate) => candidate.path === path);
+    return branch === undefined ? null : placed(movedTo(held, branch.standing, inputOfBranch(branch, held, happening)));
+  }
+  if (move.kind === "collapse") return placed(movedTo(held, move.to, null));
+  // The join that this branch has closed, whose inputs are in the history; or the next item.
+  const isItem = move.kind === "endItem" || move.kind === "leaveBranch" ? path !== move.joinPath : false;
+  const branch = move.kind === "leaveBranch" ? move.path : held.stand.path;
+  const taskId = isItem ? `${path}~item` : isUndone(branch) ? UNDO_ID : joinTaskIdOf(branch);
+  return placed(movedTo(held, { taskId, attempt: 1, inputRef: null }, null));
+}
+
+/** Whether a path is that of a task that is undone beside others. */
+function isUndone(path: Path): boolean {
+  return path.endsWith("~undo");
+}

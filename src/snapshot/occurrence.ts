@@ -1,0 +1,56 @@
+import type { TaskId } from "../ids.ts";
+import type { Bytes } from "./snapshot.ts";
+
+/** What happened to a claimed position. */
+export type Occurrence =
+  /** A body has given its output. `decision` is what it says of the way on, where it does. */
+  | {
+      readonly kind: "succeeded";
+      readonly output: Bytes;
+      readonly decision: Decision | null;
+      readonly durationMs: number;
+    }
+  /**
+   * The list of a map has been made. `count` is what is to be recorded of it, `null` if something is; `none` is the output
+   * of a map without items.
+   */
+  | {
+      readonly kind: "listed";
+      readonly items: readonly Bytes[];
+      readonly count: Bytes | null;
+      readonly none: Bytes;
+      readonly durationMs: number;
+    }
+  /** These tasks, side by side, are to be undone next. */
+  | { readonly kind: "undoing"; readonly tasks: readonly TaskId[] }
+  /** All that is recorded has been undone; `failure` is why. */
+  | { readonly kind: "undone"; readonly failure: Bytes }
+  /** An item of a map begins. */
+  | { readonly kind: "begun"; readonly value: Bytes }
+  /** An attempt has failed; `retryAfterMs` is `null` if it was the last. */
+  | {
+      readonly kind: "failed";
+      readonly failure: Bytes;
+      readonly retryAfterMs: number | null;
+      readonly durationMs: number;
+    }
+  /** The outcome is in the history already: go on from it, add nothing. */
+  | { readonly kind: "recorded"; readonly decision: Decision | null }
+  /** The outcome is in the history already, and can't be gone on from: a failure that no attempt will mend. */
+  | { readonly kind: "unusable"; readonly failure: Bytes }
+  /** The delay is over. */
+  | { readonly kind: "elapsed" }
+  /** A buffered event was found. */
+  | { readonly kind: "received"; readonly payload: Bytes; readonly sequence: bigint }
+  /** There is no event, and the time limit has passed; `failure` where that fails the instance. */
+  | { readonly kind: "timedOut"; readonly failure: Bytes | null }
+  /** There is no event yet. `armed`: the time limit is running already. */
+  | { readonly kind: "nothingYet"; readonly armed: boolean };
+
+export type Decision =
+  | { readonly kind: "again" }
+  | { readonly kind: "done" }
+  | { readonly kind: "key"; readonly key: string }
+  /** Until when, milliseconds since the epoch. */
+  | { readonly kind: "until"; readonly at: number }
+  | { readonly kind: "timedOut" };
