@@ -116,7 +116,9 @@ export class Database {
 
   /** Runs one statement in a transaction of its own. */
   async run<Row>(name: string, query: Query<Row>, repeat: Repeat = "harmless"): Promise<Row[]> {
-    return await this.#withRetry(name, repeat, () => this.#onClient(name, (client) => this.#send(client, query)));
+    return await this.#withRetry(name, repeat, () =>
+      this.#onClient(name, (client) => untilItsEnd(client, this.#send(client, query))),
+    );
   }
 
   /**
@@ -282,8 +284,22 @@ async function inTransaction<T>(
     await client.query({ text: "ROLLBACK" });
     throw error;
   }
-  await client.query({ text: "COMMIT" });
+  await untilItsEnd(client, client.query({ text: "COMMIT" }));
   return result;
+}
+
+/**
+ * The driver tells of an error as soon as it arrives, and the server sends it before it ends the transaction: the locks
+ * may be there for a moment longer, and whoever looks next would skip what is locked. Once it answers something further,
+ * they are gone.
+ */
+async function untilItsEnd<T>(client: Connection, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isAnswer(error)) await client.query({ text: "" }).catch(() => undefined);
+    throw error;
+  }
 }
 
 function asError(error: unknown): Error {

@@ -3,6 +3,10 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 type Mode = "pass" | "blackHole" | "refuse";
 
+/** First letters of messages. */
+const NOTIFICATION = 0x41;
+const ERROR = 0x45;
+
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
@@ -17,6 +21,8 @@ export class TcpProxy {
   #mode: Mode = "pass";
   #delayMs = 0;
   #swallowsNotifications = false;
+  /** Told when an error has been passed on after which everything is held back; `null`: nothing is. */
+  #onError: (() => void) | null = null;
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -47,7 +53,9 @@ export class TcpProxy {
   /** What was held back flows again; new connections are let through. */
   pass(): void {
     this.#mode = "pass";
-    for (const { client, server } of this.#pairs) {
+    this.#onError = null;
+    for (const { client, server, toClient } of this.#pairs) {
+      client.write(toClient(Buffer.alloc(0)));
       client.resume();
       server.resume();
     }
@@ -86,6 +94,15 @@ export class TcpProxy {
     this.#swallowsNotifications = true;
   }
 
+  /**
+   * What the server says on a connection after an error is held back until `pass`, as if it took long to end the transaction.
+   *
+   * @returns when an error has been passed on
+   */
+  holdAfterError(): Promise<void> {
+    return new Promise((resolve) => (this.#onError = resolve));
+  }
+
   async close(): Promise<void> {
     this.reset();
     this.#server.close();
@@ -99,7 +116,7 @@ export class TcpProxy {
       return;
     }
     const server = connect(this.#target);
-    const pair = { client, server, toClient: this.#withoutNotifications() };
+    const pair = { client, server, toClient: this.#filter() };
     this.#pairs.add(pair);
     this.#forward(client, server, (chunk) => chunk);
     this.#forward(server, client, pair.toClient);
@@ -124,17 +141,22 @@ export class TcpProxy {
   }
 
   /** Takes the server's messages apart: a letter, and a length that counts itself. */
-  #withoutNotifications(): (chunk: Buffer) => Buffer {
+  #filter(): (chunk: Buffer) => Buffer {
     let rest = Buffer.alloc(0);
+    let isHeld = false;
     return (chunk) => {
       rest = Buffer.concat([rest, chunk]);
       const passed: Buffer[] = [];
       for (;;) {
-        const end = rest.length < 5 ? Number.POSITIVE_INFINITY : 1 + rest.readUInt32BE(1);
+        isHeld &&= this.#onError !== null;
+        const end = isHeld || rest.length < 5 ? Number.POSITIVE_INFINITY : 1 + rest.readUInt32BE(1);
         if (rest.length < end) return Buffer.concat(passed);
-        const isNotification = rest[0] === 0x41;
-        if (!isNotification || !this.#swallowsNotifications) passed.push(rest.subarray(0, end));
+        const type = rest[0];
+        if (type !== NOTIFICATION || !this.#swallowsNotifications) passed.push(rest.subarray(0, end));
         rest = rest.subarray(end);
+        if (type !== ERROR || this.#onError === null) continue;
+        isHeld = true;
+        this.#onError();
       }
     };
   }
