@@ -101,7 +101,7 @@ const DEEDS: Readonly<Record<BulkAction, Deed>> = {
     usual: ["paused"],
     possible: ["paused"],
     keys: [],
-    act: (backend, id) => backend.unpause(id),
+    act: (backend, id) => backend.unpauseInstance(id),
   },
   retry: {
     name: "retry",

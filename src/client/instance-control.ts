@@ -56,7 +56,7 @@ export abstract class InstanceControl {
    * @throws {InvalidTransitionError} it isn't paused
    */
   async unpause(instanceId: string): Promise<void> {
-    await this.#store.unpause(parseInstanceId(instanceId));
+    await this.#store.unpauseInstance(parseInstanceId(instanceId));
   }
 
   /**

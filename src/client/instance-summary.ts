@@ -1,5 +1,5 @@
 import type { InstanceId } from "../ids.ts";
-import type { ForkPoint, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
+import type { ForkPoint, InstanceOutline, InstanceStatus } from "../snapshot/snapshot.ts";
 import type { InstanceFilter } from "../store/instance-store.ts";
 
 /** What a list tells of an instance. */
@@ -28,7 +28,7 @@ export interface InstancePage {
   readonly next: InstanceId | null;
 }
 
-export function summaryOf(record: InstanceRecord): InstanceSummary {
+export function summaryOf(record: InstanceOutline): InstanceSummary {
   const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, createdAt, endedAt } = record;
   const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
   return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, ...times };

@@ -1,3 +1,4 @@
+import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import type { TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
@@ -38,8 +39,14 @@ export function pause(state: MemoryState, instance: StoredInstance, facts: Signa
   refreshInterrupts(state, instance, now);
 }
 
-/** Lifts the pause of a paused instance. */
+/**
+ * Lifts the pause of an instance.
+ *
+ * @throws {InvalidTransitionError} it is not paused
+ */
 export function unpause(state: MemoryState, instance: StoredInstance, now: number): void {
+  const { instanceId, status: from } = instance.record;
+  if (from !== "paused") throw new InvalidTransitionError(instanceId, from, "unpause");
   instance.record = { ...instance.record, status: "in_progress", reason: null };
   state.note(instance, "unpause", now);
   refreshInterrupts(state, instance, now);

@@ -8,7 +8,7 @@ import type { Lane } from "../snapshot/position.ts";
 import {
   type Bytes,
   type HistoryEntry,
-  type InstanceRecord,
+  type InstanceOutline,
   type InstanceStatus,
   isTerminal,
   type Snapshot,
@@ -231,7 +231,7 @@ export class InMemoryBackend implements Backend {
     return await this.#open("findEnded", this.#instances).findEnded(instanceIds);
   }
 
-  async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
+  async listInstances(filter: InstanceFilter): Promise<readonly InstanceOutline[]> {
     return await this.#open("listInstances", this.#instances).listInstances(filter);
   }
 
@@ -249,6 +249,11 @@ export class InMemoryBackend implements Backend {
     const outcome = await this.#open("terminateInstance", this.#instances).terminateInstance(instanceId, request);
     if (outcome === "applied") hintTerminated(this.#hub, instanceId);
     return outcome;
+  }
+
+  async unpauseInstance(instanceId: InstanceId): Promise<void> {
+    await this.#open("unpauseInstance", this.#instances).unpauseInstance(instanceId);
+    this.#hub.ready();
   }
 
   async retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void> {

@@ -1,6 +1,6 @@
 import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
-import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { type InstanceOutline, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { startingPosition } from "../snapshot/starting-position.ts";
 import { requireStood } from "../snapshot/stood-position.ts";
 import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
@@ -32,7 +32,7 @@ import type { MemoryState } from "./memory-state.ts";
 import { migrateInstance } from "./migrate-instance.ts";
 import { claimPosition } from "./new-position.ts";
 import type { StoredInstance } from "./stored-instance.ts";
-import { copyPositions, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
+import { copyOutline, copyPositions, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
 
 const DEFAULT_PAGE = 100;
 const SIGNAL_KINDS: readonly SignalKind[] = ["cancel", "pause"];
@@ -87,9 +87,9 @@ export class MemoryInstanceStore implements InstanceStore {
     });
   }
 
-  async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
+  async listInstances(filter: InstanceFilter): Promise<readonly InstanceOutline[]> {
     checkFilter(filter);
-    return this.#page(filter).map(copyRecord);
+    return this.#page(filter).map(copyOutline);
   }
 
   async listInstanceIds(filter: InstanceFilter): Promise<readonly InstanceId[]> {
@@ -123,6 +123,10 @@ export class MemoryInstanceStore implements InstanceStore {
     if (isAlready(instance, "cancel")) return "unchanged";
     control.cancel(this.#state, instance, facts, null, this.#state.now());
     return "applied";
+  }
+
+  async unpauseInstance(instanceId: InstanceId): Promise<void> {
+    control.unpause(this.#state, this.#state.get(parseInstanceId(instanceId)), this.#state.now());
   }
 
   async retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void> {

@@ -96,8 +96,6 @@ export class MemorySignalStore implements SignalStore {
 
   async unpause(instanceId: InstanceId): Promise<Snapshot> {
     const instance = this.#state.get(parseInstanceId(instanceId));
-    const { status } = instance.record;
-    if (status !== "paused") throw new InvalidTransitionError(instanceId, status, "unpause");
     control.unpause(this.#state, instance, this.#state.now());
     return snapshotOf(instance);
   }

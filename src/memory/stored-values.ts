@@ -1,5 +1,5 @@
 import type { Position } from "../snapshot/position.ts";
-import type { InstanceRecord, Snapshot } from "../snapshot/snapshot.ts";
+import type { InstanceOutline, InstanceRecord, Snapshot } from "../snapshot/snapshot.ts";
 import type { NewInstance } from "../store/instance-store.ts";
 import type { SignalRequest } from "../store/signal-store.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
@@ -31,14 +31,21 @@ export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
 /** The parts of an instance's record, and nothing else that `record` may have. */
 export function copyRecord(record: InstanceRecord): InstanceRecord {
   return {
+    ...copyOutline(record),
+    input: copyOf(record.input),
+    output: copyOrNull(record.output),
+    failure: copyOrNull(record.failure),
+  };
+}
+
+/** What there is of an instance's record without payloads. */
+export function copyOutline(record: InstanceOutline): InstanceOutline {
+  return {
     instanceId: record.instanceId,
     flow: record.flow,
     definitionHash: record.definitionHash,
     codec: record.codec,
     status: record.status,
-    input: copyOf(record.input),
-    output: copyOrNull(record.output),
-    failure: copyOrNull(record.failure),
     reason: record.reason,
     priority: record.priority,
     tags: [...record.tags],

@@ -239,3 +239,15 @@ export async function failInstance(
     throw error;
   }
 }
+
+/**
+ * Lets a paused instance go on.
+ *
+ * @throws {InstanceNotFoundError}
+ * @throws {InvalidTransitionError} it is not paused
+ */
+export async function unpauseIn(context: StoreContext, tx: Session, instanceId: string): Promise<void> {
+  const instance = await LockedInstance.get(context, tx, instanceId);
+  if (instance.status !== "paused") throw new InvalidTransitionError(instanceId, instance.status, "unpause");
+  await instance.unpause();
+}

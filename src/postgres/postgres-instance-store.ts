@@ -1,6 +1,6 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
-import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
+import { type InstanceOutline, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import {
   checkFilter,
@@ -26,7 +26,7 @@ import type {
 import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { forkInstance } from "./fork-instance.ts";
-import { LockedInstance, requestFrom } from "./instance-control.ts";
+import { LockedInstance, requestFrom, unpauseIn } from "./instance-control.ts";
 import { migrateInstance } from "./migrate-instance.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
@@ -41,7 +41,7 @@ import {
 } from "./queries/find-instances.ts";
 import { findSignals } from "./queries/signals.ts";
 import { retryInstance } from "./retry-instance.ts";
-import { instanceFromRow, positionFromRow } from "./rows.ts";
+import { instanceFromRow, outlineFromRow, positionFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
 const DEFAULT_PAGE = 100;
@@ -128,10 +128,10 @@ export class PostgresInstanceStore implements InstanceStore {
     return rows.map((row) => row.instance_id);
   }
 
-  async listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
+  async listInstances(filter: InstanceFilter): Promise<readonly InstanceOutline[]> {
     checkFilter(filter);
     const { db, tables } = this.#context;
-    return (await db.run("list-instances", listInstances(tables, listParams(filter)))).map(instanceFromRow);
+    return (await db.run("list-instances", listInstances(tables, listParams(filter)))).map(outlineFromRow);
   }
 
   async listInstanceIds(filter: InstanceFilter): Promise<readonly string[]> {
@@ -175,6 +175,12 @@ export class PostgresInstanceStore implements InstanceStore {
     if (!isDone) return "unchanged";
     hintTerminated(this.#context.hints, id);
     return "applied";
+  }
+
+  async unpauseInstance(instanceId: string): Promise<void> {
+    const id = parseInstanceId(instanceId);
+    await this.#context.db.transaction("unpause", (tx) => unpauseIn(this.#context, tx, id));
+    this.#context.hints.ready(null);
   }
 
   async retryInstance(instanceId: string, request: RetryRequest): Promise<void> {

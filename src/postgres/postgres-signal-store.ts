@@ -7,7 +7,7 @@ import { parseBytes, parseSignalKind, parseSignalRequest } from "../store/argume
 import { checkSendOptions } from "../store/check-instance.ts";
 import type { SendOptions, SendOutcome, SignalKind, SignalRequest, SignalStore } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
-import { LockedInstance, requestFrom } from "./instance-control.ts";
+import { LockedInstance, requestFrom, unpauseIn } from "./instance-control.ts";
 import { readSnapshot } from "./postgres-snapshot-store.ts";
 import { lockMailbox, sendEvent, takeEvent } from "./queries/events.ts";
 import { findSignals } from "./queries/signals.ts";
@@ -88,9 +88,7 @@ export class PostgresSignalStore implements SignalStore {
   async unpause(instanceId: string): Promise<Snapshot> {
     const id = parseInstanceId(instanceId);
     const snapshot = await this.#context.db.transaction("unpause", async (tx) => {
-      const instance = await LockedInstance.get(this.#context, tx, id);
-      if (instance.status !== "paused") throw new InvalidTransitionError(id, instance.status, "unpause");
-      await instance.unpause();
+      await unpauseIn(this.#context, tx, id);
       return await readSnapshot(this.#context, tx, id);
     });
     this.#context.hints.ready(null);

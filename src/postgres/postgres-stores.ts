@@ -4,7 +4,7 @@ import type { Lane } from "../snapshot/position.ts";
 import type {
   Bytes,
   HistoryEntry,
-  InstanceRecord,
+  InstanceOutline,
   InstanceStatus,
   Snapshot,
   TaskResult,
@@ -149,7 +149,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   findEnded(instanceIds: readonly string[]): Promise<readonly string[]> {
     return this.#instances.findEnded(instanceIds);
   }
-  listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]> {
+  listInstances(filter: InstanceFilter): Promise<readonly InstanceOutline[]> {
     return this.#instances.listInstances(filter);
   }
   listInstanceIds(filter: InstanceFilter): Promise<readonly string[]> {
@@ -160,6 +160,9 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   }
   terminateInstance(instanceId: string, request: SignalRequest): Promise<TerminateOutcome> {
     return this.#instances.terminateInstance(instanceId, request);
+  }
+  unpauseInstance(instanceId: string): Promise<void> {
+    return this.#instances.unpauseInstance(instanceId);
   }
   retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
     return this.#instances.retryInstance(instanceId, request);

@@ -5,21 +5,25 @@ import type {
   EntryOutcome,
   ForkPoint,
   HistoryEntry,
+  InstanceOutline,
   InstanceRecord,
   InstanceStatus,
   TaskResult,
 } from "../snapshot/snapshot.ts";
 
 /** Times come as milliseconds since the epoch; `Infinity` for PostgreSQL's infinity. */
-export interface InstanceRow {
+export interface InstanceRow extends OutlineRow {
+  readonly input: Uint8Array;
+  readonly output: Uint8Array | null;
+  readonly failure: Uint8Array | null;
+}
+
+export interface OutlineRow {
   readonly instance_id: string;
   readonly flow: string;
   readonly definition_hash: string;
   readonly codec: string;
   readonly status: InstanceStatus;
-  readonly input: Uint8Array;
-  readonly output: Uint8Array | null;
-  readonly failure: Uint8Array | null;
   readonly reason: string | null;
   readonly priority: number;
   readonly tags: readonly string[];
@@ -84,15 +88,16 @@ export interface ResultRow {
 }
 
 export function instanceFromRow(row: InstanceRow): InstanceRecord {
+  return { ...outlineFromRow(row), input: row.input, output: row.output, failure: row.failure };
+}
+
+export function outlineFromRow(row: OutlineRow): InstanceOutline {
   return {
     instanceId: row.instance_id,
     flow: row.flow,
     definitionHash: row.definition_hash,
     codec: row.codec,
     status: row.status,
-    input: row.input,
-    output: row.output,
-    failure: row.failure,
     reason: row.reason,
     priority: row.priority,
     tags: row.tags,
@@ -103,7 +108,7 @@ export function instanceFromRow(row: InstanceRow): InstanceRecord {
   };
 }
 
-function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: InstanceRow): ForkPoint | null {
+function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: OutlineRow): ForkPoint | null {
   return instanceId === null || sequence === null ? null : { instanceId, sequence };
 }
 

@@ -8,18 +8,22 @@ export type Bytes = Uint8Array;
 export type InstanceStatus = "in_progress" | "paused" | "completed" | "failed" | "cancelled";
 
 /** What is known of an instance without its positions and outputs. Times are milliseconds since the epoch. */
-export interface InstanceRecord {
+export interface InstanceRecord extends InstanceOutline {
+  readonly input: Bytes;
+  /** `null` unless completed. */
+  readonly output: Bytes | null;
+  /** An encoded SerializedFailure; `null` unless failed. */
+  readonly failure: Bytes | null;
+}
+
+/** What is known of an instance without any payload. Times are milliseconds since the epoch. */
+export interface InstanceOutline {
   readonly instanceId: InstanceId;
   readonly flow: string;
   readonly definitionHash: DefinitionHash;
   /** Id of the codec of every payload of this instance. */
   readonly codec: string;
   readonly status: InstanceStatus;
-  readonly input: Bytes;
-  /** `null` unless completed. */
-  readonly output: Bytes | null;
-  /** An encoded SerializedFailure; `null` unless failed. */
-  readonly failure: Bytes | null;
   /** Why it was cancelled, paused or retried, as far as said. */
   readonly reason: string | null;
   /** 1 (first) to 5 (last). */

@@ -1,7 +1,7 @@
 import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
-import type { Bytes, ForkPoint, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
+import type { Bytes, ForkPoint, InstanceOutline, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** An instance to be made. */
@@ -127,10 +127,10 @@ export interface InstanceStore {
    */
   findEnded(instanceIds: readonly InstanceId[]): Promise<readonly InstanceId[]>;
 
-  /** In code-point order of ids, by keyset: pass the last id as `after` for the next page. */
-  listInstances(filter: InstanceFilter): Promise<readonly InstanceRecord[]>;
+  /** In code-point order of ids, by keyset: pass the last id as `after` for the next page. Payloads are not read. */
+  listInstances(filter: InstanceFilter): Promise<readonly InstanceOutline[]>;
 
-  /** The ids of what `listInstances` would give, in the same order: without reading payloads. */
+  /** The ids of what `listInstances` would give, in the same order. */
   listInstanceIds(filter: InstanceFilter): Promise<readonly InstanceId[]>;
 
   /**
@@ -150,6 +150,14 @@ export interface InstanceStore {
    * @throws {InvalidTransitionError} it has completed or failed
    */
   terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<TerminateOutcome>;
+
+  /**
+   * As `SignalStore.unpause`, without reading the instance's snapshot.
+   *
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} the instance is not paused; `from` names its status
+   */
+  unpauseInstance(instanceId: InstanceId): Promise<void>;
 
   /**
    * A failed instance is in progress again, or paused, at the positions at which it failed: the one that failed where its

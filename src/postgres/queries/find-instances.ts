@@ -1,14 +1,15 @@
-import type { InstanceRow, PositionRow } from "../rows.ts";
+import type { InstanceRow, OutlineRow, PositionRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { StoodJson } from "../stood-json.ts";
 import type { Tables } from "../tables.ts";
 
-const INSTANCE_COLUMNS = sql<never>`
-      i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.input, i.output, i.failure, i.reason, i.priority,
+const OUTLINE_COLUMNS = sql<never>`
+      i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.reason, i.priority,
       array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at,
       extract(epoch FROM i.created_at)::float8 * 1000 AS created_ms,
       extract(epoch FROM i.ended_at)::float8 * 1000 AS ended_ms,
       extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`;
+const INSTANCE_COLUMNS = sql<never>`${OUTLINE_COLUMNS}, i.input, i.output, i.failure`;
 
 /** Reads one instance. Index: instances_pkey. */
 export function findInstance(t: Tables, instanceId: string): Query<InstanceRow> {
@@ -79,10 +80,10 @@ export interface ListParams {
   readonly limit: number;
 }
 
-/** Pages through instances by keyset. Index: instances_pkey. */
-export function listInstances(t: Tables, p: ListParams): Query<InstanceRow> {
+/** Pages through instances by keyset, without their payloads. Index: instances_pkey. */
+export function listInstances(t: Tables, p: ListParams): Query<OutlineRow> {
   return sql`
-    SELECT ${INSTANCE_COLUMNS}
+    SELECT ${OUTLINE_COLUMNS}
     ${onePage(t, p)}
   `;
 }

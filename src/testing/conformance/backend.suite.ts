@@ -158,6 +158,7 @@ async function tryEverything({ backend, given }: ConformanceContext, instanceId:
     () => backend.checkAndCancel(instanceId),
     () => backend.checkAndPause(instanceId),
     () => backend.unpause(instanceId),
+    () => backend.unpauseInstance(instanceId),
     () => backend.claimTask(instanceId, "first", "worker-b"),
     () => backend.createInstances([given.newInstance({ instanceId })]),
     () => backend.requestControl(instanceId, "cancel", {}),

@@ -9,11 +9,12 @@ import {
 } from "./create-instances.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import { forkInstanceTests } from "./fork-instance.suite.ts";
+import type { InstanceFacts } from "./given.ts";
 import { requestControlTests, settleInterruptTests, terminateInstanceTests } from "./instance-control.suite.ts";
 import { migrateInstanceTests } from "./migrate-instance.suite.ts";
 import { retryBranchesTests, retryInstanceTests } from "./retry-instance.suite.ts";
 import { retryPausedTests, retryRefusedTests } from "./retry-requests.suite.ts";
-import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
+import type { ConformanceContext, ConformanceSuite, ConformanceTests } from "./suite.ts";
 
 const findInstanceTests: ConformanceTests = {
   "gives null if there is none": async ({ backend }) => {
@@ -68,10 +69,16 @@ const listInstancesTests: ConformanceTests = {
     expect(await listed({ backend }, {})).toEqual(["Z", "a", "b", "ä", "\ufffd", "😀"]);
   },
 
-  "gives the whole record": async ({ backend, given }) => {
+  "gives the whole record, but for what the instance was given and gave": async ({ backend, given }) => {
     await given.ended("completed");
+    await given.ended("failed", { instanceId: "order-2" });
 
-    expect(await backend.listInstances({})).toEqual([(await given.stateOf("order-1")).instance]);
+    const records = [(await given.stateOf("order-1")).instance, (await given.stateOf("order-2")).instance];
+    const isPayload = (key: string): boolean => ["input", "output", "failure"].includes(key);
+    const outlines = records.map((record) =>
+      Object.fromEntries(Object.entries(record).filter(([key]) => !isPayload(key))),
+    );
+    expect(await backend.listInstances({})).toEqual(outlines);
   },
 
   "filters by flow": async ({ backend, given }) => {
@@ -196,6 +203,45 @@ const listInstanceIdsTests: ConformanceTests = {
   },
 };
 
+/** All that can be seen of an instance, but for its id. */
+async function shownOf({ backend, given }: ConformanceContext, instanceId: string): Promise<unknown> {
+  const { instance, ...state } = await given.stateOf(instanceId);
+  const history = (await backend.readHistory(instanceId)).map((entry) => ({ ...entry, sequence: 0n }));
+  return { ...state, instance: { ...instance, instanceId: "" }, history };
+}
+
+const unpauseInstanceTests: ConformanceTests = {
+  "does what unpause does": async ({ backend, clock, given }) => {
+    const begin: readonly ((facts: InstanceFacts) => Promise<unknown>)[] = [
+      (facts) => given.instance(facts),
+      (facts) => given.asleep(1_000, facts),
+      (facts) => given.parked({ ...facts, timeoutMs: 10_000 }),
+      async (facts) => await backend.releaseClaims(Object.values((await given.forked(["a", "b"], facts)).branches)),
+    ];
+    for (const [index, start] of begin.entries()) {
+      const [one, other] = [`one-${index}`, `other-${index}`];
+      for (const instanceId of [one, other]) await start({ instanceId });
+      for (const instanceId of [one, other]) await backend.requestControl(instanceId, "pause", { reason: "late" });
+      given.after(2_000);
+      await backend.unpause(one);
+      await backend.unpauseInstance(other);
+
+      const context = { backend, clock, given };
+      expect(await shownOf(context, other)).toEqual(await shownOf(context, one));
+    }
+  },
+
+  "fails for an instance that is not there, or not paused": async ({ backend, given }) => {
+    await expectRefusal(backend.unpauseInstance("nowhere"), "INSTANCE_NOT_FOUND", { instanceId: "nowhere" });
+    await given.instance();
+    const before = await given.seen("order-1");
+    await expectRefusal(backend.unpauseInstance("order-1"), "INVALID_TRANSITION", { from: "in_progress" });
+    expect(await given.seen("order-1")).toEqual(before);
+    await given.ended("completed", { instanceId: "order-2" });
+    await expectRefusal(backend.unpauseInstance("order-2"), "INVALID_TRANSITION", { from: "completed" });
+  },
+};
+
 const workerTests: ConformanceTests = {
   "registers a worker again and again": async ({ backend }) => {
     await backend.registerWorker("worker-a", ["gpu"]);
@@ -241,6 +287,7 @@ export const instanceStoreSuite: ConformanceSuite = {
     listInstances: listInstancesTests,
     listInstanceIds: listInstanceIdsTests,
     requestControl: requestControlTests,
+    unpauseInstance: unpauseInstanceTests,
     terminateInstance: terminateInstanceTests,
     retryInstance: retryInstanceTests,
     forkInstance: forkInstanceTests,

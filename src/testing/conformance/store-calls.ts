@@ -31,6 +31,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   "listInstanceIds (after)": (backend, _, after) => backend.listInstanceIds({ after }),
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
   terminateInstance: (backend, _, instanceId) => backend.terminateInstance(instanceId, {}),
+  unpauseInstance: (backend, _, instanceId) => backend.unpauseInstance(instanceId),
   retryInstance: (backend, _, instanceId) => backend.retryInstance(instanceId, {}),
   forkInstance: (backend, given, instanceId) =>
     backend.forkInstance({
