@@ -35,6 +35,14 @@ export type { InstancePage, InstanceSummary, ListFilter } from "./client/instanc
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";
 export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./client/submitter.ts";
 export type { EventOptions } from "./client/transaction-scope.ts";
+export type {
+  MigrationObstacle,
+  MigrationPlanOptions,
+  MigrationPlanPage,
+  PlannedMigration,
+} from "./client/migration-plans.ts";
+export type { Misfit } from "./client/course-fit.ts";
+export type { NodeNames } from "./flow/renaming.ts";
 export type { HistoryItem } from "./client/history-item.ts";
 export type { PastPosition, PastState } from "./client/look-back.ts";
 export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";

@@ -18,6 +18,7 @@ import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
 import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
+import { type MigrationPlanOptions, type MigrationPlanPage, planMigrations } from "./migration-plans.ts";
 import { migrateMany } from "./migrations.ts";
 import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
 import { type EventOptions, scopeIn } from "./transaction-scope.ts";
@@ -194,12 +195,14 @@ export class Client extends InstanceControl {
    *
    * @param newId - as in `submit`
    * @param options - `at`: after which entry of the history, or right before which task; `input` and `outputs`: what is
-   *   to have been recorded instead. A route's key must lead where the other one went
+   *   to have been recorded instead. A route's key must lead where the other one went. `to`: another definition by which the
+   *   new one goes on, and `map`: what that calls the nodes of `flow`
    * @returns a handle of the new one
    * @throws {InstanceNotFoundError} there is no instance `sourceId`
    * @throws {InstanceConflictError} `newId` is taken
    * @throws {DefinitionMismatchError} it was started by another definition than `flow`
    * @throws {InvalidArgumentError} an argument is not acceptable, or there is nothing to go on from at that point
+   * @throws {MigrationRefusedError} its history up to there is none of `options.to`
    * @throws {StateUnknownError} it was saved from outside before that
    * @throws {ValidationError} the input or an output doesn't fit its schema
    * @throws {UnknownCodecError} its codec is not available here
@@ -208,10 +211,22 @@ export class Client extends InstanceControl {
    *   was written
    */
   async fork<Input, Output>(
+    flow: Flow,
+    sourceId: string,
+    newId: string,
+    options: InstanceForkOptions<Input> & { readonly to: Flow<Input, Output> },
+  ): Promise<InstanceHandle<Output>>;
+  async fork<Input, Output>(
     flow: Flow<Input, Output>,
     sourceId: string,
     newId: string,
     options: InstanceForkOptions<Input>,
+  ): Promise<InstanceHandle<Output>>;
+  async fork<Output>(
+    flow: Flow,
+    sourceId: string,
+    newId: string,
+    options: InstanceForkOptions,
   ): Promise<InstanceHandle<Output>> {
     const [source, id] = forkIds(sourceId, newId);
     await forkFrom(this.#backend, flow, source, id, options);
@@ -233,6 +248,23 @@ export class Client extends InstanceControl {
    */
   async migrateMany(from: Flow, to: Flow, filter: BulkFilter, options: BulkOptions = {}): Promise<BulkResult> {
     return await migrateMany(this.#backend, from, to, filter, options);
+  }
+
+  /**
+   * Tells of the live instances of one definition, page by page, whether they can be moved to another one by `migrateMany`,
+   * where each stands and would stand, and why not; and whether it can be forked to it instead, under the names that
+   * `options.map` gives. Nothing is changed; what goes on meanwhile may be told otherwise by the next call.
+   *
+   * @param filter - as for `list`; only instances of the definition `from` are told of. So a page may have fewer than `limit`
+   * @throws {InvalidArgumentError} an argument is not acceptable
+   */
+  async planMigration(
+    from: Flow,
+    to: Flow,
+    filter: ListFilter = {},
+    options: MigrationPlanOptions = {},
+  ): Promise<MigrationPlanPage> {
+    return await planMigrations(this.#backend, from, to, filter, options);
   }
 
   /**

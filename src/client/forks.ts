@@ -1,13 +1,15 @@
 import type { Codec, PayloadContext } from "../codec/codec.ts";
-import { checkOptions } from "../engine/call-options.ts";
+import { checkFlow, checkOptions } from "../engine/call-options.ts";
 import { bodyOf } from "../engine/interpret-output.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import type { StartOptions } from "../engine/start-instance.ts";
 import { validate } from "../engine/validation.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { MigrationRefusedError } from "../errors/definition-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
 import { intoRouteBranch, standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import { type NodeNames, Renaming } from "../flow/renaming.ts";
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { DerivedState, TraceEntry } from "../snapshot/history-fold.ts";
@@ -18,7 +20,8 @@ import type { StoodPosition } from "../snapshot/stood-position.ts";
 import { requireObject } from "../store/argument-shapes.ts";
 import { parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
-import type { InstanceFork, ReplacedPayloads } from "../store/instance-store.ts";
+import type { InstanceFork, RenamedEntry, ReplacedPayloads } from "../store/instance-store.ts";
+import { translate } from "./fork-target.ts";
 import { derived, type FoundCourse, findCourse, requireSequence } from "./look-back.ts";
 
 /** Where a fork begins, and in what it differs. Priority, tags and labels are those of the other one unless named. */
@@ -32,9 +35,19 @@ export interface InstanceForkOptions<Input = unknown> extends StartOptions {
   readonly input?: Input;
   /** In place of what was recorded up to there, by task id: what tasks that are still to run get of it. */
   readonly outputs?: Readonly<Record<string, unknown>>;
+  /**
+   * The definition by which the new one goes on, instead of `flow`: the history up to there must be one of it, too. Then the
+   * input and outputs are validated as it says. Default: the other one's.
+   */
+  readonly to?: Flow<Input>;
+  /**
+   * What nodes of `flow` are called in `to`, by address: `{ "payment/charge": "payment/collect" }`. The copied history has the
+   * new names; `at` and `outputs` go by the old ones. Only with `to`. Default: as before.
+   */
+  readonly map?: NodeNames;
 }
 
-const KEYS = ["at", "input", "outputs", "priority", "tags", "labels"];
+const KEYS = ["at", "input", "outputs", "to", "map", "priority", "tags", "labels"];
 /** How often a history is read anew that goes on while it is being copied. */
 const MOST_TRIES = 10;
 const PAGE = 1_000;
@@ -51,9 +64,10 @@ export async function forkFrom(
   if (typeof options.at === "string") parseTaskId(options.at, "options.at");
   else requireSequence(options.at, "options.at");
   if (options.outputs !== undefined) requireObject(options.outputs, "options.outputs");
+  const goal = goalOf(flow, options);
   for (let tries = 1; ; tries++) {
     const found = await findCourse(backend, flow, sourceId);
-    const fork = await new Forking(backend, flow, found, newId, options).plan();
+    const fork = await new Forking(backend, { flow, ...goal }, found, newId, options).plan();
     try {
       return await backend.forkInstance(fork);
     } catch (error) {
@@ -63,17 +77,44 @@ export async function forkFrom(
   }
 }
 
+/** By which definition the new instance goes on. */
+interface Goal {
+  readonly to: Flow;
+  readonly renaming: Renaming;
+}
+
+/** @throws {InvalidArgumentError} `to` or `map` is not acceptable */
+function goalOf(flow: Flow, { to, map }: InstanceForkOptions): Goal {
+  checkFlow(flow);
+  if (to !== undefined) checkFlow(to, "options.to");
+  if (map === undefined) return { to: to ?? flow, renaming: new Renaming(flow, flow, {}, "options.map") };
+  requireObject(map, "options.map");
+  if (to === undefined) throw new InvalidArgumentError("options.map", "goes with options.to, whose names it gives.");
+  return { to, renaming: new Renaming(flow, to, map, "options.map") };
+}
+
 /** What is to be written for a fork. Nothing is by then. */
 class Forking {
   readonly #backend: Backend;
   readonly #flow: Flow;
+  /** The definition of the new one, and how it calls things. */
+  readonly #to: Flow;
+  readonly #renaming: Renaming;
   readonly #found: FoundCourse;
   readonly #newId: InstanceId;
   readonly #options: InstanceForkOptions;
 
-  constructor(backend: Backend, flow: Flow, found: FoundCourse, newId: InstanceId, options: InstanceForkOptions) {
+  constructor(
+    backend: Backend,
+    { flow, to, renaming }: Goal & { readonly flow: Flow },
+    found: FoundCourse,
+    newId: InstanceId,
+    options: InstanceForkOptions,
+  ) {
     this.#backend = backend;
     this.#flow = flow;
+    this.#to = to;
+    this.#renaming = renaming;
     this.#found = found;
     this.#newId = newId;
     this.#options = options;
@@ -82,21 +123,32 @@ class Forking {
   async plan(): Promise<InstanceFork> {
     const { instance: source, course } = this.#found;
     const state = this.#state();
+    const { after, renamed } = this.#translated(state);
     const { options, priority, tags, labels } = this.#facts(source);
     const patched = await this.#patched(state, options.outputs ?? {});
     const isBound = this.#found.codec.bindsContext !== false;
     return {
       instance: {
-        ...{ instanceId: this.#newId, flow: source.flow, definitionHash: source.definitionHash, codec: source.codec },
+        ...{ instanceId: this.#newId, flow: this.#to.name, definitionHash: this.#to.hash, codec: source.codec },
         ...{ priority, tags, labels },
         input: await this.#input(isBound),
-        positions: state.positions.map((position) => this.#position(position, state, priority)),
-        awaitsEvents: [...this.#flow.nodes()].some(({ node }) => node.kind === "wait"),
+        positions: after.positions.map((position) => this.#position(position, after, priority)),
+        awaitsEvents: [...this.#to.nodes()].some(({ node }) => node.kind === "wait"),
       },
       from: { instanceId: source.instanceId, sequence: state.sequence },
       entries: course.trace.filter(({ sequence }) => sequence <= state.sequence).length,
       replaced: isBound ? await this.#encodedAnew(state, patched) : [...patched.values()],
+      renamed,
     };
+  }
+
+  /** @throws {MigrationRefusedError} the history is none of the other definition */
+  #translated(state: DerivedState): { readonly after: DerivedState; readonly renamed: readonly RenamedEntry[] } {
+    const { instance, course } = this.#found;
+    if (this.#to === this.#flow) return { after: state, renamed: [] };
+    const { fit, renamed } = translate(this.#to, this.#renaming, course, state);
+    if (fit.misfit === null && fit.after !== null) return { after: fit.after, renamed };
+    throw new MigrationRefusedError(instance.instanceId, fit.misfit?.message ?? "");
   }
 
   /** @throws {InvalidArgumentError} there is no such point, or nothing stands there */
@@ -134,7 +186,7 @@ class Forking {
 
   async #input(isBound: boolean): Promise<Bytes> {
     const { instance, codec } = this.#found;
-    const { inputSchema, name } = this.#flow;
+    const { inputSchema, name } = this.#to;
     const context = { instanceId: this.#newId, taskId: "", kind: "input" } as const;
     if (!Object.hasOwn(this.#options, "input"))
       return isBound ? await this.#moved(instance.input, context) : instance.input;
@@ -149,14 +201,14 @@ class Forking {
     state: DerivedState,
     instancePriority: number,
   ): NewPosition {
-    const at = standpoint(this.#flow, taskId);
+    const at = standpoint(this.#to, taskId);
     const from = { path, inputRef, instancePriority, codec: this.#found.instance.codec };
     const { node } = at.located;
     const sleepsFrom = node.kind === "delay" && node.until !== null ? this.#found.now : state.at;
     const sleepMs = kind === "delay" && wakeAt !== null ? Math.max(0, wakeAt - sleepsFrom) : 0;
     return {
       path,
-      standing: { ...standing(this.#flow, at, from, attempt), pending, items },
+      standing: { ...standing(this.#to, at, from, attempt), pending, items },
       wakeAfterMs: pending > 0 ? null : sleepMs,
       claimed: false,
     };
@@ -185,7 +237,7 @@ class Forking {
     if (outcome !== "completed" || kind === "branch" || kind === "delay" || outputRef !== null)
       throw new InvalidArgumentError(field, "is for a task that has no output of its own.");
     if (kind === "step" || kind === "item") return await this.#encode(value, this.#contextOf(entry));
-    const { node, container } = standpoint(this.#flow, taskId).located;
+    const { node, container } = standpoint(this.#to, this.#renaming.of(taskId)).located;
     if (container.kind === "part" && container.role !== "fallback")
       throw new InvalidArgumentError(
         field,
@@ -202,12 +254,13 @@ class Forking {
   #requireSameWay({ taskId, decision }: TraceEntry, value: unknown, field: string): void {
     const known = this.#found.course.decisions.get(taskId);
     const key = decision ?? (known?.kind === "key" ? known.key : "");
-    const { node } = standpoint(this.#flow, taskId).located;
+    const renamed = this.#renaming.of(taskId);
+    const { node } = standpoint(this.#to, renamed).located;
     const isBranch = (one: string): boolean =>
       node.kind === "route" && node.branches.some((branch) => branch.key === one);
     const isSame =
       typeof value === "string" &&
-      (value === key || (!isBranch(value) && !isBranch(key) && intoRouteBranch(this.#flow, taskId, value) !== null));
+      (value === key || (!isBranch(value) && !isBranch(key) && intoRouteBranch(this.#to, renamed, value) !== null));
     if (!isSame)
       throw new InvalidArgumentError(field, `leads another way than "${key}", which was taken. Fork before it.`);
   }
@@ -230,15 +283,16 @@ class Forking {
     const failureContext = { instanceId: this.#newId, taskId: "", kind: "failure" } as const;
     return {
       sequence,
-      output: output === null ? null : await this.#moved(output, this.#contextOf(entry)),
+      output: output === null ? null : await this.#moved(output, this.#contextOf(entry), entry.taskId),
       failure: failure === null ? null : await this.#moved(failure, failureContext),
     };
   }
 
   /** The same value, for the new instance. */
-  async #moved(bytes: Bytes, context: PayloadContext): Promise<Bytes> {
+  async #moved(bytes: Bytes, context: PayloadContext, taskId: TaskId = ""): Promise<Bytes> {
     const { codec, instance } = this.#found;
-    return await codec.encode(await codec.decode(bytes, { ...context, instanceId: instance.instanceId }), context);
+    const old = { ...context, instanceId: instance.instanceId, taskId: context.taskId === "" ? "" : taskId };
+    return await codec.encode(await codec.decode(bytes, old), context);
   }
 
   async #encode(value: unknown, context: PayloadContext): Promise<Bytes> {
@@ -248,7 +302,7 @@ class Forking {
 
   #contextOf({ taskId, kind }: { readonly taskId: TaskId; readonly kind: TraceEntry["kind"] }): PayloadContext {
     if (kind === "wait") return eventContext(this.#newId);
-    return { instanceId: this.#newId, taskId, kind: "output" };
+    return { instanceId: this.#newId, taskId: this.#renaming.of(taskId), kind: "output" };
   }
 }
 

@@ -4,16 +4,15 @@ import { WaymarkError } from "../errors/waymark-error.ts";
 import { standpoint } from "../flow/continuation.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf } from "../ids.ts";
-import { type DerivedState, UnreadableTrace } from "../snapshot/history-fold.ts";
+import type { DerivedState } from "../snapshot/history-fold.ts";
 import { laneOf } from "../snapshot/standing.ts";
-import { type Course, stateAt } from "../snapshot/state-at.ts";
-import type { StoodPosition } from "../snapshot/stood-position.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState, Migration } from "../store/instance-store.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, type Deed, forMany } from "./bulk.ts";
-import { derived, findCourse, readCourse } from "./look-back.ts";
+import { endOf, type Fit, fitOf } from "./course-fit.ts";
+import { derived, type FoundCourse, findCourse, readCourse } from "./look-back.ts";
 
-const LIVE = ["in_progress", "paused"] as const;
+export const LIVE = ["in_progress", "paused"] as const;
 /** How often an instance is looked at anew that goes on meanwhile. */
 const MOST_TRIES = 10;
 
@@ -35,7 +34,7 @@ export async function migrateMany(
 }
 
 /** @throws {InvalidArgumentError} they are no two definitions */
-function checkMigration(from: Flow, to: Flow): void {
+export function checkMigration(from: Flow, to: Flow): void {
   for (const [field, flow] of [
     ["from", from],
     ["to", to],
@@ -62,7 +61,7 @@ async function migrateOne(
   for (let tries = 1; ; tries++) {
     const state = await backend.findInstance(instanceId);
     if (state === null || state.instance.definitionHash !== from.hash) return "unchanged";
-    const migration = await planMigration(backend, from, to, state);
+    const migration = await migrationOf(backend, from, to, state);
     if (dryRun) return "unchanged";
     try {
       await backend.migrateInstance(migration);
@@ -75,14 +74,11 @@ async function migrateOne(
 }
 
 /** @throws {MigrationRefusedError} it can't be moved */
-async function planMigration(backend: Backend, from: Flow, to: Flow, state: InstanceState): Promise<Migration> {
+async function migrationOf(backend: Backend, from: Flow, to: Flow, state: InstanceState): Promise<Migration> {
   const { instance, positions } = state;
   const { instanceId } = instance;
-  const { codec, course } = await findCourse(backend, from, instanceId);
-  const other = await readCourse(backend, to, codec, instance);
-  const before = derived(instanceId, () => endOf(from, course));
-  const problem = problemWith(to, other, before);
-  if (problem !== null) throw new MigrationRefusedError(instanceId, problem);
+  const { course, fit } = await compare(backend, from, to, instanceId);
+  if (fit.misfit !== null) throw new MigrationRefusedError(instanceId, fit.misfit.message);
   return {
     instanceId,
     from: from.hash,
@@ -96,40 +92,21 @@ async function planMigration(backend: Backend, from: Flow, to: Flow, state: Inst
   };
 }
 
-/** Why the course is none of the other definition, as the end of a sentence; `null` if it is one. */
-function problemWith(to: Flow, course: Course, before: DerivedState): string | null {
-  let after: DerivedState;
-  try {
-    after = endOf(to, course);
-  } catch (error) {
-    if (error instanceof UnreadableTrace)
-      return `entry ${error.sequence} of its history does not fit: ${error.message}`;
-    // A task that it does not have.
-    if (error instanceof InvalidArgumentError) return error.message;
-    throw error;
-  }
-  const [old, now] = [places(before.positions), places(after.positions)];
-  const gone = old.filter((place) => !now.includes(place));
-  const come = now.filter((place) => !old.includes(place));
-  if (gone.length === 0 && come.length === 0) return null;
-  return `it stands at ${gone.join(", ") || "nothing else"}, and would stand at ${come.join(", ") || "nothing else"}`;
-}
-
-function endOf(flow: Flow, course: Course): DerivedState {
-  return stateAt(flow, course, course.trace.at(-1)?.sequence ?? 0n);
-}
-
-/** All that a position is, but what the definition may change under it. */
-function places(positions: readonly StoodPosition[]): string[] {
-  return positions.map(({ path, taskId, kind, attempt, inputRef, event, pending, items }) => {
-    const details = [
-      kind === "task" ? [] : [kind],
-      path === "" ? [] : [`of "${path}"`],
-      event === null ? [] : [`for "${event}"`],
-      pending === 0 ? [] : [`with ${pending} to come`],
-      items === null ? [] : [`${items.started} of ${items.total} begun, ${items.failed} failed`],
-      inputRef === null ? [] : [`after "${inputRef}"`],
-    ].flat();
-    return `"${taskId}" (${[`attempt ${attempt}`, ...details].join(", ")})`;
-  });
+/**
+ * Follows an instance's history with its own definition and with another.
+ *
+ * @throws {StateUnknownError} it can't be followed with its own
+ */
+export async function compare(
+  backend: Backend,
+  from: Flow,
+  to: Flow,
+  instanceId: InstanceId,
+): Promise<FoundCourse & { readonly before: DerivedState; readonly fit: Fit }> {
+  const found = await findCourse(backend, from, instanceId);
+  const before = derived(instanceId, () => endOf(from, found.course));
+  const other = await readCourse(backend, to, found.codec, found.instance);
+  // What has been recorded in between is of no account: where it stands is compared as of then.
+  const same = { ...other, trace: found.course.trace };
+  return { ...found, before, fit: fitOf(to, same, before.sequence, before.positions) };
 }

@@ -53,7 +53,7 @@ export class MigrationRefusedError extends WaymarkError {
   constructor(instanceId: string, problem: string) {
     super(
       `Instance "${instanceId}" can't go on by the other definition: ${problem}. ` +
-        "Keep a worker with its own definition running until it has ended.",
+        "Keep a worker with its own definition running until it has ended, or fork it to the other one from before that.",
     );
     this.instanceId = instanceId;
   }

@@ -6,7 +6,7 @@ import type { MemoryState } from "./memory-state.ts";
 import { recordFrom } from "./stored-values.ts";
 
 /** Makes an instance that begins where another one has been. */
-export function forkInstance(state: MemoryState, { instance: start, from, entries, replaced }: InstanceFork): void {
+export function forkInstance(state: MemoryState, { instance: start, from, entries, ...other }: InstanceFork): void {
   const source = state.get(from.instanceId);
   if (state.find(start.instanceId) !== null)
     throw new InstanceConflictError(start.instanceId, { remedy: "Choose another id for the fork." });
@@ -16,11 +16,13 @@ export function forkInstance(state: MemoryState, { instance: start, from, entrie
     throw new BackendError("BACKEND_CONFLICT", { queryName: "forkInstance", problem });
   }
   const now = state.now();
-  const payloads = new Map(replaced.map((one) => [one.sequence, one]));
+  const payloads = new Map(other.replaced.map((one) => [one.sequence, one]));
+  const names = new Map(other.renamed?.map((one) => [one.sequence, one]));
   const instance = state.insert({ ...recordFrom(start, now), forkedFrom: { ...from } });
   for (const entry of copied) {
     const { output, failure } = payloads.get(entry.sequence) ?? entry;
-    state.append(instance, { ...entry, output, failure }, entry);
+    const { taskId, path, outputRef } = names.get(entry.sequence) ?? entry;
+    state.append(instance, { ...entry, taskId, outputRef, output, failure }, { ...entry, path });
   }
   state.note(instance, "fork", now);
   for (const [index, position] of start.positions.entries())

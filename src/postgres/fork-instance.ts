@@ -54,21 +54,36 @@ async function forkIn(context: StoreContext, tx: Session, { instance, from, ...c
 async function copyAll(
   { tables }: StoreContext,
   tx: Session,
-  { instance: { instanceId }, from, entries, replaced }: InstanceFork,
+  { instance: { instanceId }, from, entries, replaced, renamed = [] }: InstanceFork,
 ): Promise<void> {
   let total = 0;
-  const left = replaced.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1));
+  const payloads = new InOrder(replaced);
+  const names = new InOrder(renamed);
   for (let after = 0n; ; ) {
-    const batch = { instanceId, from, after, limit: BATCH, replaced: left.splice(0, BATCH) };
+    const changes = { replaced: payloads.after(after), renamed: names.after(after) };
+    const batch = { instanceId, from, after, limit: BATCH, ...changes };
     const [row] = await tx.run("copy-history", copyHistory(tables, batch));
     total += row?.copied ?? 0;
     if (row?.last == null || row.copied < BATCH) break;
     after = row.last;
-    // Of those that were sent along, some may belong to the next batch.
-    left.unshift(...batch.replaced.filter(({ sequence }) => sequence > after));
   }
   // Another one has come meanwhile: all of it is tried again, and it is counted then.
   if (total !== entries) throw otherHistory(total, entries);
+}
+
+/** What is to be changed, as far as the next batch can meet it. */
+class InOrder<T extends { readonly sequence: bigint }> {
+  readonly #all: readonly T[];
+  #next = 0;
+
+  constructor(all: readonly T[]) {
+    this.#all = all.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1));
+  }
+
+  after(sequence: bigint): readonly T[] {
+    while ((this.#all[this.#next]?.sequence ?? sequence + 1n) <= sequence) this.#next++;
+    return this.#all.slice(this.#next, this.#next + BATCH);
+  }
 }
 
 function otherHistory(found: number, expected: number): BackendError {

@@ -1,7 +1,8 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { TaskId } from "../ids.ts";
-import { type DerivedState, HistoryFold, type Origin, type TraceEntry } from "./history-fold.ts";
+import { type DerivedState, HistoryFold, type Origin, type TraceEntry, UnreadableTrace } from "./history-fold.ts";
 import type { Decision } from "./occurrence.ts";
 import { taskOfStep } from "./step-ids.ts";
 
@@ -26,7 +27,7 @@ export function stateAt(flow: Flow, course: Course, sequence: bigint): DerivedSt
   const fold = foldOf(flow, course);
   for (const entry of course.trace) {
     if (entry.sequence > sequence && fold.isWhole) break;
-    fold.add(entry);
+    follow(fold, entry);
   }
   return fold.state;
 }
@@ -42,10 +43,20 @@ export function stateBefore(flow: Flow, course: Course, taskId: TaskId): Derived
   let last = 0n;
   for (const entry of course.trace) {
     if (entry.taskId === taskId || (entry.kind === "step" && taskOfStep(entry.taskId) === taskId)) break;
-    fold.add(entry);
+    follow(fold, entry);
     if (fold.isWhole) last = entry.sequence;
   }
   return stateAt(flow, course, last);
+}
+
+/** @throws {UnreadableTrace} also where the definition has no such task */
+function follow(fold: HistoryFold, entry: TraceEntry): void {
+  try {
+    fold.add(entry);
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) throw new UnreadableTrace(entry.sequence, error.message);
+    throw error;
+  }
 }
 
 function foldOf(flow: Flow, { origin, trace, decisions }: Course): HistoryFold {

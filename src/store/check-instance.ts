@@ -85,6 +85,16 @@ export function checkFork(fork: InstanceFork): void {
     if (payloads.output !== null) parseBytes(payloads.output, `${field}.output`);
     if (payloads.failure !== null) parseBytes(payloads.failure, `${field}.failure`);
   }
+  if (fork.renamed === undefined) return;
+  requireArray(fork.renamed, "fork.renamed");
+  for (const [index, entry] of fork.renamed.entries()) {
+    const field = `fork.renamed[${index}]`;
+    requireObject(entry, field);
+    requireBigint(entry.sequence, `${field}.sequence`);
+    parseTaskId(entry.taskId, `${field}.taskId`);
+    parsePath(entry.path, `${field}.path`);
+    if (entry.outputRef !== null) parseTaskId(entry.outputRef, `${field}.outputRef`);
+  }
 }
 
 /** @throws {InvalidArgumentError} naming what is wrong */

@@ -1,4 +1,4 @@
-import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
+import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { Bytes, ForkPoint, InstanceOutline, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
@@ -44,6 +44,16 @@ export interface InstanceFork {
   readonly entries: number;
   /** Payloads of copied entries that are other than in the history that is copied. */
   readonly replaced: readonly ReplacedPayloads[];
+  /** Copied entries that have other names than in the history that is copied. Default: none. */
+  readonly renamed?: readonly RenamedEntry[];
+}
+
+/** How a copied entry is called, by its sequence in the history that is copied. */
+export interface RenamedEntry {
+  readonly sequence: bigint;
+  readonly taskId: TaskId;
+  readonly path: Path;
+  readonly outputRef: TaskId | null;
 }
 
 /** What an entry of a copied history carries, by its sequence in the one that is copied. */
@@ -175,7 +185,7 @@ export interface InstanceStore {
   /**
    * `fork.instance` exists, stands at its positions, and has a history of its own: that of the other one up to and with the
    * point `fork.from`, in the same order, and a note `$fork`. Its task ids, attempts, times and workers are those of the
-   * other one; the sequence is new. The other one is not changed, and may be running. Its events are not copied; those that
+   * other one, but for names that are replaced; the sequence is new. The other one is not changed, and may be running. Its events are not copied; those that
    * were sent to the new one before it existed are there.
    *
    * @throws {InstanceNotFoundError} there is none from which to fork

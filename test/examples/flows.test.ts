@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { agentFlow, type Thought } from "../../examples/flows/agent.ts";
 import { expenseFlow } from "../../examples/flows/approval.ts";
 import { importFlow } from "../../examples/flows/etl.ts";
+import { beginAnew, changeOver, orderVersion1, orderVersion2, type Shop } from "../../examples/flows/live-migration.ts";
 import { type Booking, tripFlow } from "../../examples/flows/saga.ts";
 import { Client } from "../../src/client/client.ts";
 import { Runner } from "../../src/runner/runner.ts";
@@ -87,5 +88,47 @@ describe.each(await bothBackends())("on $name, the example", ({ backend }) => {
       output: "Rome: sun, Oslo: sun",
     });
     expect([thoughts, uses]).toEqual([2, 3]);
+  });
+
+  test("of a change under way moves what it can, finishes the rest side by side, and begins anew what must not", async () => {
+    const shipped: string[] = [];
+    const shop: Shop = {
+      price: async ({ cents }) => cents,
+      check: async (cents) => cents,
+      ship: async (cents, version) => {
+        shipped.push(`${cents} by version ${version}`);
+        return "on its way";
+      },
+    };
+    const [before, after] = [orderVersion1(shop), orderVersion2(shop)];
+    const [waiting, sent, wrong] = [fresh("order"), fresh("order"), fresh("order")];
+    for (const id of [waiting, sent, wrong]) await runner.run(before, id, { id, cents: 100 });
+    for (const id of [sent, wrong]) {
+      await client.sendEvent(id, "paid", 200);
+      await runner.resume(before, id);
+    }
+    const dry = await client.migrateMany(before, after, {}, { dryRun: true });
+    expect(dry).toMatchObject({ matched: 3, changed: 0, refusedCount: 2 });
+
+    const { moved, left } = await changeOver(client, before, after);
+    expect(moved).toBe(1);
+    expect([...left.keys()].sort()).toEqual([sent, wrong].sort());
+    expect(left.get(sent)).toMatch(/^returns: /);
+    expect(await changeOver(client, before, after)).toEqual({ moved: 0, left });
+
+    const anew = await beginAnew(client, before, after, wrong, "paid");
+    for (const [id, cents] of [
+      [waiting, 300],
+      [anew, 400],
+    ] as const) {
+      await client.sendEvent(id, "paid", cents);
+      await runner.resume(after, id);
+      await client.completeTask(id, "returns", null);
+      expect(await runner.resume(after, id, { until: "ended" })).toMatchObject({ output: "closed by version 2" });
+    }
+    await client.completeTask(sent, "returns", null);
+    expect(await runner.resume(before, sent, { until: "ended" })).toMatchObject({ output: "closed by version 1" });
+    expect((await client.status(wrong)).status).toBe("cancelled");
+    expect(shipped).toEqual(["200 by version 1", "200 by version 1", "300 by version 2", "400 by version 2"]);
   });
 });

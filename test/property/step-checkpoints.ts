@@ -103,8 +103,12 @@ export class StepCheckpoints {
     }
   }
 
-  /** A flow never comes to a task again that has an outcome; if one did, it would not be its first attempt. */
-  async #visit(instanceId: string, at: Position, taskId: string): Promise<Pick<Standing, "taskId" | "attempt">> {
+  /**
+   * A flow never comes to a task again that has an outcome; if one did, it would not be its first attempt. Each branch has
+   * tasks of its own: no two positions of an instance stand at one.
+   */
+  async #visit(instanceId: string, at: Position, task: string): Promise<Pick<Standing, "taskId" | "attempt">> {
+    const taskId = at.path === "" ? task : `${at.path}/${task}`;
     const isKnown = taskId === at.taskId || (await this.#backend.loadResults(instanceId, [taskId])).length > 0;
     return { taskId, attempt: isKnown ? 2 : 1 };
   }

@@ -1,5 +1,5 @@
 import type { ForkPoint } from "../../snapshot/snapshot.ts";
-import type { ReplacedPayloads } from "../../store/instance-store.ts";
+import type { RenamedEntry, ReplacedPayloads } from "../../store/instance-store.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 
@@ -34,6 +34,7 @@ export function copyHistory(
     readonly after: bigint;
     readonly limit: number;
     readonly replaced: readonly ReplacedPayloads[];
+    readonly renamed: readonly RenamedEntry[];
   },
 ): Query<{ copied: number; last: bigint | null }> {
   return sql`
@@ -48,8 +49,8 @@ export function copyHistory(
     written AS (
       INSERT INTO ${t.checkpoints} (instance_id, task_id, attempt, path, kind, outcome, output, output_ref, failure,
                                     worker_id, duration_ms, decision, at)
-      SELECT ${p.instanceId}::text, b.task_id, b.attempt, b.path, b.kind, b.outcome,
-             CASE WHEN r.sequence IS NULL THEN b.output ELSE r.output END, b.output_ref,
+      SELECT ${p.instanceId}::text, coalesce(n.task_id, b.task_id), b.attempt, coalesce(n.path, b.path), b.kind, b.outcome,
+             CASE WHEN r.sequence IS NULL THEN b.output ELSE r.output END, coalesce(n.output_ref, b.output_ref),
              CASE WHEN r.sequence IS NULL THEN b.failure ELSE r.failure END,
              b.worker_id, b.duration_ms, b.decision, b.at
       FROM batch AS b
@@ -58,6 +59,12 @@ export function copyHistory(
         ${p.replaced.map(({ output }) => output)}::bytea[],
         ${p.replaced.map(({ failure }) => failure)}::bytea[]
       ) AS r (sequence, output, failure) ON r.sequence = b.sequence
+      LEFT JOIN unnest(
+        ${p.renamed.map(({ sequence }) => sequence)}::bigint[],
+        ${p.renamed.map(({ taskId }) => taskId)}::text[],
+        ${p.renamed.map(({ path }) => path)}::text[],
+        ${p.renamed.map(({ outputRef }) => outputRef)}::text[]
+      ) AS n (sequence, task_id, path, output_ref) ON n.sequence = b.sequence
       ORDER BY b.sequence
     )
     SELECT count(*)::int AS copied, max(b.sequence) AS last FROM batch AS b

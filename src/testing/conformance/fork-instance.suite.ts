@@ -119,6 +119,32 @@ export const forkInstanceTests: ConformanceTests = {
     ]);
   },
 
+  "calls entries otherwise where they are renamed": async ({ backend, given }) => {
+    const claim = await given.held();
+    await given.accepted(claim, { kind: "note" }, [anEntry({ taskId: "first>quote", kind: "step" })]);
+    await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "second", inputRef: "first" }) }, [
+      anEntry({ output: bytesOf("4") }),
+      anEntry({ taskId: "both/a", kind: "branch", output: null, outputRef: "first" }),
+    ]);
+    const entries = await backend.readHistory("order-1");
+    const names = [
+      { taskId: "begin>quote", path: "", outputRef: null },
+      { taskId: "begin", path: "all/a", outputRef: null },
+      { taskId: "all/a", path: "", outputRef: "begin" },
+    ];
+    const renamed = names.map((name, index) => ({ sequence: entries[index]?.sequence ?? 0n, ...name })).reverse();
+    const from = { instanceId: "order-1", sequence: entries.at(-1)?.sequence ?? 0n };
+    const replaced = [{ sequence: entries[1]?.sequence ?? 0n, output: bytesOf("8"), failure: null }];
+    const instance = copyAt(given, { taskId: "next", inputRef: "all/a" });
+    await backend.forkInstance({ instance, from, entries: 3, replaced, renamed });
+
+    const copied = (await backend.readHistory(COPY)).slice(0, 3);
+    expect(copied.map(({ taskId, path, outputRef }) => ({ taskId, path, outputRef }))).toEqual(names);
+    expect(textOf(copied[1]?.output ?? null)).toBe("8");
+    expect(await given.claimOf(COPY)).toMatchObject({ taskId: "next", inputRef: "all/a", input: bytesOf("8") });
+    expect(await backend.readHistory("order-1")).toEqual(entries);
+  },
+
   "forks what is a fork already, has failed or has completed": async ({ backend, given }) => {
     await given.ended("failed");
     const [failed] = await backend.readHistory("order-1");
@@ -242,6 +268,12 @@ export const forkInstanceTests: ConformanceTests = {
       { ...fork, replaced: [null] },
       { ...fork, replaced: [{ sequence: 1, output: null, failure: null }] },
       { ...fork, replaced: [{ sequence: 1n, output: "1", failure: null }] },
+      { ...fork, renamed: null },
+      { ...fork, renamed: [null] },
+      { ...fork, renamed: [{ sequence: 1, taskId: "a", path: "", outputRef: null }] },
+      { ...fork, renamed: [{ sequence: 1n, taskId: "", path: "", outputRef: null }] },
+      { ...fork, renamed: [{ sequence: 1n, taskId: "a", path: 1, outputRef: null }] },
+      { ...fork, renamed: [{ sequence: 1n, taskId: "a", path: "", outputRef: "" }] },
     ];
     for (const one of wrong) await expectRefusal(backend.forkInstance(one as typeof fork), "INVALID_ARGUMENT");
     expect(await backend.findInstance(COPY)).toBeNull();
