@@ -5,12 +5,18 @@ import type { Session } from "./database.ts";
 import type { Query } from "./sql.ts";
 import { backendErrorFrom, driverErrorOf } from "./sqlstate.ts";
 
+/** What a position's row has, and that of an instance, when a branch is left. */
+const COUNTS = ["priority", "attempt", "lost", "pending", "item_total", "item_started", "item_failed"];
+const TIMES = ["available_ms", "wake_ms", "created_ms", "ended_ms", "now_ms"];
+
 /** How values are read where other parsers than ours may have left them as text. */
 const READ: Readonly<Record<string, (text: string) => unknown>> = {
-  ...Object.fromEntries(["granted"].map((name) => [name, (text: string): unknown => JSON.parse(text)])),
-  ...Object.fromEntries(["idx", "pid"].map((name) => [name, Number])),
   ...Object.fromEntries(
-    ["accepted", "recorded", "busy", "stayed", "mailbox_missing", "created"].map((name) => [
+    ["granted", "tags", "labels"].map((name) => [name, (text: string): unknown => JSON.parse(text)]),
+  ),
+  ...Object.fromEntries(["idx", "pid", ...COUNTS, ...TIMES].map((name) => [name, Number])),
+  ...Object.fromEntries(
+    ["accepted", "recorded", "busy", "stayed", "mailbox_missing", "created", "ready"].map((name) => [
       name,
       (text: string): boolean => text === "t" || text === "true",
     ]),
@@ -19,7 +25,7 @@ const READ: Readonly<Record<string, (text: string) => unknown>> = {
 
 /**
  * Our statements inside of somebody else's transaction, through whatever library that is. Its rows are read as that library and its
- * settings give them, so these statements return numbers, booleans, text and JSON only, and column names are taken back to what they were.
+ * settings give them, so these statements rely on numbers, booleans, text and JSON only, and column names are taken back to what they were.
  *
  * @param inTime - bounds the time of each statement
  */
@@ -60,6 +66,8 @@ function ownRow(row: unknown): unknown {
   return Object.fromEntries(
     Object.entries(row).map(([key, value]: [string, unknown]) => {
       const name = key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/^_/, "");
+      // Parsers may make a number of it, too, or leave it as text.
+      if (name === "token" && value !== null) return [name, BigInt(value as bigint | number | string)];
       return [name, typeof value === "string" ? (READ[name]?.(value) ?? value) : value];
     }),
   );

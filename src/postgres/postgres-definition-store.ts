@@ -1,3 +1,4 @@
+import { checkDefinitions } from "../store/check-definitions.ts";
 import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
 import { publishDefinitions } from "./queries/definitions.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -12,6 +13,7 @@ export class PostgresDefinitionStore implements DefinitionStore {
 
   async publishDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): Promise<void> {
     const { db, tables, lanes } = this.#context;
+    checkDefinitions(definitions, asNewest);
     if (definitions.length === 0) return;
     await lanes.resolve(definitions.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)));
     const rows = definitions.map((definition) => ({ definition, positions: JSON.stringify(this.#rowsOf(definition)) }));

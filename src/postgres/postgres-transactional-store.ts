@@ -1,6 +1,7 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { TransactionMisuseError } from "../errors/transaction-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
+import { checkTransactionRequest } from "../store/check-transaction.ts";
 import type {
   TaskTransaction,
   TransactionalStore,
@@ -39,6 +40,7 @@ export class PostgresTransactionalStore implements TransactionalStore {
   }
 
   async openTransaction(request: TransactionRequest): Promise<TaskTransaction> {
+    checkTransactionRequest(request);
     const { source } = request;
     const open = await (source === null ? this.#openOwn(request) : this.#openWith(source, request));
     return new PostgresTaskTransaction({ context: this.#context, writer: this.#writer, open, source });

@@ -2,6 +2,8 @@ import { BackendError } from "../errors/backend-errors.ts";
 import { TransactionFailedError } from "../errors/transaction-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
+import { checkCheckpoints } from "../store/check-checkpoint.ts";
+import { checkHolder } from "../store/check-instance.ts";
 import { hintCommitted } from "../store/hints.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import type { TaskTransaction, TransactionEnd } from "../store/transactional-store.ts";
@@ -41,6 +43,13 @@ export class PostgresTaskTransaction implements TaskTransaction {
 
   async commit(checkpoint: Checkpoint, holder: Holder): Promise<TransactionEnd> {
     const { context, open } = this.#parts;
+    try {
+      checkCheckpoints([checkpoint]);
+      checkHolder(holder);
+    } catch (error) {
+      await open.rollBack();
+      return { kind: "failed", error };
+    }
     const taskId = checkpoint.entries[0]?.taskId ?? "";
     let fate: CheckpointFate;
     try {

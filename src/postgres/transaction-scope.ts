@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { parseInstanceId } from "../ids.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
 import type { SendOptions, SendOutcome } from "../store/signal-store.ts";
@@ -39,7 +40,8 @@ export class PostgresTransactionScope implements TransactionScope {
   }
 
   async findDefinition(instanceId: string): Promise<{ readonly flow: string; readonly definitionHash: string } | null> {
-    const [row] = await this.#session.run("find-definition", findDefinition(this.#context.tables, instanceId));
+    const query = findDefinition(this.#context.tables, parseInstanceId(instanceId));
+    const [row] = await this.#session.run("find-definition", query);
     return row === undefined ? null : { flow: row.flow, definitionHash: row.definition_hash };
   }
 

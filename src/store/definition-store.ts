@@ -19,9 +19,11 @@ export interface PublishedDefinition {
 /** Keeps what has to be known of flows to start them from outside, by SQL. Optional: only a store that can be reached so needs it. */
 export interface DefinitionStore {
   /**
-   * The definitions are known, in codec "json".
+   * The definitions are known, in codec "json". One that was known before is replaced by what is said of it now.
    *
-   * @param asNewest - whether each becomes the one that its flow's name stands for, also if it was known before
+   * @param asNewest - whether each becomes the one that its flow's name stands for, also if it was known before. A new one does
+   *   so anyway
+   * @throws {InvalidArgumentError} a definition makes no sense, or is there twice
    */
   publishDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): Promise<void>;
 }

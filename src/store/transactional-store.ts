@@ -35,6 +35,7 @@ export interface TaskTransaction {
    * store's before it is called.
    *
    * @param holder - as for `commitCheckpoints`
+   * @returns "failed", with an InvalidArgumentError, for what makes no sense
    */
   commit(
     checkpoint: Checkpoint,
@@ -64,14 +65,19 @@ export interface TransactionScope {
 /** Takes part in transactions. Optional: only a store whose data is in the same database as its users' can. */
 export interface TransactionalStore {
   /**
-   * Opens a transaction for a task.
+   * Opens a transaction for a task. Without a source of the request's, what the function is given is a `Transaction`.
    *
+   * @throws {InvalidArgumentError} the request is not acceptable
    * @throws {TransactionMisuseError} the request's source leads to another database, or opens no transaction
    * @throws {BackendError} the store could not open it
    * @throws what the request's source throws
    */
   openTransaction(request: TransactionRequest): Promise<TaskTransaction>;
 
-  /** Calls inside of a transaction that somebody else has opened. */
+  /**
+   * Calls inside of a transaction that somebody else has opened.
+   *
+   * @throws {InvalidArgumentError} `tx` is nothing that statements can be run with
+   */
   within(tx: Queryable): TransactionScope;
 }

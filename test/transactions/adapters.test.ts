@@ -102,6 +102,50 @@ describe.each(known)("a transaction of $name", ({ source, from, insert, raw, ref
     },
   );
 
+  test("ends a branch that can be abandoned, and an item that fails in a map that bears it", async () => {
+    const id = fresh("leaving");
+    const record = async (tx: unknown, instanceId: string): Promise<void> => void (await insert(tx, instanceId));
+    const racing = flow<number>("adapter-racing")
+      .race("first", [
+        branch("quick", (b) =>
+          b.then(
+            task.transactional(
+              "win",
+              async (tx, n: number, { instanceId }) => {
+                await record(tx, instanceId);
+                return n + 1;
+              },
+              { with: source },
+            ),
+          ),
+        ),
+        branch("slow", (b) => b.delay("rest", "1h")),
+      ])
+      .map(
+        "each",
+        ({ output }) => [output, 0, output],
+        flow<number>("item")
+          .then(
+            task.transactional(
+              "invert",
+              async (tx, n: number, { instanceId }) => {
+                await record(tx, instanceId);
+                if (n === 0) throw new Error("no inverse");
+                return 1 / n;
+              },
+              { with: source },
+            ),
+          )
+          .build(),
+        { onFailure: "collect", concurrency: 2 },
+      )
+      .then("count", (list) => list.length)
+      .build();
+
+    expect(await runner.run(racing, id, 1, { until: "ended" })).toMatchObject({ status: "completed", output: 3 });
+    expect(await effects(id)).toBe(3);
+  });
+
   test("moves on into branches, joins, waits and loops", async () => {
     const id = fresh("shapes");
     const step = (name: string) =>

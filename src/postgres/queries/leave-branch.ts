@@ -71,7 +71,7 @@ export function holdJoin(
   return sql`
     UPDATE ${t.positions}
     SET worker_id = ${claim?.workerId ?? null}::text, token = coalesce(${claim?.token ?? null}::bigint, token),
-        since = ${new Date(p.now)}::timestamptz, available_at = ${availableAt(p.join)}::timestamptz
+        since = ${atTime(p.now)}, available_at = ${atTime(p.join.availableAt)}
     WHERE instance_id = ${p.instanceId}::text AND path = ${path}::text
   `;
 }
@@ -87,12 +87,13 @@ export function startItem(
                                 available_at)
     SELECT j.instance_id, ${item.path}::text, ${item.taskId}::text, ${item.kind}::text, j.lane, j.priority,
            ${item.interrupt}::text, ${item.claim?.workerId ?? null}::text, ${item.claim?.token ?? 0n}::bigint,
-           ${new Date(p.now)}::timestamptz, ${availableAt(item)}::timestamptz
+           ${atTime(p.now)}, ${atTime(item.availableAt)}
     FROM ${t.positions} AS j
     WHERE j.instance_id = ${p.instanceId}::text AND j.path = ${p.joinPath}::text
   `;
 }
 
-function availableAt({ availableAt: at }: Position): Date | "infinity" {
-  return at === null ? "infinity" : new Date(at);
+/** In milliseconds since the epoch; `null` for never. A number, because libraries disagree on what becomes of a date. */
+function atTime(ms: number | null): Query<never> {
+  return sql`coalesce(to_timestamp(${ms}::float8 / 1000), 'infinity')`;
 }

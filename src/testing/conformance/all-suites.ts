@@ -1,5 +1,6 @@
 import { argumentsSuite } from "./arguments.suite.ts";
 import { backendSuite } from "./backend.suite.ts";
+import { definitionStoreSuite } from "./definition-store.suite.ts";
 import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
 import { positionStoreSuite } from "./position-store.suite.ts";
@@ -7,6 +8,7 @@ import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
 import { taskClaimStoreSuite } from "./task-claim-store.suite.ts";
+import { transactionalStoreSuite } from "./transactional-store.suite.ts";
 import { wakeupStoreSuite } from "./wakeup-store.suite.ts";
 
 /** Everything that a backend has to pass. */
@@ -20,5 +22,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   historyStoreSuite,
   argumentsSuite,
   wakeupStoreSuite,
+  transactionalStoreSuite,
+  definitionStoreSuite,
   backendSuite,
 ];

@@ -1,8 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, type TestContext, test } from "vitest";
 import { conformanceSuites } from "./all-suites.ts";
 import { Given } from "./given.ts";
 import { type ConformanceSkip, SkipList } from "./skip-list.ts";
-import type { ConformanceSubject, ConformanceTest } from "./suite.ts";
+import type { ConformanceSubject, ConformanceSuite, ConformanceTest } from "./suite.ts";
 
 export interface BackendDescription {
   /** Heads the tests. */
@@ -29,7 +29,7 @@ export function describeBackend(backend: BackendDescription): void {
           describe(method, () => {
             for (const [sentence, body] of Object.entries(tests)) {
               const reason = skips.reasonFor(`${suite.name} > ${method} > ${sentence}`);
-              if (reason === null) test(sentence, () => run(backend, body), TEST_TIMEOUT_MS);
+              if (reason === null) test(sentence, (context) => run(backend, suite, body, context), TEST_TIMEOUT_MS);
               else test.skip(`${sentence} (skipped: ${reason})`, () => undefined);
             }
           });
@@ -40,10 +40,18 @@ export function describeBackend(backend: BackendDescription): void {
   });
 }
 
-async function run(description: BackendDescription, body: ConformanceTest): Promise<void> {
+async function run(
+  description: BackendDescription,
+  { inapplicable }: ConformanceSuite,
+  body: ConformanceTest,
+  context: TestContext,
+): Promise<void> {
   const subject = await description.create();
+  const { backend, clock } = subject;
   try {
-    await body({ backend: subject.backend, clock: subject.clock, given: new Given(subject.backend, subject.clock) });
+    const reason = inapplicable?.(backend) ?? null;
+    if (reason !== null) context.skip(reason);
+    await body({ backend, clock, given: new Given(backend, clock), subject });
   } finally {
     await subject.close();
   }

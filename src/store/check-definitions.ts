@@ -1,0 +1,45 @@
+import {
+  refuse,
+  requireArray,
+  requireBoolean,
+  requireDistinct,
+  requireName,
+  requireObject,
+} from "./argument-shapes.ts";
+import { parsePath } from "./arguments.ts";
+import { checkStanding, checkWait } from "./check-standing.ts";
+import type { PublishedDefinition } from "./definition-store.ts";
+
+/** @throws {InvalidArgumentError} naming what is wrong */
+export function checkDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): void {
+  requireArray(definitions, "definitions");
+  for (const [index, definition] of definitions.entries()) checkDefinition(definition, `definitions[${index}]`);
+  requireDistinct(
+    definitions.map(({ flow, definitionHash }) => `${flow}" with hash "${definitionHash}`),
+    "definitions",
+    "flow",
+  );
+  requireBoolean(asNewest, "asNewest");
+}
+
+function checkDefinition(definition: PublishedDefinition, field: string): void {
+  requireObject(definition, field);
+  requireName(definition.flow, `${field}.flow`);
+  requireName(definition.definitionHash, `${field}.definitionHash`);
+  requireBoolean(definition.awaitsEvents, `${field}.awaitsEvents`);
+  requireArray(definition.positions, `${field}.positions`);
+  if (definition.positions.length === 0) refuse(`${field}.positions`, "must not be empty");
+  for (const [index, position] of definition.positions.entries()) {
+    const one = `${field}.positions[${index}]`;
+    requireObject(position, one);
+    parsePath(position.path, `${one}.path`);
+    checkStanding(position.standing, `${one}.standing`);
+    requireBoolean(position.hasOwnPriority, `${one}.hasOwnPriority`);
+    checkWait(position.wakeAfterMs, `${one}.wakeAfterMs`);
+    const { definitionHash, codec } = position.standing.lane;
+    if (definitionHash !== definition.definitionHash || codec !== "json")
+      refuse(`${one}.standing.lane`, 'must have the definition\'s hash, and codec "json"');
+  }
+  const paths = definition.positions.map(({ path }) => path);
+  requireDistinct(paths, `${field}.positions`, "path");
+}
