@@ -1,5 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { PostgresBackend } from "../../src/postgres/index.ts";
+import { type OwnServer, startOwnServer } from "../support/own-server.ts";
 import { checkpoint, entry, holder, standing, startAndClaim } from "../support/positions.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 
@@ -40,19 +41,26 @@ describe("what a linear task costs", () => {
   });
 
   test("as much WAL for checkpoint number 10,000 as for number 10", async () => {
-    const backend = await database.connect();
+    // WAL is the whole server's.
+    const server = await startOwnServer();
+    const backend = await PostgresBackend.connect(server.url);
+    onTestFinished(async () => {
+      await backend.close();
+      await server.stop();
+    });
     const claim = await startAndClaim(backend, "long");
-    const early = await walOfSteps(backend, claim, 10, 30);
-    await skipTo(claim.instanceId, 31, 10_000);
-    const late = await walOfSteps(backend, claim, 10_000, 10_020);
+    const early = await walOfSteps(server, backend, claim, 10, 30);
+    await skipTo(server, claim.instanceId, 31, 10_000);
+    const late = await walOfSteps(server, backend, claim, 10_000, 10_020);
 
     expect(late).toBeLessThanOrEqual(early * 1.1);
     expect(early).toBeLessThan(1_200);
   });
 });
 
-/** The least WAL that one of these steps wrote: a page that is touched first after a server checkpoint is logged whole. */
+/** The least WAL that one of these steps wrote: some begin a page. */
 async function walOfSteps(
+  server: OwnServer,
   backend: PostgresBackend,
   claim: Awaited<ReturnType<typeof startAndClaim>>,
   from: number,
@@ -60,30 +68,21 @@ async function walOfSteps(
 ): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let step = from; step <= to; step++) {
-    const before = await walPosition();
+    const before = await server.walBytes();
     const move = { kind: "advance", to: standing(`loop[${step + 1}]`, { inputRef: `loop[${step}]` }) } as const;
     await backend.commitCheckpoints([checkpoint(claim, move, [entry(`loop[${step}]`)])], holder);
-    const { rows } = await database.pool.query<{ bytes: string }>(
-      "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1) AS bytes",
-      [before],
-    );
-    least = Math.min(least, Number(rows[0]?.bytes));
+    least = Math.min(least, (await server.walBytes()) - before);
   }
   return least;
 }
 
 /** History as ten thousand steps would have left it. */
-async function skipTo(instanceId: string, from: number, to: number): Promise<void> {
-  await database.pool.query(
+async function skipTo(server: OwnServer, instanceId: string, from: number, to: number): Promise<void> {
+  await server.pool.query(
     `INSERT INTO waymark.checkpoints (instance_id, task_id, attempt, kind, outcome, output)
      SELECT $1, 'loop[' || g || ']', 1, 'loop', 'completed', '\\x31' FROM generate_series($2::int, $3::int - 1) AS g`,
     [instanceId, from, to],
   );
-}
-
-async function walPosition(): Promise<string> {
-  const { rows } = await database.pool.query<{ lsn: string }>("SELECT pg_current_wal_insert_lsn() AS lsn");
-  return rows[0]?.lsn ?? "";
 }
 
 async function stats(): Promise<TableStats[]> {
