@@ -3,6 +3,7 @@ import { UnknownCodecError } from "../errors/codec-errors.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
+import { isDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { ForkPoint } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
@@ -14,6 +15,8 @@ import { decodeFailure } from "./payloads.ts";
 export type StatusReport<Output = unknown> = CurrentStatus<Output> & {
   /** Of which instance it is a fork, and after which entry of that one's history. Only of a fork. */
   readonly forkedFrom?: ForkPoint;
+  /** By when it has to have ended, or had. Only of one that has a deadline. */
+  readonly deadline?: Date;
 };
 
 type CurrentStatus<Output> =
@@ -58,9 +61,13 @@ export async function reportStatus(
   backend: Pick<Backend, "findCodec" | "codec">,
   state: InstanceState,
 ): Promise<StatusReport> {
-  const { forkedFrom } = state.instance;
+  const { forkedFrom, deadlineAt } = state.instance;
   const report = await currentStatus(backend, state);
-  return forkedFrom === null ? report : { ...report, forkedFrom };
+  return {
+    ...report,
+    ...(forkedFrom === null ? {} : { forkedFrom }),
+    ...(deadlineAt === null ? {} : { deadline: new Date(deadlineAt) }),
+  };
 }
 
 async function currentStatus(
@@ -85,7 +92,10 @@ async function currentStatus(
     case "paused":
       return { status: "paused", reason: instance.reason };
     case "in_progress":
-      return reportLive(positions, state.now);
+      return reportLive(
+        positions.filter((position) => !isDeadline(position)),
+        state.now,
+      );
   }
 }
 

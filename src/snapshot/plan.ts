@@ -52,6 +52,8 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
     case "unusable":
       // No entry for the task: the one that is there stands (INV-3).
       return respond(flow, stand, here, { failure: occurrence.failure, entries: [], isRecorded: true });
+    case "overdue":
+      return planOverdue(flow, stand, here, occurrence.failure);
     case "elapsed":
       return proceed(flow, stand, here, null, [entry(stand, "delay", { outputRef: stand.inputRef })]);
     case "received":
@@ -190,6 +192,13 @@ function respond(
       return { entries, move: failing(flow, stand, here, failure, attempt), consumes: null };
     }
   }
+}
+
+/** It fails, wherever it stands; what can be undone is undone before. */
+function planOverdue(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes): Plan {
+  const late = entry(stand, "instance", { outcome: "failed", failure, decision: "last" });
+  if (flow.find(UNDO_ID) !== null) return beginUndo(flow, stand, [late], failure);
+  return { entries: [late], move: failing(flow, stand, here, failure, stand.attempt + 1), consumes: null };
 }
 
 /** The instance fails here. `attempt` is the one that a retry of it makes. */
