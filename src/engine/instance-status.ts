@@ -9,7 +9,7 @@ import type { ForkPoint } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
 import type { InstanceEnd } from "../store/wakeup.ts";
-import { decodeFailure } from "./payloads.ts";
+import { decodeFailure, progressContext } from "./payloads.ts";
 
 /** Where an instance is, told from its stored state. */
 export type StatusReport<Output = unknown> = CurrentStatus<Output> & {
@@ -42,6 +42,8 @@ export interface RunningTask {
   readonly workerId: string | null;
   /** When it is tried again; `null` unless it is retrying. */
   readonly retryAt: Date | null;
+  /** How far it said it was, and when. Only of one that has said so, as far as that can be read here. */
+  readonly progress?: { readonly value: unknown; readonly at: Date };
 }
 
 export interface AwaitedEvent {
@@ -92,9 +94,13 @@ async function currentStatus(
     case "paused":
       return { status: "paused", reason: instance.reason };
     case "in_progress":
-      return reportLive(
-        positions.filter((position) => !isDeadline(position)),
-        state.now,
+      return await withProgress(
+        backend,
+        state,
+        reportLive(
+          positions.filter((position) => !isDeadline(position)),
+          state.now,
+        ),
       );
   }
 }
@@ -109,6 +115,28 @@ function reportLive(positions: readonly Position[], now: number): CurrentStatus<
   );
   if (wakeTimes.length === 0) return { status: "in_progress", tasks: [] };
   return { status: "waiting", wakeAt: new Date(Math.min(...wakeTimes)) };
+}
+
+/** Tells with each task how far it says it is. */
+async function withProgress(
+  backend: Pick<Backend, "findCodec">,
+  { instance, progress }: InstanceState,
+  report: CurrentStatus<unknown>,
+): Promise<CurrentStatus<unknown>> {
+  const codec = backend.findCodec(instance.codec);
+  if (report.status !== "in_progress" || progress.length === 0 || codec === null) return report;
+  const tasks = report.tasks.map(async (task): Promise<RunningTask> => {
+    const said = progress.find(({ taskId }) => taskId === task.taskId);
+    if (said === undefined) return task;
+    try {
+      const value: unknown = await codec.decode(said.value, progressContext(instance.instanceId, task.taskId));
+      return { ...task, progress: { value, at: new Date(said.at) } };
+    } catch {
+      // Where the instance is can be told all the same.
+      return task;
+    }
+  });
+  return { ...report, tasks: await Promise.all(tasks) };
 }
 
 /** Whether a position is left alone until a time, an event, or its branches' ends. */
