@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import { ABORT_GRACE_MS } from "../../src/engine/run-body.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { TestClock } from "../../src/testing/index.ts";
+import { systemTimers, type Timers } from "../../src/time/timers.ts";
 import { bothBackends } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
@@ -14,6 +16,21 @@ const HOUR = 3_600_000;
 const exceeded = { status: "failed", failure: { code: "DEADLINE_EXCEEDED", name: "DeadlineExceededError" } };
 const waits = flow<number>("waits").waitForEvent("wait", "news").build();
 const impatient = flow<number>("waits", { deadline: "1h" }).waitForEvent("wait", "news").build();
+
+/** Timers of which those that wait for a minute wait for `started`; then an hour has passed. */
+function anHourAfter(started: Promise<void>, clock: TestClock): Timers {
+  const after: Timers["after"] = (ms, callback) => {
+    if (ms < 60_000) return systemTimers.after(ms, callback);
+    let isCancelled = false;
+    void started.then(() => {
+      if (isCancelled) return;
+      clock.advance(HOUR);
+      callback();
+    });
+    return { cancel: () => (isCancelled = true) };
+  };
+  return { ...systemTimers, after };
+}
 
 describe.each(await bothBackends())("a deadline of an instance, on $name", ({ backend, open }) => {
   const runner = new Runner(backend, { pollInterval: 10 });
@@ -105,38 +122,51 @@ describe.each(await bothBackends())("a deadline of an instance, on $name", ({ ba
   });
 
   test("tells the running body, also where it has the only slot", async () => {
+    const clock = new TestClock();
+    const own = await open({ clock });
+    const started = new Gate();
+    const ports = { clock, timers: anHourAfter(started.passed, clock) };
+    const only = new Runner(own, { pollInterval: 10, concurrency: 1, ports });
     const id = fresh("busy");
-    const only = new Runner(backend, { pollInterval: 10, concurrency: 1 });
     const reasons: unknown[] = [];
     const slow = flow<number>("slow")
       .then("sleep", async (_, { signal }) => {
+        started.open();
         reasons.push(await aborted(signal));
         throw new Error("stopped");
       })
       .build();
 
-    expect(await only.run(slow, id, 1, { deadline: 30 })).toMatchObject(exceeded);
+    expect(await only.run(slow, id, 1, { deadline: "1h" })).toMatchObject(exceeded);
     expect(reasons).toMatchObject([{ code: "DEADLINE_EXCEEDED", instanceId: id }]);
-    expect((await client.history(id)).map(({ taskId }) => taskId)).toEqual(["$deadline"]);
+    expect((await new Client(own).history(id)).map(({ taskId }) => taskId)).toEqual(["$deadline"]);
   });
 
-  test("ends what runs on a worker that has no other slot, and the worker goes on", async () => {
-    const stopped = new Gate();
-    const slow = flow<number>("slow")
-      .then("sleep", async (n, { signal }) => {
+  test("frees the only slot of a worker from a body that does not stop, whose late result is dropped", async () => {
+    const clock = new TestClock();
+    const own = await open({ clock });
+    const [started, late] = [new Gate(), new Gate()];
+    const timers = anHourAfter(started.passed, clock);
+    const deaf = flow<number>("deaf")
+      .then("sleep", async (n) => {
         if (n === 2) return n;
-        await aborted(signal);
-        stopped.open();
+        started.open();
+        await late.passed;
         return n;
       })
       .build();
-    startWorker(backend, { flows: [slow], concurrency: 1, pollInterval: 10 });
-    const late = await client.submit(slow, fresh("late"), 1, { deadline: 50 });
-    await stopped.passed;
+    // What is waited for the body to stop is over at once.
+    const after: Timers["after"] = (ms, callback) => timers.after(ms === ABORT_GRACE_MS ? 0 : ms, callback);
+    const ports = { clock, timers: { ...timers, after } };
+    const worker = startWorker(own, { flows: [deaf], concurrency: 1, pollInterval: 10, ports });
+    const ownClient = new Client(own);
+    const first = await ownClient.submit(deaf, fresh("late"), 1, { deadline: "1h" });
 
-    await expect(late.result()).rejects.toMatchObject({ failure: { code: "DEADLINE_EXCEEDED" } });
-    expect(await (await client.submit(slow, fresh("next"), 2)).result()).toBe(2);
-    expect((await late.history()).map(({ taskId }) => taskId)).toEqual(["$deadline"]);
+    await expect(first.result()).rejects.toMatchObject({ failure: { code: "DEADLINE_EXCEEDED" } });
+    expect(await (await ownClient.submit(deaf, fresh("next"), 2)).result()).toBe(2);
+    late.open();
+    await worker.drain();
+    expect((await first.history()).map(({ taskId }) => taskId)).toEqual(["$deadline"]);
   });
 
   test("undoes what has been done, and that takes as long as it takes", async () => {
