@@ -15,7 +15,7 @@ interface WatchParts {
   readonly workerId: WorkerId;
   readonly leaseMs: number;
   /** Gives back a claim that is not driven. */
-  release(claim: ClaimRef): Promise<void>;
+  readonly release: (claim: ClaimRef) => Promise<void>;
 }
 
 interface Watched {
