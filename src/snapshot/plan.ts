@@ -1,5 +1,6 @@
 import {
   after,
+  type BranchStart,
   type Continuation,
   enter,
   intoRouteBranch,
@@ -14,12 +15,12 @@ import { responseToFailure } from "../flow/failure-handling.ts";
 import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
 import { idIssue, type TaskId } from "../ids.ts";
-import type { Move } from "./checkpoint.ts";
+import type { Move, NewPosition } from "./checkpoint.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { follow, leave, moveTo, type Plan, type PlannedMove, startBranch } from "./plan-move.ts";
 import { beginUndo, isUndoing, planUndo } from "./plan-undo.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
-import { entry, entryKindOf, type Stand, standing } from "./standing.ts";
+import { entry, entryKindOf, type From, type Stand, standing } from "./standing.ts";
 
 /** The move with which an instance begins: `advance`, `park`, `await` or `fork`. */
 export function planStart(flow: Flow, codec: string, instancePriority: number): PlannedMove {
@@ -133,10 +134,20 @@ function planItems(flow: Flow, stand: Stand, occurrence: Extract<Occurrence, { k
     move: {
       kind: "fork",
       join: { ...standing(flow, join, from, 1), ...counts },
-      branches: Array.from({ length: started }, (_, index) => startBranch(flow, item(index), from)).flat(),
+      branches: Array.from({ length: started }, (_, index) => startItem(flow, item(index), from)).flat(),
     },
     consumes: null,
   };
+}
+
+/** An item that begins with work of its own stands there from the start, on its value; whatever else it begins with is looked at. */
+function startItem(flow: Flow, start: BranchStart, from: From): NewPosition[] {
+  const valueId = `${start.path}~item`;
+  const first = after(flow, valueId);
+  const isWork = first.kind === "stand" && ["task", "route", "loop"].includes(first.at.located.node.kind);
+  return isWork
+    ? startBranch(flow, { path: start.path, first }, { ...from, inputRef: valueId })
+    : startBranch(flow, start, from);
 }
 
 function planFailure(

@@ -40,6 +40,7 @@ describe.each(await bothBackends())("the progress of a task, on $name", ({ backe
   test("is seen from outside while it runs, and gone when the task is behind", async () => {
     const id = fresh("seen");
     const seen: unknown[] = [];
+    const rows: unknown[] = [];
     const look = async (): Promise<void> => {
       const report = await client.status(id);
       if (report.status === "in_progress") seen.push(report.tasks.map(({ taskId, progress }) => [taskId, progress]));
@@ -52,9 +53,7 @@ describe.each(await bothBackends())("the progress of a task, on $name", ({ backe
         if (database !== null) {
           const sql =
             "SELECT progress, progress_at IS NOT NULL AS timed FROM waymark.positions_now WHERE instance_id = $1";
-          expect((await database.pool.query(sql, [id])).rows).toEqual([
-            { progress: { copied: 1, of: n }, timed: true },
-          ]);
+          rows.push(...(await database.pool.query<object>(sql, [id])).rows);
         }
       })
       .then("next", look)
@@ -66,12 +65,14 @@ describe.each(await bothBackends())("the progress of a task, on $name", ({ backe
       [["copy", { value: { copied: 1, of: 3 }, at: expect.any(Date) as unknown }]],
       [["next", undefined]],
     ]);
+    expect(rows).toEqual(database === null ? [] : [{ progress: { copied: 1, of: 3 }, timed: true }]);
     expect((await client.history(id)).map(({ taskId }) => taskId)).toEqual(["copy", "next"]);
   });
 
   test("is handed to the next attempt, and to who takes over after a crash", async () => {
     const id = fresh("handed");
     const last: unknown[] = [];
+    const again: unknown[] = [];
     const clock = new TestClock();
     const own = await open({ clock });
     const { backend: mortal, died } = dyingAt(own, (call, [, taskId]) =>
@@ -83,7 +84,7 @@ describe.each(await bothBackends())("the progress of a task, on $name", ({ backe
         async (_, context) => {
           last.push(await context.lastProgress());
           await context.progress(last.length);
-          expect(await context.lastProgress()).toBe(last.length);
+          again.push(await context.lastProgress());
           if (context.attempt === 1) throw new Error("again");
           return "copied";
         },
@@ -97,6 +98,7 @@ describe.each(await bothBackends())("the progress of a task, on $name", ({ backe
 
     await new Runner(own, { workerId: "lives", ports: { clock } }).resume(long, id);
     expect(last).toEqual([undefined, 1, 2, undefined]);
+    expect(again).toEqual([1, 3]);
   });
 
   test("is stored one value at a time; of those that come meanwhile, the last one", async () => {
@@ -184,11 +186,11 @@ describe.each(await bothBackends())("the progress of a task, on $name", ({ backe
         await backend.terminateInstance(id, {});
         const refused = await progress(1).catch((error: unknown) => error);
         reasons.push(refused, await aborted(signal));
-        await expect(progress(2)).rejects.toBe(signal.reason);
+        reasons.push((await progress(2).catch((error: unknown) => error)) === signal.reason);
       })
       .build();
     expect(await runner.run(deaf, id, 1)).toMatchObject({ status: "cancelled" });
-    expect(reasons).toMatchObject([{ code: "CLAIM_LOST" }, { code: "CLAIM_LOST" }]);
+    expect(reasons).toMatchObject([{ code: "CLAIM_LOST" }, { code: "CLAIM_LOST" }, true]);
   });
 
   test("is no reason to fail a task where the database is away", async () => {

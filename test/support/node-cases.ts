@@ -2,6 +2,7 @@ import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
+import { deadlineCases } from "./deadline-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
@@ -380,47 +381,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
       report: completed(2),
     },
   },
-  "flow, `deadline`": {
-    good: {
-      make: () =>
-        flow<number>("f", { deadline: "1h" })
-          .thenFlow("box", round)
-          .then("more", (n) => n + 1)
-          .build(),
-      input: 1,
-      output: 3,
-    },
-    bad: {
-      make: () =>
-        flow<number>("f", { deadline: 5 })
-          .fork([branch("a", double), branch("b", (b) => b.waitForEvent("wait", "never"))])
-          .join("both", () => 1)
-          .build(),
-      input: 1,
-      report: failed("$deadline", "DEADLINE_EXCEEDED"),
-    },
-  },
-  "flow, `deadline`, with something to undo": {
-    good: {
-      make: () =>
-        flow<number>("f", { deadline: "1h" })
-          .then("work", (n) => n, { undo: () => 0 })
-          .then(double)
-          .build(),
-      input: 1,
-      output: 2,
-    },
-    bad: {
-      make: () =>
-        flow<number>("f", { deadline: 20 })
-          .then("work", (n) => n, { undo: () => 0 })
-          .fork([branch("a", double), branch("b", (b) => b.waitForEvent("wait", "never"))])
-          .join("both", () => 1)
-          .build(),
-      input: 1,
-      report: failed("$deadline", "DEADLINE_EXCEEDED"),
-    },
-  },
+  ...deadlineCases,
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {
