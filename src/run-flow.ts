@@ -64,7 +64,7 @@ export async function runFlow<Input, Output>(
 async function wakeTimeOf(report: StatusReport, backend: InMemoryBackend): Promise<Date | null> {
   switch (report.status) {
     case "waiting":
-      return report.wakeAt;
+      return report.deadline !== undefined && report.deadline < report.wakeAt ? report.deadline : report.wakeAt;
     case "in_progress":
       return new Date(systemClock.now());
     case "awaiting_event": {

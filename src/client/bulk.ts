@@ -107,7 +107,7 @@ const DEEDS: Readonly<Record<BulkAction, Deed>> = {
     name: "retry",
     usual: ["failed"],
     possible: ["failed"],
-    keys: [...REASON_KEYS, "paused"],
+    keys: [...REASON_KEYS, "paused", "deadline"],
     act: (backend, id, request) => backend.retryInstance(id, request),
   },
   delete: {

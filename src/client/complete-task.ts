@@ -3,13 +3,16 @@ import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
+import { isDeadline } from "../snapshot/deadline.ts";
 import { isPendingJoin } from "../snapshot/position-rules.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 
 /** As `Client.completeTask`. */
 export async function completeTask(backend: Backend, id: InstanceId, task: TaskId, output: unknown): Promise<void> {
-  const { instance, positions } = await getState(backend, id);
+  const state = await getState(backend, id);
+  const { instance } = state;
+  const positions = state.positions.filter((position) => !isDeadline(position));
   if (isTerminal(instance.status)) throw new InvalidTransitionError(id, instance.status, "completing a task");
   const standing = positions.find((position) => position.taskId === task);
   if (standing === undefined || isPendingJoin(standing)) {

@@ -18,13 +18,16 @@ import { standing } from "../snapshot/standing.ts";
 import { stateAt, stateBefore } from "../snapshot/state-at.ts";
 import type { StoodPosition } from "../snapshot/stood-position.ts";
 import { requireObject } from "../store/argument-shapes.ts";
-import { parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
+import { parseDeadline, parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
-import type { InstanceFork, RenamedEntry, ReplacedPayloads } from "../store/instance-store.ts";
+import type { InstanceFork, NewInstance, RenamedEntry, ReplacedPayloads } from "../store/instance-store.ts";
 import { translate } from "./fork-target.ts";
 import { derived, type FoundCourse, findCourse, requireSequence } from "./look-back.ts";
 
-/** Where a fork begins, and in what it differs. Priority, tags and labels are those of the other one unless named. */
+/**
+ * Where a fork begins, and in what it differs. Priority, tags and labels are those of the other one unless named. It has no
+ * deadline unless one is named; a span counts from now on.
+ */
 export interface InstanceForkOptions<Input = unknown> extends StartOptions {
   /**
    * After which entry of the history, by its sequence (0 for the beginning); or a task id: right before anything was
@@ -47,7 +50,7 @@ export interface InstanceForkOptions<Input = unknown> extends StartOptions {
   readonly map?: NodeNames;
 }
 
-const KEYS = ["at", "input", "outputs", "to", "map", "priority", "tags", "labels"];
+const KEYS = ["at", "input", "outputs", "to", "map", "priority", "tags", "labels", "deadline"];
 /** How often a history is read anew that goes on while it is being copied. */
 const MOST_TRIES = 10;
 const PAGE = 1_000;
@@ -93,6 +96,9 @@ function goalOf(flow: Flow, { to, map }: InstanceForkOptions): Goal {
   return { to, renaming: new Renaming(flow, to, map, "options.map") };
 }
 
+/** What is known of it before its history has been looked at. */
+type Facts = Pick<NewInstance, "priority" | "tags" | "labels" | "deadline"> & { readonly options: InstanceForkOptions };
+
 /** What is to be written for a fork. Nothing is by then. */
 class Forking {
   readonly #backend: Backend;
@@ -124,13 +130,13 @@ class Forking {
     const { instance: source, course } = this.#found;
     const state = this.#state();
     const { after, renamed } = this.#translated(state);
-    const { options, priority, tags, labels } = this.#facts(source);
+    const { options, priority, tags, labels, deadline } = this.#facts(source);
     const patched = await this.#patched(state, options.outputs ?? {});
     const isBound = this.#found.codec.bindsContext !== false;
     return {
       instance: {
         ...{ instanceId: this.#newId, flow: this.#to.name, definitionHash: this.#to.hash, codec: source.codec },
-        ...{ priority, tags, labels },
+        ...{ priority, tags, labels, deadline },
         input: await this.#input(isBound),
         positions: after.positions.map((position) => this.#position(position, after, priority)),
         awaitsEvents: [...this.#to.nodes()].some(({ node }) => node.kind === "wait"),
@@ -170,17 +176,15 @@ class Forking {
     throw new InvalidArgumentError("options.at", "is where the instance had completed. Name an earlier entry.");
   }
 
-  #facts({
-    priority,
-    tags,
-    labels,
-  }: InstanceRecord): Required<StartOptions> & { readonly options: InstanceForkOptions } {
+  #facts({ priority, tags, labels }: InstanceRecord): Facts {
     const options = this.#options;
+    const { deadline = null } = options;
     return {
       options,
       priority: parsePriority(options.priority ?? priority, "options.priority"),
       tags: parseTags(options.tags ?? tags, "options.tags"),
       labels: parseLabels(options.labels ?? labels, "options.labels"),
+      deadline: deadline === null ? null : parseDeadline(deadline, "options.deadline"),
     };
   }
 

@@ -1,8 +1,10 @@
 import { checkOptions } from "../engine/call-options.ts";
 import { type InstanceId, parseInstanceId } from "../ids.ts";
+import { parseDeadline } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
 import type { RetryRequest, SignalRequest } from "../store/signal-store.ts";
+import type { Duration } from "../time/duration.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
 
 const REQUEST_KEYS = ["reason", "requestedBy"];
@@ -66,14 +68,28 @@ export abstract class InstanceControl {
    * waits anew. Timers have gone on meanwhile.
    *
    * @param request - `paused`: it comes back paused, so that the task can be completed by hand (`completeTask`) before it
-   *   goes on (`unpause`); default `false`. `reason` is shown as the instance's until its status changes again
+   *   goes on (`unpause`); default `false`. `reason` is shown as the instance's until its status changes again. `deadline`:
+   *   by when it has to have ended; default never, also if it had one
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has not failed, or somebody has just retried it, or it was saved as failed without
    *   a position
    * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE it may have been retried
    */
   async retry(instanceId: string, request: RetryRequest = {}): Promise<void> {
-    await this.#store.retryInstance(checked(instanceId, request, ["paused"]), request);
+    await this.#store.retryInstance(checked(instanceId, request, ["paused", "deadline"]), request);
+  }
+
+  /**
+   * Gives a live instance another deadline, or none. One that is being undone goes on with that all the same.
+   *
+   * @param deadline - a time, or so long from now on, by the database's clock; `null`: it may take as long as it takes
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} it has ended; `retry` takes back what has failed, with a deadline if you like
+   * @throws {InvalidArgumentError} `deadline` is none; nothing was changed
+   */
+  async extendDeadline(instanceId: string, deadline: Duration | Date | null): Promise<void> {
+    const id = parseInstanceId(instanceId);
+    await this.#store.setDeadline(id, deadline === null ? null : parseDeadline(deadline, "deadline"));
   }
 
   /**

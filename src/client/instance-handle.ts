@@ -81,6 +81,11 @@ export class InstanceHandle<Output = unknown> {
     return this.#client.retry(this.instanceId, request);
   }
 
+  /** As `client.extendDeadline`. */
+  extendDeadline(deadline: Duration | Date | null): Promise<void> {
+    return this.#client.extendDeadline(this.instanceId, deadline);
+  }
+
   /** As `client.sendEvent`. */
   sendEvent(name: string, payload?: unknown, options?: EventOptions): Promise<SendOutcome> {
     return this.#client.sendEvent(this.instanceId, name, payload, options);

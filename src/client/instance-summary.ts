@@ -15,6 +15,8 @@ export interface InstanceSummary {
   /** Of which instance it is a fork, and after which entry of that one's history; `null` if of none. */
   readonly forkedFrom: ForkPoint | null;
   readonly createdAt: Date;
+  /** By when it has to have ended, or had; `null` for never. */
+  readonly deadline: Date | null;
   readonly endedAt: Date | null;
 }
 
@@ -29,7 +31,12 @@ export interface InstancePage {
 }
 
 export function summaryOf(record: InstanceOutline): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, createdAt, endedAt } = record;
-  const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
+  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, createdAt, endedAt, deadlineAt } =
+    record;
+  const times = { createdAt: new Date(createdAt), deadline: dateOrNull(deadlineAt), endedAt: dateOrNull(endedAt) };
   return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, ...times };
+}
+
+function dateOrNull(at: number | null): Date | null {
+  return at === null ? null : new Date(at);
 }

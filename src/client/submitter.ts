@@ -54,8 +54,8 @@ export interface Submitted {
   readonly created: boolean;
 }
 
-const SUBMIT_KEYS = ["onConflict", "startAfter", "priority", "tags", "labels", "tx"];
-const SUBMISSION_KEYS = ["instanceId", "input", "priority", "tags", "labels"];
+const SUBMIT_KEYS = ["onConflict", "startAfter", "priority", "tags", "labels", "deadline", "tx"];
+const SUBMISSION_KEYS = ["instanceId", "input", "priority", "tags", "labels", "deadline"];
 const MOST_AT_ONCE = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 
@@ -152,7 +152,7 @@ export class Submitter {
         created = await this.#gathererOf(worker).add(instance);
         return { isNew: created.created, isHandedOver: created.created };
       } finally {
-        hand(created === null ? [] : claimedFromNew(instance, created.granted));
+        hand(created === null ? [] : claimedFromNew(instance, created.granted, this.#ports.clock.now()));
       }
     }
     return { isNew: (await this.#unclaimed.add(unclaimed(instance))).created, isHandedOver: false };

@@ -6,7 +6,7 @@ export interface PayloadContext {
   readonly kind: PayloadKind;
 }
 
-export type PayloadKind = "input" | "output" | "event" | "failure";
+export type PayloadKind = "input" | "output" | "event" | "failure" | "progress";
 
 /**
  * Turns values into bytes and back.

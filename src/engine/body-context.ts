@@ -8,6 +8,8 @@ import type { LazySignal } from "./lazy-signal.ts";
 export interface BodyReach {
   output(taskId: TaskId): Promise<unknown>;
   step(step: string, body: unknown): Promise<unknown>;
+  progress(value: unknown): Promise<void>;
+  lastProgress(): Promise<unknown>;
 }
 
 /** What a body is given. Made for every body that runs, so whatever takes time is made when it is asked for. */
@@ -50,6 +52,19 @@ export class BodyContext implements TaskContext {
 
   get output(): (taskId: TaskId) => Promise<never> {
     return (taskId) => this.#reach.output(taskId) as Promise<never>;
+  }
+
+  get progress(): TaskContext["progress"] {
+    return (value) => {
+      const stored = this.#reach.progress(value);
+      // Who doesn't wait for it doesn't want to hear of it either.
+      stored.catch(() => undefined);
+      return stored;
+    };
+  }
+
+  get lastProgress(): TaskContext["lastProgress"] {
+    return () => this.#reach.lastProgress();
   }
 
   get step(): TaskContext["step"] {

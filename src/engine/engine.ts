@@ -5,6 +5,7 @@ import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
 import { Committer } from "./committer.ts";
+import { DeadlineWatch } from "./deadline-watch.ts";
 import { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, heldFrom } from "./held-position.ts";
 import type { Host } from "./host.ts";
@@ -35,6 +36,7 @@ export class Engine {
   readonly #committer: Committer;
   readonly #releases: Gatherer<ClaimRef, void>;
   readonly #leases: LeaseKeeper;
+  readonly #deadlines: DeadlineWatch;
   readonly #ports: Ports;
   readonly #observer: Observer | null;
   readonly #flows = new Map<string, Flow>();
@@ -54,6 +56,8 @@ export class Engine {
       maxItems: MOST_RELEASED_AT_ONCE,
     });
     this.#leases = new LeaseKeeper(backend, ports, leaseMs);
+    const release = (claim: ClaimRef): Promise<void> => this.release(claim);
+    this.#deadlines = new DeadlineWatch({ store: backend, ports, workerId, leaseMs, release });
   }
 
   /**
@@ -86,7 +90,7 @@ export class Engine {
   ): HeldPosition | null {
     const codec = this.#backend.findCodec(claimed.codec);
     if (flow === undefined || flow.hash !== claimed.definitionHash || codec === null) return null;
-    return heldFrom(claimed, flow, codec);
+    return heldFrom(claimed, flow, codec, this.#ports.clock.monotonicMs());
   }
 
   /**
@@ -99,6 +103,7 @@ export class Engine {
   async drive(held: HeldPosition, host: Host, turn?: Turn): Promise<void> {
     const lease = this.#leases.keep(held.claim);
     host.leases.add(lease);
+    const unwatch = this.#deadlines.watch(held, host);
     const driver = new PositionDriver({
       store: this.#backend,
       committer: this.#committer,
@@ -115,6 +120,7 @@ export class Engine {
       if (turn !== undefined) await turn.begins;
       await driver.drive(held);
     } finally {
+      unwatch?.();
       host.leases.delete(lease);
       this.#leases.forget(lease);
     }

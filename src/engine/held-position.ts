@@ -24,10 +24,20 @@ export interface HeldPosition {
   readonly isFresh: boolean;
   /** How many leases were lost here in a row. */
   readonly lost: number;
+  /** By when its instance has to have ended, as far as was known when it was claimed; `null` for never. */
+  readonly deadline: HeldDeadline | null;
 }
 
-export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): HeldPosition {
-  const { instanceId, path, token, taskId, attempt, inputRef, instancePriority } = claimed;
+export interface HeldDeadline {
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly at: number;
+  /** The same on this process's monotonic clock. */
+  readonly atMs: number;
+}
+
+/** @param nowMs - on the monotonic clock */
+export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec, nowMs: number): HeldPosition {
+  const { instanceId, path, token, taskId, attempt, inputRef, instancePriority, deadline } = claimed;
   // One that starts later stands at its first node as a delay; the node's own time has not begun.
   const isStart = claimed.kind === "delay" && standpoint(flow, taskId).located.node.kind !== "delay";
   return {
@@ -42,6 +52,7 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): He
     interrupted: claimed.interrupt !== null,
     isFresh: false,
     lost: claimed.lost,
+    deadline: deadline === null ? null : { at: deadline.at, atMs: nowMs + deadline.inMs },
   };
 }
 

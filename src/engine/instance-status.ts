@@ -3,17 +3,20 @@ import { UnknownCodecError } from "../errors/codec-errors.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
+import { isDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { ForkPoint } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
 import type { InstanceEnd } from "../store/wakeup.ts";
-import { decodeFailure } from "./payloads.ts";
+import { decodeFailure, progressContext } from "./payloads.ts";
 
 /** Where an instance is, told from its stored state. */
 export type StatusReport<Output = unknown> = CurrentStatus<Output> & {
   /** Of which instance it is a fork, and after which entry of that one's history. Only of a fork. */
   readonly forkedFrom?: ForkPoint;
+  /** By when it has to have ended, or had. Only of one that has a deadline. */
+  readonly deadline?: Date;
 };
 
 type CurrentStatus<Output> =
@@ -39,6 +42,8 @@ export interface RunningTask {
   readonly workerId: string | null;
   /** When it is tried again; `null` unless it is retrying. */
   readonly retryAt: Date | null;
+  /** How far it said it was, and when. Only of one that has said so, as far as that can be read here. */
+  readonly progress?: { readonly value: unknown; readonly at: Date };
 }
 
 export interface AwaitedEvent {
@@ -58,9 +63,13 @@ export async function reportStatus(
   backend: Pick<Backend, "findCodec" | "codec">,
   state: InstanceState,
 ): Promise<StatusReport> {
-  const { forkedFrom } = state.instance;
+  const { forkedFrom, deadlineAt } = state.instance;
   const report = await currentStatus(backend, state);
-  return forkedFrom === null ? report : { ...report, forkedFrom };
+  return {
+    ...report,
+    ...(forkedFrom === null ? {} : { forkedFrom }),
+    ...(deadlineAt === null ? {} : { deadline: new Date(deadlineAt) }),
+  };
 }
 
 async function currentStatus(
@@ -85,7 +94,14 @@ async function currentStatus(
     case "paused":
       return { status: "paused", reason: instance.reason };
     case "in_progress":
-      return reportLive(positions, state.now);
+      return await withProgress(
+        backend,
+        state,
+        reportLive(
+          positions.filter((position) => !isDeadline(position)),
+          state.now,
+        ),
+      );
   }
 }
 
@@ -99,6 +115,28 @@ function reportLive(positions: readonly Position[], now: number): CurrentStatus<
   );
   if (wakeTimes.length === 0) return { status: "in_progress", tasks: [] };
   return { status: "waiting", wakeAt: new Date(Math.min(...wakeTimes)) };
+}
+
+/** Tells with each task how far it says it is. */
+async function withProgress(
+  backend: Pick<Backend, "findCodec">,
+  { instance, progress }: InstanceState,
+  report: CurrentStatus<unknown>,
+): Promise<CurrentStatus<unknown>> {
+  const codec = backend.findCodec(instance.codec);
+  if (report.status !== "in_progress" || progress.length === 0 || codec === null) return report;
+  const tasks = report.tasks.map(async (task): Promise<RunningTask> => {
+    const said = progress.find(({ taskId }) => taskId === task.taskId);
+    if (said === undefined) return task;
+    try {
+      const value: unknown = await codec.decode(said.value, progressContext(instance.instanceId, task.taskId));
+      return { ...task, progress: { value, at: new Date(said.at) } };
+    } catch {
+      // Where the instance is can be told all the same.
+      return task;
+    }
+  });
+  return { ...report, tasks: await Promise.all(tasks) };
 }
 
 /** Whether a position is left alone until a time, an event, or its branches' ends. */

@@ -37,8 +37,9 @@ export function encodePayload(
 }
 
 function withinLimit(bytes: Bytes, context: PayloadContext, limitBytes: number): Bytes {
-  if (bytes.byteLength > limitBytes) throw new PayloadTooLargeError(subjectOf(context), bytes.byteLength, limitBytes);
-  return bytes;
+  if (bytes.byteLength <= limitBytes) return bytes;
+  const remedy = context.kind === "progress" ? ["Keep it short; what is large is an output, or that of a step."] : [];
+  throw new PayloadTooLargeError(subjectOf(context), bytes.byteLength, limitBytes, ...remedy);
 }
 
 function named(error: unknown, context: PayloadContext): unknown {
@@ -115,6 +116,11 @@ export function eventContext(instanceId: InstanceId): PayloadContext {
   return { instanceId, taskId: "", kind: "event" };
 }
 
+/** Bound to the task: what it says of how far it is. */
+export function progressContext(instanceId: InstanceId, taskId: TaskId): PayloadContext {
+  return { instanceId, taskId, kind: "progress" };
+}
+
 /** Whether the outcome that a node records is its own value, or only marks that it is behind. */
 export function hasOwnOutput(node: FlowNode): boolean {
   return node.kind !== "delay" && node.kind !== "route";
@@ -126,6 +132,8 @@ function subjectOf(context: PayloadContext): string {
       return `input of instance "${context.instanceId}"`;
     case "event":
       return `payload of an event for instance "${context.instanceId}"`;
+    case "progress":
+      return `progress of task "${context.taskId}"`;
     case "output":
     case "failure":
       return context.taskId === ""

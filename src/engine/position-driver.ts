@@ -2,6 +2,7 @@ import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.
 import { standpoint } from "../flow/continuation.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
+import { isDeadline } from "../snapshot/deadline.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
@@ -18,7 +19,7 @@ import { decodeOwned, encodePayload } from "./payloads.ts";
 import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
 import type { Committed } from "./task-transactions.ts";
 import { tellCheckpoint, tellReceived } from "./tell-observer.ts";
-import { beginItem, lookWhatToUndo, readWait, sleepOn } from "./without-body.ts";
+import { beginItem, lookAtDeadline, lookWhatToUndo, overdueError, readWait, sleepOn } from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
@@ -107,6 +108,7 @@ export class PositionDriver {
   }
 
   #happen(held: HeldPosition): MaybePromise<Happening> {
+    if (isDeadline(held.claim)) return lookAtDeadline(this.#parts.store, held);
     const { located } = standpoint(held.flow, held.stand.taskId);
     const { node } = located;
     if (node.kind === "item") return beginItem(this.#parts.store, held);
@@ -254,6 +256,7 @@ export class PositionDriver {
     fate: Extract<CheckpointFate, { kind: "accepted" }>,
   ): MaybePromise<HeldPosition | null> {
     this.#parts.onProgress?.();
+    if (happening.kind === "overdue") this.#stopOthers(held);
     tellCheckpoint(this.#parts, this.#bodies.error, { held, happening, move, kept: fate.kept });
     for (const granted of fate.granted) {
       const taken = grantedPosition(held, happening, move, granted);
@@ -264,6 +267,14 @@ export class PositionDriver {
     if (happening.kind === "received")
       return { ...held, recorded: { outcome: "completed", output: happening.payload } };
     return movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+  }
+
+  /** What this host runs of an instance whose time is up need not wait to hear it from the store. */
+  #stopOthers(held: HeldPosition): void {
+    const reason = overdueError(held);
+    for (const lease of this.#parts.host.leases)
+      if (lease.claim.instanceId === held.claim.instanceId && lease !== this.#parts.lease)
+        lease.end({ reason, settle: false });
   }
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */

@@ -26,6 +26,7 @@ function published(flow: Flow): PublishedDefinition {
     flow: flow.name,
     definitionHash: flow.hash,
     awaitsEvents: awaitsEvents(flow),
+    deadlineMs: flow.deadlineMs,
     positions: first.map(({ path, standing, wakeAfterMs }, index) => ({
       path,
       standing,

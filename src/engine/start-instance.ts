@@ -3,10 +3,12 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
+import { deadlineTime, type NewDeadline } from "../snapshot/deadline.ts";
 import { planStart } from "../snapshot/plan.ts";
-import { parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
+import { parseDeadline, parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { NewInstance } from "../store/instance-store.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
+import type { Duration } from "../time/duration.ts";
 import { checkFlow } from "./call-options.ts";
 import { encodePayload } from "./payloads.ts";
 import { validate } from "./validation.ts";
@@ -19,6 +21,11 @@ export interface StartOptions {
   readonly tags?: readonly string[];
   /** For finding the instance; at most 64. */
   readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * By when it has to have ended, by the database's clock: a time, or so long after its start. If it has not, it fails with
+   * `DeadlineExceededError`, and what runs is told to stop. Default: the flow's, if it has one; `null`: none.
+   */
+  readonly deadline?: Duration | Date | null;
 }
 
 /** What to do if the instance id is taken. */
@@ -79,20 +86,33 @@ export async function newInstance(
     priority,
     tags,
     labels,
+    deadline: deadlineFor(flow, options.deadline, beginning),
     positions: firstPositions(flow, codec.id, priority, beginning),
     awaitsEvents: awaitsEvents(flow),
   };
+}
+
+/** What is left of its time counts from when it starts. */
+function deadlineFor(flow: Flow, given: StartOptions["deadline"], beginning: Beginning): NewDeadline | null {
+  const { afterMs: startAfterMs, field = "options" } = beginning;
+  const own = given === undefined ? flow.deadlineMs : given;
+  if (own === null) return null;
+  const { afterMs, at } = parseDeadline(own, `${field}.deadline`);
+  return { afterMs: afterMs === null ? null : startAfterMs + afterMs, at };
 }
 
 /**
  * The positions of a new instance that its maker holds, as a claim would have given them.
  *
  * @param granted - of these positions
+ * @param now - about the store's clock
  */
 export function claimedFromNew(
   instance: NewInstance,
   granted: readonly { readonly path: string; readonly token: bigint }[],
+  now: number,
 ): readonly ClaimedPosition[] {
+  const at = deadlineTime(instance.deadline, now);
   const { instanceId, flow, definitionHash, codec, priority, input, positions } = instance;
   return granted.flatMap(({ path, token }) => {
     const standing = positions.find((position) => position.path === path)?.standing;
@@ -103,6 +123,7 @@ export function claimedFromNew(
         ...{ instanceId, path, token, taskId, kind, attempt, inputRef, event },
         ...{ flow, definitionHash, codec, instancePriority: priority, input },
         ...{ lost: 0, recorded: null, armed: false, due: false, interrupt: null },
+        deadline: at === null ? null : { at, inMs: at - now },
       },
     ];
   });

@@ -26,6 +26,7 @@ import type { Ports } from "./ports.ts";
 import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
+import { TaskProgress } from "./task-progress.ts";
 import { TaskSteps } from "./task-steps.ts";
 import { type Committed, TaskTransactions } from "./task-transactions.ts";
 
@@ -47,6 +48,8 @@ export class TaskBodies {
   #error: unknown = null;
   /** What reading an earlier output has failed with for no fault of the body that asked. */
   readonly #passing = new WeakSet<object>();
+  /** Resolves when nothing is on its way any more of what bodies have said of how far they are. */
+  #progressSent: Promise<void> = Promise.resolve();
   /** Made with the first transactional task. */
   #transactions: TaskTransactions | null = null;
 
@@ -117,6 +120,8 @@ export class TaskBodies {
     observer?.({ kind: "task_started", workerId, ...atTask(held) });
     const run = new BodyRun(body, held.stand.taskId, lease, ports);
     let steps: TaskSteps | null = null;
+    let progress: TaskProgress | null = null;
+    const progressOf = (): TaskProgress => (progress ??= this.#progressOf(held, run.signal));
     const context = new BodyContext(held, run.signal, ports.logger, {
       output: (taskId) => this.#readEarlier(held, taskId),
       step: (step, code) => {
@@ -124,8 +129,13 @@ export class TaskBodies {
         steps ??= this.#stepsOf(held, run.signal);
         return steps.run(step, code);
       },
+      progress: (value) => progressOf().report(value),
+      lastProgress: () => progressOf().last(),
     });
-    return chain(run.start(input, context), (result) => this.#interpret(held, located, body, result));
+    return chain(run.start(input, context), (result) => {
+      if (progress !== null) this.#progressSent = progress.end();
+      return this.#interpret(held, located, body, result);
+    });
   }
 
   #interpret(held: HeldPosition, located: LocatedNode, body: TaskNode, result: BodyResult): MaybePromise<Happening> {
@@ -203,6 +213,14 @@ export class TaskBodies {
     // By the database's clock: the first attempt may have run in another process, on another machine.
     const sinceFirstMs = attempt === 1 ? null : await store.sinceAttempt(held.claim.instanceId, taskId, 1);
     return (sinceFirstMs ?? durationMs) + delayMs <= policy.maxElapsedMs ? delayMs : null;
+  }
+
+  #progressOf(held: HeldPosition, signal: LazySignal): TaskProgress {
+    const { store, ports, lease } = this.#parts;
+    const onPassing = (error: unknown): void => {
+      if (isPassing(error)) this.#passing.add(error);
+    };
+    return new TaskProgress(held, signal, { store, ports, lease, after: this.#progressSent, onPassing });
   }
 
   #stepsOf(held: HeldPosition, signal: LazySignal): TaskSteps {

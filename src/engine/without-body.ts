@@ -1,9 +1,11 @@
 // What happens to positions at which no user code runs.
 import type { MaybePromise } from "../codec/maybe-promise.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { DeadlineExceededError } from "../errors/instance-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { DelayNode, WaitNode } from "../flow/definition.ts";
+import { UNDO_ID } from "../flow/flow-definition.ts";
 import { nextToUndo } from "../flow/undo-order.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
@@ -24,6 +26,20 @@ export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occu
     if (result?.output == null) throw new InvalidArgumentError(`"${taskId}"`, "has no recorded value.");
     return { kind: "begun", value: result.output };
   });
+}
+
+/** Whether the instance is to fail because its time is up. What is being undone takes as long as it takes. */
+export async function lookAtDeadline(store: Backend, held: HeldPosition): Promise<Happening> {
+  const { flow, claim, deadline, due } = held;
+  const { instanceId } = claim;
+  const isUndone = flow.find(UNDO_ID) !== null && (await store.lastFailure(instanceId, NOTES.failed)) !== null;
+  if (deadline === null || isUndone) return { kind: "sleep", forMs: null };
+  if (!due) return { kind: "sleep", forMs: null, until: deadline.at };
+  return { kind: "overdue", failure: await encodeFailureOf(held, overdueError(held)) };
+}
+
+export function overdueError({ claim, deadline }: HeldPosition): DeadlineExceededError {
+  return new DeadlineExceededError(claim.instanceId, new Date(deadline?.at ?? 0));
 }
 
 /** What has been done and not undone yet is in the history. */

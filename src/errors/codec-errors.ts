@@ -74,11 +74,14 @@ export class PayloadTooLargeError extends WaymarkError {
   readonly sizeBytes: number;
   readonly limitBytes: number;
 
-  constructor(subject: string, sizeBytes: number, limitBytes: number) {
-    super(
-      `The ${subject} takes ${sizeBytes} bytes; the limit is ${limitBytes}. ` +
-        "Store it elsewhere and pass a reference, or raise maxPayloadBytes.",
-    );
+  /** @param remedy - a sentence that says what to do instead */
+  constructor(
+    subject: string,
+    sizeBytes: number,
+    limitBytes: number,
+    remedy: string = "Store it elsewhere and pass a reference, or raise maxPayloadBytes.",
+  ) {
+    super(`The ${subject} takes ${sizeBytes} bytes; the limit is ${limitBytes}. ${remedy}`);
     this.sizeBytes = sizeBytes;
     this.limitBytes = limitBytes;
   }

@@ -127,6 +127,24 @@ export class InstanceCancelledError extends WaymarkError {
   }
 }
 
+/** The instance had not ended by its deadline, and has failed for that. What ran was told to stop. */
+export class DeadlineExceededError extends WaymarkError {
+  override readonly name = "DeadlineExceededError";
+  readonly code = "DEADLINE_EXCEEDED";
+  readonly retryable = false;
+  readonly instanceId: string;
+  readonly deadline: Date;
+
+  constructor(instanceId: string, deadline: Date) {
+    super(
+      `Instance "${instanceId}" had not ended by its deadline, ${deadline.toISOString()}. ` +
+        "Retry it with a later one, or give instances of its flow more time.",
+    );
+    this.instanceId = instanceId;
+    this.deadline = deadline;
+  }
+}
+
 /** The instance did not end within the time that the caller was willing to wait. It goes on. */
 export class ResultTimeoutError extends WaymarkError {
   override readonly name = "ResultTimeoutError";

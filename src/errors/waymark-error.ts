@@ -23,6 +23,7 @@ export type ErrorCode =
   | "TASK_TIMEOUT"
   | "EVENT_TIMEOUT"
   | "RESULT_TIMEOUT"
+  | "DEADLINE_EXCEEDED"
   | "LOOP_LIMIT"
   | "ROUTE_KEY_UNKNOWN"
   | "ITEMS_FAILED"

@@ -24,6 +24,9 @@ export type PartRole = "list" | "item" | "until" | "fallback" | "undo";
 /** Task id at which an instance stands while it is undone. */
 export const UNDO_ID = "$undo";
 
+/** Path and task id of the position that comes due when the instance's time is up. No branch has such a name. */
+export const DEADLINE_ID = "$deadline";
+
 /** A node and where it is. */
 export interface LocatedNode {
   readonly node: FlowNode;
@@ -50,9 +53,13 @@ export class Flow<Input = unknown, Output = unknown> {
   readonly description: string | null;
   readonly root: Sequence;
   readonly inputSchema: StandardSchema | null;
+  /** How long an instance may take, in milliseconds, unless it was given another deadline; `null` for ever. Not in the hash. */
+  readonly deadlineMs: number | null;
   /** Exists for the type checker only. */
   declare readonly "~types"?: { readonly input: Input; readonly output: Output };
   readonly #located: ReadonlyMap<string, LocatedNode>;
+  /** Not one of `nodes()`: no path comes to it. */
+  readonly #deadline: LocatedNode;
 
   /** Use `flow(name)…build()`; the constructor doesn't validate. */
   constructor(parts: {
@@ -61,25 +68,20 @@ export class Flow<Input = unknown, Output = unknown> {
     readonly description: string | null;
     readonly root: Sequence;
     readonly inputSchema: StandardSchema | null;
+    readonly deadlineMs?: number | null;
   }) {
     this.name = parts.name;
     this.hash = parts.hash;
     this.description = parts.description;
     this.root = parts.root;
     this.inputSchema = parts.inputSchema;
+    this.deadlineMs = parts.deadlineMs ?? null;
     const located = new Map<string, LocatedNode>();
     locate(parts.root, { kind: "root" }, "", 0, located);
     if ([...located.values()].some(({ node }) => undoOf(node) !== null)) {
-      const node = { kind: "undo", id: UNDO_ID } as const;
-      located.set(UNDO_ID, {
-        node,
-        address: UNDO_ID,
-        depth: 0,
-        container: { kind: "root" },
-        sequence: [node],
-        index: 0,
-      });
+      located.set(UNDO_ID, ofItsOwn({ kind: "undo", id: UNDO_ID }));
     }
+    this.#deadline = ofItsOwn({ kind: "delay", id: DEADLINE_ID, durationMs: null, until: null });
     this.#located = located;
     Object.defineProperty(this, BRAND, { value: true });
     Object.freeze(this);
@@ -102,7 +104,7 @@ export class Flow<Input = unknown, Output = unknown> {
 
   /** The node at a static address (`payment/charge`), or `null`. */
   find(address: string): LocatedNode | null {
-    return this.#located.get(address) ?? null;
+    return this.#located.get(address) ?? (address === DEADLINE_ID ? this.#deadline : null);
   }
 
   /** The flow as a Mermaid flowchart, for documents and reviews. Equal definitions give equal text. */
@@ -121,6 +123,11 @@ export class Flow<Input = unknown, Output = unknown> {
       throw new InvalidArgumentError("address", `"${address}" is not a node of flow "${this.name}".`);
     return located;
   }
+}
+
+/** What stands beside the flow, rather than in it. */
+function ofItsOwn(node: FlowNode): LocatedNode {
+  return { node, address: node.id, depth: 0, container: { kind: "root" }, sequence: [node], index: 0 };
 }
 
 function locate(

@@ -1,18 +1,25 @@
 import { nameIssue } from "../ids.ts";
+import type { Duration } from "../time/duration.ts";
 import type { Recorded } from "./chain.ts";
 import type { FlowHead } from "./draft.ts";
 import type { FlowBuilder } from "./flow-builder.ts";
 import type { Flow } from "./flow-definition.ts";
 import { FlowDraft } from "./flow-draft.ts";
 import { readOptions, textOf } from "./known-options.ts";
+import { resolveSpan } from "./option-values.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import type { Accepted, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
 import { resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
 
-/** Options of a flow. Neither changes the definition hash. */
+/** Options of a flow. None of them changes the definition hash. */
 export interface FlowOptions {
   /** For people; at most 1,000 characters. */
   readonly description?: string;
+  /**
+   * How long an instance may take from its start on, by the database's clock: if it has not ended by then, it fails with
+   * `DeadlineExceededError`. Of a flow that is inlined in another one, that one's counts. Default: as long as it takes.
+   */
+  readonly deadline?: Duration;
 }
 
 /**
@@ -96,11 +103,12 @@ function headFrom(name: unknown, given: unknown): FlowHead {
   const issues: string[] = [];
   const problem = nameIssue(name);
   if (problem !== null) issues.push(`name ${problem}`);
-  const options = readOptions(given, "options", ["description", "input"], issues);
+  const options = readOptions(given, "options", ["description", "input", "deadline"], issues);
   return {
     name: problem === null ? textOf(name) : "(flow)",
     description: resolveDescription(options.description, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
+    deadlineMs: resolveSpan(options.deadline, "deadline", issues),
     issues,
   };
 }

@@ -30,6 +30,14 @@ export function resolveDuration<Absent extends number | null>(
   return absent;
 }
 
+/** A span of time that is to pass, in milliseconds from 1; `null` if none is given. */
+export function resolveSpan(value: unknown, field: string, issues: string[]): number | null {
+  const ms = resolveDuration(value, field, null, issues);
+  if (ms !== 0) return ms;
+  issues.push(`${field} must be at least 1 ms`);
+  return null;
+}
+
 /** The value if nothing is wrong with it, else `absent`, and what is wrong goes to `issues`. */
 export function checked<T>(
   value: unknown,

@@ -32,6 +32,29 @@ export interface TaskContext<Outputs extends object = object> {
   output<Id extends keyof Outputs & string>(taskId: Id): Promise<Outputs[Id]>;
   output(taskId: string): Promise<unknown>;
   /**
+   * Says how far this task is, for whoever looks at the instance (`client.status`, the view `positions_now`) and for later
+   * attempts (`lastProgress`). The last value counts; it is not in the history, and is gone when the task is behind. Call it
+   * as often as you like: one value at a time is on its way to the database, and of those that come meanwhile only the last
+   * follows. In a transactional task it is stored outside of the transaction, at once, and stays if that is rolled back.
+   *
+   * @param value - at most 16 KiB when it is encoded
+   * @returns resolves when this value, or a later one, is stored, or the task is over; need not be awaited
+   * @throws {CodecEncodeError} the value can't be stored
+   * @throws {PayloadTooLargeError} the value is too large
+   * @throws {ClaimLostError} somebody else has taken over; nothing was stored
+   * @throws {BackendError} the database failed; the task may go on
+   * @throws the reason of `signal`, if that has aborted
+   */
+  progress(value: unknown): Promise<void>;
+  /**
+   * What this task said last of how far it is (`progress`), in this attempt or one before, also one whose process died;
+   * `undefined` if it has said nothing. A retry by hand of the whole instance begins without.
+   *
+   * @throws {CodecDecodeError} it can't be read
+   * @throws {BackendError} the database failed
+   */
+  lastProgress(): Promise<unknown>;
+  /**
    * Runs `body` and records what it returns, so that this task, when it is tried again, has the result and does not run it
    * again. What `body` throws is thrown on, and nothing is recorded. A crash between its end and its record runs it again, with
    * the same idempotency key.

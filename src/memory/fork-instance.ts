@@ -25,6 +25,7 @@ export function forkInstance(state: MemoryState, { instance: start, from, entrie
     state.append(instance, { ...entry, taskId, outputRef, output, failure }, { ...entry, path });
   }
   state.note(instance, "fork", now);
+  state.setDeadline(instance, instance.record.deadlineAt, now);
   for (const [index, position] of start.positions.entries())
     state.place(instance, startingPosition(position, now), now, index + 1);
 }

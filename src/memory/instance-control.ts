@@ -1,8 +1,10 @@
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import type { TaskId } from "../ids.ts";
+import { deadlineTime } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { putBack, type StoodPosition } from "../snapshot/stood-position.ts";
+import { parseDeadline } from "../store/arguments.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
@@ -65,6 +67,9 @@ export function retry(
   instance.stood = null;
   state.note(instance, "retry", now);
   for (const position of kept) state.place(instance, putBack(position, status, now), now);
+  const { deadline } = request;
+  const next = deadline === undefined ? null : parseDeadline(deadline, "request.deadline");
+  state.setDeadline(instance, deadlineTime(next, now), now);
 }
 
 /** Withdraws a request; what it would have stopped goes on. */

@@ -1,8 +1,9 @@
 import type { Codec } from "../codec/codec.ts";
 import { JsonCodec } from "../codec/json-codec.ts";
 import { BackendError } from "../errors/backend-errors.ts";
-import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
+import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { NewDeadline } from "../snapshot/deadline.ts";
 import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Lane } from "../snapshot/position.ts";
 import {
@@ -17,7 +18,7 @@ import {
 import { requireName, requireObject } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
-import { hintCommitted, hintControlled, hintCreated, hintTerminated } from "../store/hints.ts";
+import { hintCommitted, hintControlled, hintCreated, hintDeadline, hintTerminated } from "../store/hints.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -37,6 +38,7 @@ import type {
   Promotion,
   Renewal,
 } from "../store/position-store.ts";
+import type { ProgressFate } from "../store/progress-store.ts";
 import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
@@ -45,6 +47,7 @@ import { type Clock, systemClock } from "../time/clock.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceStore } from "./memory-instance-store.ts";
 import { MemoryPositionStore } from "./memory-position-store.ts";
+import { MemoryProgressStore } from "./memory-progress-store.ts";
 import { MemorySignalStore } from "./memory-signal-store.ts";
 import { MemorySnapshotStore } from "./memory-snapshot-store.ts";
 import { MemoryState } from "./memory-state.ts";
@@ -77,6 +80,7 @@ export class InMemoryBackend implements Backend {
   readonly #claims: MemoryTaskClaimStore;
   readonly #instances: MemoryInstanceStore;
   readonly #positions: MemoryPositionStore;
+  readonly #progress: MemoryProgressStore;
   readonly #history: MemoryHistoryStore;
   readonly #workers: MemoryWorkerStore;
   readonly #hub = new WakeupHub();
@@ -105,6 +109,7 @@ export class InMemoryBackend implements Backend {
     this.#claims = new MemoryTaskClaimStore(state);
     this.#instances = new MemoryInstanceStore(state);
     this.#positions = new MemoryPositionStore(state);
+    this.#progress = new MemoryProgressStore(state);
     this.#history = new MemoryHistoryStore(state);
     this.#workers = new MemoryWorkerStore(state);
   }
@@ -254,6 +259,19 @@ export class InMemoryBackend implements Backend {
   async unpauseInstance(instanceId: InstanceId): Promise<void> {
     await this.#open("unpauseInstance", this.#instances).unpauseInstance(instanceId);
     this.#hub.ready();
+  }
+
+  async saveProgress(claim: ClaimRef, taskId: TaskId, value: Bytes): Promise<ProgressFate> {
+    return await this.#open("saveProgress", this.#progress).saveProgress(claim, taskId, value);
+  }
+
+  async loadProgress(instanceId: InstanceId, path: Path, taskId: TaskId): Promise<Bytes | null> {
+    return await this.#open("loadProgress", this.#progress).loadProgress(instanceId, path, taskId);
+  }
+
+  async setDeadline(instanceId: InstanceId, deadline: NewDeadline | null): Promise<void> {
+    await this.#open("setDeadline", this.#instances).setDeadline(instanceId, deadline);
+    hintDeadline(this.#hub, deadline);
   }
 
   async retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void> {

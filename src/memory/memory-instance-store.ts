@@ -1,10 +1,13 @@
+import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
+import { deadlineTime, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import { type InstanceOutline, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { startingPosition } from "../snapshot/starting-position.ts";
 import { requireStood } from "../snapshot/stood-position.ts";
 import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import {
+  checkDeadline,
   checkFilter,
   checkFork,
   checkInstanceIds,
@@ -32,7 +35,7 @@ import type { MemoryState } from "./memory-state.ts";
 import { migrateInstance } from "./migrate-instance.ts";
 import { claimPosition } from "./new-position.ts";
 import type { StoredInstance } from "./stored-instance.ts";
-import { copyOutline, copyPositions, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
+import { copyOutline, copyPositions, copyProgress, copyRecord, copyRequest, recordFrom } from "./stored-values.ts";
 
 const DEFAULT_PAGE = 100;
 const SIGNAL_KINDS: readonly SignalKind[] = ["cancel", "pause"];
@@ -71,6 +74,7 @@ export class MemoryInstanceStore implements InstanceStore {
     return {
       instance: copyRecord(instance.record),
       positions: copyPositions(instance),
+      progress: copyProgress(instance),
       signals: SIGNAL_KINDS.flatMap((kind) => {
         const request = instance.signals.get(kind);
         return request === undefined ? [] : [{ kind, request: copyRequest(request) }];
@@ -147,6 +151,17 @@ export class MemoryInstanceStore implements InstanceStore {
     migrateInstance(this.#state, migration);
   }
 
+  async setDeadline(instanceId: InstanceId, deadline: NewDeadline | null): Promise<void> {
+    parseInstanceId(instanceId);
+    if (deadline !== null) checkDeadline(deadline, "deadline");
+    const instance = this.#state.get(instanceId);
+    const { status } = instance.record;
+    if (isTerminal(status)) throw new InvalidTransitionError(instanceId, status, "setting a deadline");
+    const now = this.#state.now();
+    this.#state.note(instance, "extend", now);
+    this.#state.setDeadline(instance, deadlineTime(deadline, now), now);
+  }
+
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
     parseInstanceId(instanceId);
     parseTaskId(interruptedAtTask, "interruptedAtTask");
@@ -191,6 +206,8 @@ export class MemoryInstanceStore implements InstanceStore {
       }
       this.#state.place(instance, placed, now, lastTurn + index + 1);
     }
+    const { deadlineAt } = instance.record;
+    if (deadlineAt !== null) this.#state.setDeadline(instance, deadlineAt, now);
     return { instanceId: instance.id, created: true, granted };
   }
 }

@@ -1,5 +1,5 @@
 import { InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
-import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type InstanceId, parseInstanceId, type TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import {
@@ -11,7 +11,7 @@ import {
   type TaskResult,
 } from "../snapshot/snapshot.ts";
 import { requireObject } from "../store/argument-shapes.ts";
-import { parseBytes, parseWhole } from "../store/arguments.ts";
+import { parseBytes, parseCompletable, parseWhole } from "../store/arguments.ts";
 import { checkSnapshot } from "../store/check-snapshot.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { sameBytes } from "./bytes.ts";
@@ -44,7 +44,7 @@ export class MemorySnapshotStore implements SnapshotStore {
 
   async saveTaskResult(instanceId: InstanceId, taskId: TaskId, output: Bytes): Promise<void> {
     parseInstanceId(instanceId);
-    parseTaskId(taskId);
+    parseCompletable(taskId);
     parseBytes(output, "output");
     const instance = this.#state.get(instanceId);
     if (isTerminal(instance.record.status)) {

@@ -1,8 +1,9 @@
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
+import { DEADLINE_PATH, deadlinePosition } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
-import { comeDue, giveBack, isPendingJoin } from "../snapshot/position-rules.ts";
+import { comeDue, giveBack, interruptOf, isPendingJoin, withInterrupt } from "../snapshot/position-rules.ts";
 import type { InstanceRecord, NewEntry } from "../snapshot/snapshot.ts";
 import type { Clock } from "../time/clock.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -113,6 +114,15 @@ export class MemoryState {
   place(instance: StoredInstance, position: Position, now: number, turn: number = 0): void {
     const woken = this.#hasNews(instance, position) ? { ...position, ready: true, availableAt: now } : position;
     this.table.place(instance, woken, now, turn);
+  }
+
+  /** The instance has this deadline from now on, or none: in its record, and as a position. */
+  setDeadline(instance: StoredInstance, at: number | null, now: number): void {
+    instance.record = { ...instance.record, deadlineAt: at };
+    this.table.remove(instance, DEADLINE_PATH);
+    if (at === null) return;
+    const position = deadlinePosition(at, instance.history.freeAttempt(DEADLINE_PATH, null));
+    this.place(instance, withInterrupt(position, interruptOf(instance.record.status, instance.signals), now), now);
   }
 
   /** The holder gives it back. */

@@ -1,5 +1,6 @@
 import { ClaimLostError } from "../errors/claim-errors.ts";
 import { type InstanceId, parseInstanceId, parseTaskId, parseWorkerId, type TaskId, type WorkerId } from "../ids.ts";
+import { isDeadline } from "../snapshot/deadline.ts";
 import type { Position, PositionClaim } from "../snapshot/position.ts";
 import { comeDue } from "../snapshot/position-rules.ts";
 import { parseSpanMs, parseWhole } from "../store/arguments.ts";
@@ -65,7 +66,7 @@ export class MemoryTaskClaimStore implements TaskClaimStore {
     const queues = [...this.#state.table.queues()].filter(
       (queue) => takesAll || queue.tags.every((tag) => tags.has(tag)),
     );
-    return readyInOrder(queues, limit, (slot) => slot.position.interrupt === null).map(availableTask);
+    return readyInOrder(queues, limit, isTask).map(availableTask);
   }
 
   /** @throws {ClaimLostError} */
@@ -98,6 +99,11 @@ function readyAt(instance: StoredInstance, taskId: TaskId, now: number): Positio
   if (position.availableAt === null || position.availableAt > now) return null;
   const due = comeDue(position, now, instance.history.outcomeOf(taskId) !== null);
   return due.ready ? due : null;
+}
+
+/** Whether it is one to hand out. */
+function isTask({ position }: Slot): boolean {
+  return position.interrupt === null && !isDeadline(position);
 }
 
 function availableTask({ instance, position }: Slot): AvailableTask {

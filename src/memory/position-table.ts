@@ -50,6 +50,7 @@ export class PositionTable {
     instance.slots.delete(path);
     instance.positions.delete(path);
     instance.held.delete(path);
+    instance.progress.delete(path);
   }
 
   removeAll(instance: StoredInstance): void {

@@ -2,6 +2,7 @@ import type { InstanceId, Path, TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { InstanceRecord } from "../snapshot/snapshot.ts";
 import type { StoodPosition } from "../snapshot/stood-position.ts";
+import type { SavedProgress } from "../store/progress-store.ts";
 import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { compareCodePoints } from "./code-points.ts";
 import { IndexedHeap } from "./indexed-heap.ts";
@@ -51,6 +52,8 @@ export class StoredInstance {
   /** Parked waits by the event that they wait for, longest parked first. */
   readonly parked: Map<string, IndexedHeap<"inParked", Slot>> = new Map();
   readonly signals: Map<SignalKind, SignalRequest> = new Map();
+  /** What was saved last at each path. */
+  readonly progress: Map<Path, SavedProgress> = new Map();
   readonly history: InstanceHistory = new InstanceHistory();
 
   constructor(record: InstanceRecord) {

@@ -1,6 +1,8 @@
+import { deadlineTime } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { InstanceOutline, InstanceRecord, Snapshot } from "../snapshot/snapshot.ts";
 import type { NewInstance } from "../store/instance-store.ts";
+import type { SavedProgress } from "../store/progress-store.ts";
 import type { SignalRequest } from "../store/signal-store.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
 import { compareCodePoints } from "./code-points.ts";
@@ -23,6 +25,7 @@ export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
     tags: instance.tags,
     labels: instance.labels,
     createdAt: now,
+    deadlineAt: deadlineTime(instance.deadline, now),
     forkedFrom: null,
     endedAt: null,
   });
@@ -51,6 +54,7 @@ export function copyOutline(record: InstanceOutline): InstanceOutline {
     tags: [...record.tags],
     labels: copyLabels(record.labels),
     createdAt: record.createdAt,
+    deadlineAt: record.deadlineAt,
     forkedFrom: record.forkedFrom === null ? null : { ...record.forkedFrom },
     endedAt: record.endedAt,
   };
@@ -82,6 +86,13 @@ export function copyPosition(position: Position): Position {
     lost: position.lost,
     claim: claim === null ? null : { workerId: claim.workerId, token: claim.token, expiresAt: claim.expiresAt },
   };
+}
+
+/** Of what its positions stand at. */
+export function copyProgress({ positions, progress }: StoredInstance): SavedProgress[] {
+  return [...progress.values()]
+    .filter(({ path, taskId }) => positions.get(path)?.taskId === taskId)
+    .map((one) => ({ ...one, value: copyOf(one.value) }));
 }
 
 export function copyRequest(request: SignalRequest): SignalRequest {

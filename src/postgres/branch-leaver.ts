@@ -1,6 +1,7 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { applyCheckpoint, type Changes } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
+import { DEADLINE_PATH } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
@@ -75,12 +76,13 @@ export async function collapse(context: StoreContext, checkpoint: Checkpoint, ho
       const { instanceId } = checkpoint.claim;
       const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
       const applied = await apply(context, tx, { checkpoint, holder, instance, positions });
-      const [trunk] = applied.changes?.upserts ?? [];
+      const { upserts = [] } = applied.changes ?? {};
+      const [trunk] = upserts;
       if (trunk === undefined) return null;
-      await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths: [""] }));
-      const placed = { position: trunk, lane: lanes.numberOf(move.to.lane) };
-      const trunkOnly = { instanceId, positions: [placed], now: context.now() };
-      await tx.run("upsert-positions", upsertPositions(tables, trunkOnly));
+      await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths: ["", DEADLINE_PATH] }));
+      // The deadline is in the lane of what is to be undone: neither has tags.
+      const placed = upserts.map((position) => ({ position, lane: lanes.numberOf(move.to.lane) }));
+      await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: placed, now: context.now() }));
       await tx.run("hold-join", holdJoin(tables, { instanceId, join: trunk, now: applied.now }));
       return applied.changes;
     }),

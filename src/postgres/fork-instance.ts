@@ -1,9 +1,11 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { InstanceConflictError, InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { NOTES } from "../snapshot/apply.ts";
+import { deadlineLane, deadlineTime } from "../snapshot/deadline.ts";
 import { startingPosition } from "../snapshot/starting-position.ts";
 import type { InstanceFork } from "../store/instance-store.ts";
 import type { Session } from "./database.ts";
+import { writeDeadline } from "./deadline-control.ts";
 import { appendNote, LockedInstance } from "./instance-control.ts";
 import { lockInstanceId } from "./queries/change-instance.ts";
 import { createInstances } from "./queries/create-instances.ts";
@@ -18,7 +20,8 @@ const BATCH = 5_000;
 /** Makes an instance that begins where another one has been, in one transaction. */
 export async function forkInstance(context: StoreContext, fork: InstanceFork): Promise<void> {
   const { db, lanes } = context;
-  await lanes.resolve(fork.instance.positions.map(({ standing }) => standing.lane));
+  const { positions } = fork.instance;
+  await lanes.resolve([...positions.map(({ standing }) => standing.lane), deadlineLane(fork.instance)]);
   const found = await db.transaction("fork-instance", (tx) => forkIn(context, tx, fork), "ifWithoutEffect");
   if (found !== fork.entries) throw otherHistory(found, fork.entries);
   context.hints.ready(null);
@@ -41,13 +44,17 @@ async function forkIn(context: StoreContext, tx: Session, { instance, from, ...c
   await tx.run("set-fork-point", setForkPoint(tables, { instanceId, from }));
   await copyAll(context, tx, { instance, from, ...copy });
   await appendNote(context, tx, instanceId, NOTES.fork, null);
-  const { now: nowMs } = await LockedInstance.get(context, tx, instanceId);
+  const locked = await LockedInstance.get(context, tx, instanceId);
+  const { now: nowMs } = locked;
   const positions = instance.positions.map((position) => ({
     position: startingPosition(position, nowMs),
     lane: lanes.numberOf(position.standing.lane),
   }));
   await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions, now }));
   await tx.run("wake-positions", wakePositions(tables, { instanceId, now }));
+  // After the history, which may know of deadlines of the other one.
+  const at = deadlineTime(instance.deadline, nowMs);
+  if (at !== null) await writeDeadline(context, tx, locked, { status: locked.status, at });
   return copy.entries;
 }
 

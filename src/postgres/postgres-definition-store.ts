@@ -1,7 +1,11 @@
+import { deadlineLane } from "../snapshot/deadline.ts";
 import { checkDefinitions } from "../store/check-definitions.ts";
 import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
 import { publishDefinitions } from "./queries/definitions.ts";
 import type { StoreContext } from "./store-context.ts";
+
+/** The codec that SQL can write. */
+const CODEC = "json";
 
 /** What the function `submit` starts flows by. */
 export class PostgresDefinitionStore implements DefinitionStore {
@@ -15,8 +19,17 @@ export class PostgresDefinitionStore implements DefinitionStore {
     const { db, tables, lanes } = this.#context;
     checkDefinitions(definitions, asNewest);
     if (definitions.length === 0) return;
-    await lanes.resolve(definitions.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)));
-    const rows = definitions.map((definition) => ({ definition, positions: JSON.stringify(this.#rowsOf(definition)) }));
+    await lanes.resolve(
+      definitions.flatMap((definition) => [
+        ...definition.positions.map(({ standing }) => standing.lane),
+        deadlineLane({ ...definition, codec: CODEC }),
+      ]),
+    );
+    const rows = definitions.map((definition) => ({
+      definition,
+      positions: JSON.stringify(this.#rowsOf(definition)),
+      deadlineLane: lanes.numberOf(deadlineLane({ ...definition, codec: CODEC })),
+    }));
     await db.run("publish-definitions", publishDefinitions(tables, { definitions: rows, asNewest }));
   }
 

@@ -1,8 +1,10 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
+import { deadlineLane, type NewDeadline } from "../snapshot/deadline.ts";
 import { type InstanceOutline, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import {
+  checkDeadline,
   checkFilter,
   checkFork,
   checkInstanceIds,
@@ -10,7 +12,7 @@ import {
   checkNewInstance,
   checkNewInstances,
 } from "../store/check-instance.ts";
-import { hintControlled, hintCreated, hintTerminated } from "../store/hints.ts";
+import { hintControlled, hintCreated, hintDeadline, hintTerminated } from "../store/hints.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -25,6 +27,7 @@ import type {
 } from "../store/instance-store.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
+import { changeDeadline } from "./deadline-control.ts";
 import { forkInstance } from "./fork-instance.ts";
 import { LockedInstance, requestFrom, unpauseIn } from "./instance-control.ts";
 import { migrateInstance } from "./migrate-instance.ts";
@@ -41,7 +44,7 @@ import {
 } from "./queries/find-instances.ts";
 import { findSignals } from "./queries/signals.ts";
 import { retryInstance } from "./retry-instance.ts";
-import { instanceFromRow, outlineFromRow, positionFromRow } from "./rows.ts";
+import { instanceFromRow, outlineFromRow, positionFromRow, progressFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
 const DEFAULT_PAGE = 100;
@@ -82,6 +85,7 @@ export class PostgresInstanceStore implements InstanceStore {
         [instance],
         positionRows(this.#context, [instance]),
         factsOf(this.#context, holder),
+        deadlineLanes(this.#context, [instance]),
       );
       const [row] = await tx.run("create-instances", query);
       // Somebody has just made one: it is the one to be replaced.
@@ -105,7 +109,7 @@ export class PostgresInstanceStore implements InstanceStore {
     if (ended === undefined) return null;
     if (isTerminal(ended.status)) {
       const now = this.#context.now()?.getTime() ?? ended.now_ms;
-      return { instance: instanceFromRow(ended), positions: [], signals: [], now };
+      return { instance: instanceFromRow(ended), positions: [], signals: [], progress: [], now };
     }
     return await db.snapshot("find-instance", async (tx) => {
       const positions = await tx.run("find-positions", findPositions(tables, id));
@@ -116,6 +120,7 @@ export class PostgresInstanceStore implements InstanceStore {
         instance: instanceFromRow(row),
         positions: isTerminal(row.status) ? [] : positions.map(positionFromRow),
         signals: signals.map((signal) => ({ kind: signal.kind, request: requestFrom(signal) })),
+        progress: isTerminal(row.status) ? [] : positions.flatMap(progressFromRow),
         now: this.#context.now()?.getTime() ?? row.now_ms,
       };
     });
@@ -197,6 +202,13 @@ export class PostgresInstanceStore implements InstanceStore {
     await migrateInstance(this.#context, migration);
   }
 
+  async setDeadline(instanceId: string, deadline: NewDeadline | null): Promise<void> {
+    const id = parseInstanceId(instanceId);
+    if (deadline !== null) checkDeadline(deadline, "deadline");
+    await changeDeadline(this.#context, id, deadline);
+    hintDeadline(this.#context.hints, deadline);
+  }
+
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     const id = parseInstanceId(instanceId);
     const task = parseTaskId(interruptedAtTask, "interruptedAtTask");
@@ -235,7 +247,13 @@ export async function createIn(
   // Of an id that occurs twice, the first one counts; the statement could not tell them apart.
   const seen = new Set<string>();
   const distinct = instances.filter(({ instanceId }) => !seen.has(instanceId) && seen.add(instanceId));
-  const query = createInstances(context.tables, distinct, positionRows(context, distinct), factsOf(context, holder));
+  const query = createInstances(
+    context.tables,
+    distinct,
+    positionRows(context, distinct),
+    factsOf(context, holder),
+    deadlineLanes(context, distinct),
+  );
   const rows = await session.run("create-instances", query);
   const created = new Map(distinct.map((instance, index) => [instance, createdFromRow(instance, rows[index])]));
   return instances.map(
@@ -245,7 +263,17 @@ export async function createIn(
 
 /** In a transaction of their own: a number is remembered, whatever becomes of the instances. */
 async function resolveLanes({ lanes }: StoreContext, instances: readonly NewInstance[]): Promise<void> {
-  await lanes.resolve(instances.flatMap(({ positions }) => positions.map(({ standing }) => standing.lane)));
+  await lanes.resolve(
+    instances.flatMap((instance) => [
+      ...instance.positions.map(({ standing }) => standing.lane),
+      ...(instance.deadline === null ? [] : [deadlineLane(instance)]),
+    ]),
+  );
+}
+
+/** Of those that have a deadline. */
+function deadlineLanes({ lanes }: StoreContext, instances: readonly NewInstance[]): (number | null)[] {
+  return instances.map((instance) => (instance.deadline === null ? null : lanes.numberOf(deadlineLane(instance))));
 }
 
 function positionRows({ lanes }: StoreContext, instances: readonly NewInstance[]): BranchRow[] {

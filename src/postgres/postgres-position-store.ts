@@ -7,6 +7,7 @@ import { hintCommitted } from "../store/hints.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
+  ClaimedDeadline,
   ClaimedPosition,
   ClaimRequest,
   PositionStore,
@@ -20,6 +21,7 @@ import { peekEvent } from "./queries/events.ts";
 import { promoteDue } from "./queries/promote-due.ts";
 import { releaseClaims } from "./queries/release-claims.ts";
 import { renewClaims } from "./queries/renew-claims.ts";
+import { wholeMs } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Most positions that one poll makes ready; the rest follows with the next one. */
@@ -117,6 +119,10 @@ function inOrder(a: ClaimedRow, b: ClaimedRow): number {
   return a.path < b.path ? -1 : 1;
 }
 
+function deadlineFromRow({ deadline_ms: at, deadline_in_ms: inMs }: ClaimedRow): ClaimedDeadline | null {
+  return at === null || inMs === null ? null : { at: wholeMs(at), inMs: wholeMs(inMs) };
+}
+
 function claimedFromRow(row: ClaimedRow): ClaimedPosition {
   return {
     instanceId: row.instance_id,
@@ -137,5 +143,6 @@ function claimedFromRow(row: ClaimedRow): ClaimedPosition {
     definitionHash: row.definition_hash,
     codec: row.codec,
     instancePriority: row.instance_priority,
+    deadline: deadlineFromRow(row),
   };
 }

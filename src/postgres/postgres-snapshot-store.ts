@@ -1,11 +1,11 @@
 import { InstanceNotFoundError, InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
-import { parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseInstanceId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Lane, Position } from "../snapshot/position.ts";
 import { standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot, type TaskResult } from "../snapshot/snapshot.ts";
 import { requireObject } from "../store/argument-shapes.ts";
-import { parseBytes, parseWhole } from "../store/arguments.ts";
+import { parseBytes, parseCompletable, parseWhole } from "../store/arguments.ts";
 import { checkSnapshot } from "../store/check-snapshot.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import type { Session } from "./database.ts";
@@ -57,7 +57,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
 
   async saveTaskResult(instanceId: string, taskId: string, output: Bytes): Promise<void> {
     const id = parseInstanceId(instanceId);
-    const task = parseTaskId(taskId);
+    const task = parseCompletable(taskId);
     parseBytes(output, "output");
     const { db, tables } = this.#context;
     await db.transaction("save-task-result", async (tx) => {

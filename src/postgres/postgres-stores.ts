@@ -1,4 +1,5 @@
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
+import type { NewDeadline } from "../snapshot/deadline.ts";
 import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type {
@@ -30,6 +31,7 @@ import type {
   Promotion,
   Renewal,
 } from "../store/position-store.ts";
+import type { ProgressFate } from "../store/progress-store.ts";
 import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type {
@@ -43,6 +45,7 @@ import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
 import { PostgresPositionStore } from "./postgres-position-store.ts";
+import { PostgresProgressStore } from "./postgres-progress-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
 import { PostgresSnapshotStore } from "./postgres-snapshot-store.ts";
 import { PostgresTaskClaimStore } from "./postgres-task-claim-store.ts";
@@ -59,6 +62,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #taskClaims: PostgresTaskClaimStore;
   readonly #instances: PostgresInstanceStore;
   readonly #positions: PostgresPositionStore;
+  readonly #progress: PostgresProgressStore;
   readonly #history: PostgresHistoryStore;
   readonly #transactions: PostgresTransactionalStore;
   readonly #definitions: PostgresDefinitionStore;
@@ -69,6 +73,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
     this.#taskClaims = new PostgresTaskClaimStore(context);
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
+    this.#progress = new PostgresProgressStore(context);
     this.#history = new PostgresHistoryStore(context);
     this.#definitions = new PostgresDefinitionStore(context);
     this.#transactions = new PostgresTransactionalStore(context, maxTransactions);
@@ -163,6 +168,15 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   }
   unpauseInstance(instanceId: string): Promise<void> {
     return this.#instances.unpauseInstance(instanceId);
+  }
+  setDeadline(instanceId: string, deadline: NewDeadline | null): Promise<void> {
+    return this.#instances.setDeadline(instanceId, deadline);
+  }
+  saveProgress(claim: ClaimRef, taskId: string, value: Bytes): Promise<ProgressFate> {
+    return this.#progress.saveProgress(claim, taskId, value);
+  }
+  loadProgress(instanceId: string, path: string, taskId: string): Promise<Bytes | null> {
+    return this.#progress.loadProgress(instanceId, path, taskId);
   }
   retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
     return this.#instances.retryInstance(instanceId, request);

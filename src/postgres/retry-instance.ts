@@ -1,9 +1,12 @@
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { NOTES } from "../snapshot/apply.ts";
+import { deadlineTime, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Lane } from "../snapshot/position.ts";
 import { putBack, requireStood, type StoodPosition } from "../snapshot/stood-position.ts";
+import { parseDeadline } from "../store/arguments.ts";
 import type { RetryRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
+import { writeDeadline } from "./deadline-control.ts";
 import { appendNote, LockedInstance } from "./instance-control.ts";
 import { setStatus } from "./queries/change-instance.ts";
 import { findStood, type StoodRow } from "./queries/find-instances.ts";
@@ -49,6 +52,7 @@ async function putBackAll(
   await appendNote(context, tx, instanceId, NOTES.retry, null);
   await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions, now }));
   await tx.run("wake-positions", wakePositions(tables, { instanceId, now }));
+  await writeDeadline(context, tx, instance, { status, at: deadlineTime(deadlineOf(request), instance.now) });
   return true;
 }
 
@@ -56,10 +60,15 @@ function stoodIn(row: StoodRow): readonly StoodPosition[] | null {
   return row.stood_at === null ? null : row.stood_at.map(stoodFromJson);
 }
 
-function lanesOf(row: StoodRow): Lane[] {
-  return (stoodIn(row) ?? []).map((position) => laneOf(row, position));
+function deadlineOf({ deadline }: RetryRequest): NewDeadline | null {
+  return deadline === undefined ? null : parseDeadline(deadline, "request.deadline");
 }
 
-function laneOf(row: StoodRow, { tags }: StoodPosition): Lane {
+/** Those of its positions, and of its deadline. */
+function lanesOf(row: StoodRow): Lane[] {
+  return [...(stoodIn(row) ?? []), { tags: [] }].map((position) => laneOf(row, position));
+}
+
+function laneOf(row: StoodRow, { tags }: Pick<StoodPosition, "tags">): Lane {
   return { flow: row.flow, definitionHash: row.definition_hash, codec: row.codec, tags };
 }

@@ -10,6 +10,7 @@ import type {
   InstanceStatus,
   TaskResult,
 } from "../snapshot/snapshot.ts";
+import type { SavedProgress } from "../store/progress-store.ts";
 
 /** Times come as milliseconds since the epoch; `Infinity` for PostgreSQL's infinity. */
 export interface InstanceRow extends OutlineRow {
@@ -31,6 +32,7 @@ export interface OutlineRow {
   readonly forked_from: string | null;
   readonly forked_at: bigint | null;
   readonly created_ms: number;
+  readonly deadline_ms: number | null;
   readonly ended_ms: number | null;
   /** The database's clock when this was read. */
   readonly now_ms: number;
@@ -56,6 +58,12 @@ export interface PositionRow {
   readonly available_ms: number;
   readonly wake_ms: number | null;
   readonly ready: boolean;
+}
+
+/** A position with how far its task says it is. */
+export interface ProgressRow extends PositionRow {
+  readonly progress: Uint8Array | null;
+  readonly progress_ms: number | null;
 }
 
 export interface HistoryRow extends TraceRow {
@@ -103,6 +111,7 @@ export function outlineFromRow(row: OutlineRow): InstanceOutline {
     tags: row.tags,
     labels: row.labels,
     createdAt: wholeMs(row.created_ms),
+    deadlineAt: row.deadline_ms === null ? null : wholeMs(row.deadline_ms),
     forkedFrom: forkPointFrom(row),
     endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
   };
@@ -132,6 +141,10 @@ export function positionFromRow(row: PositionRow): Position {
     wakeAt: row.wake_ms === null ? null : wholeMs(row.wake_ms),
     claim: row.worker_id === null ? null : { workerId: row.worker_id, token: row.token, expiresAt: availableAt },
   };
+}
+
+export function progressFromRow({ path, task_id: taskId, progress, progress_ms: at }: ProgressRow): SavedProgress[] {
+  return progress === null || at === null ? [] : [{ path, taskId, value: progress, at: wholeMs(at) }];
 }
 
 /** What a position was when it stood at a map says nothing of it elsewhere. */

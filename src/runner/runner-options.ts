@@ -37,7 +37,7 @@ export type ResolvedRunnerOptions = ResolvedDriverOptions & { readonly pollInter
 
 const DEFAULT_POLL_MS = 1_000;
 const DRIVE_KEYS = ["until", "signal"];
-const RUN_KEYS = [...DRIVE_KEYS, "onConflict", "priority", "tags", "labels"];
+const RUN_KEYS = [...DRIVE_KEYS, "onConflict", "priority", "tags", "labels", "deadline"];
 
 /** @throws {InvalidArgumentError} naming the option */
 export function resolveRunnerOptions(options: RunnerOptions): ResolvedRunnerOptions {

@@ -1,5 +1,6 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, LeaveBranch, Move } from "./checkpoint.ts";
+import { isDeadline } from "./deadline.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
 import { INTERRUPT_RECHECK_MS, isPendingJoin } from "./position-rules.ts";
 import type { InstanceRecord } from "./snapshot.ts";
@@ -128,9 +129,11 @@ function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: Appl
 function collapse(positions: ReadonlyMap<Path, Position>, held: Position, to: Standing, facts: ApplyFacts): Changes {
   const trunk: Position = { ...at(held, to, null), path: "" };
   const placed = held.interrupt === null ? claimed(trunk, facts) : interrupted(trunk, facts);
+  // What is undone takes as long as it takes.
+  const passed: Position = { ...held, ready: false, availableAt: null, wakeAt: null, lost: 0, claim: null };
   return change({
-    upserts: [placed],
-    removals: [...positions.keys()].filter((path) => path !== ""),
+    upserts: isDeadline(held) ? [placed, passed] : [placed],
+    removals: [...positions.keys()].filter((path) => path !== "" && !isDeadline({ path })),
     interrupt: held.interrupt,
     granted: placed.claim === null ? [] : [placed],
   });
@@ -257,6 +260,7 @@ export const NOTES: {
   readonly save: TaskId;
   readonly fork: TaskId;
   readonly migrate: TaskId;
+  readonly extend: TaskId;
 } = {
   failed: "$failed",
   cancel: "$cancel",
@@ -266,4 +270,5 @@ export const NOTES: {
   save: "$save",
   fork: "$fork",
   migrate: "$migrate",
+  extend: "$extend",
 };

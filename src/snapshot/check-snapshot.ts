@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { DEADLINE_ID } from "../flow/flow-definition.ts";
+import { isDeadline } from "./deadline.ts";
 import { isTerminal, type Snapshot } from "./snapshot.ts";
 
 /**
@@ -24,10 +26,21 @@ export function checkSnapshot(snapshot: Snapshot): void {
     (snapshot.endedAt !== null), "endedAt", "must be set if and only if the status is terminal.");
   const paths = new Set(snapshot.positions.map((position) => position.path));
   require(paths.size === snapshot.positions.length, "positions", "must not have the same path twice.");
+  if (!isTerminal(status)) {
+    const hasDeadline = snapshot.deadlineAt !== null;
+    require(snapshot.positions.some(isDeadline) ===
+      hasDeadline, "deadlineAt", 'must be set if and only if there is a position "$deadline".');
+    require(!snapshot.positions.every(isDeadline), "positions", "must not be of the deadline alone.");
+  }
   const taskIds = new Set(snapshot.results.map((result) => result.taskId));
   require(taskIds.size === snapshot.results.length, "results", "must not have the same task id twice.");
+  require(!taskIds.has(DEADLINE_ID), "results", 'must not have one of "$deadline", which is no task.');
   for (const [index, position] of snapshot.positions.entries()) {
     const field = `positions[${index}]`;
+    require(isDeadline(position) ===
+      isDeadline({ path: position.taskId }), `${field}.path`, 'is "$deadline" if and only if the task is.');
+    require(!isDeadline(position) ||
+      position.kind === "delay", `${field}.kind`, 'must be "delay" where it is the deadline.');
     require(!position.ready ||
       position.availableAt !== null, `${field}.availableAt`, "must be set where the position is ready.");
     require(!(

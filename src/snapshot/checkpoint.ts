@@ -51,13 +51,16 @@ export type Move =
    * wait for, or begins at once.
    */
   | LeaveBranch
-  /** All positions of the instance are gone, whoever holds them, but for the trunk's, which stands there and is held. */
+  /**
+   * All positions of the instance are gone, whoever holds them, but for the trunk's, which stands there and is held, and the
+   * deadline's, which sleeps for ever if it is the one that moves.
+   */
   | { readonly kind: "collapse"; readonly to: Standing }
   /** It is gone and the instance is completed. `codec`: the id of what wrote the output. */
   | { readonly kind: "complete"; readonly output: Bytes; readonly codec: string }
   /**
-   * All positions are gone and the instance has failed. They are kept with it, so that a retry can put them back: this one
-   * at `to`, which is the next attempt where this one is recorded as failed.
+   * All positions are gone and the instance has failed. They are kept with it, the deadline's excepted, so that a retry can
+   * put them back: this one at `to`, which is the next attempt where this one is recorded as failed.
    */
   | { readonly kind: "fail"; readonly failure: Bytes; readonly to: Standing };
 

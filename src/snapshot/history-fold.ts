@@ -6,6 +6,7 @@ import { nextToUndo } from "../flow/undo-order.ts";
 import type { Path, TaskId } from "../ids.ts";
 import { applyCheckpoint, type Changes, NOTES } from "./apply.ts";
 import type { Move } from "./checkpoint.ts";
+import { isDeadline } from "./deadline.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { planNext, planStart } from "./plan.ts";
 import type { Plan } from "./plan-move.ts";
@@ -119,14 +120,31 @@ export class HistoryFold {
 
   #note({ taskId, path, sequence }: TraceEntry): void {
     const failing = taskId === NOTES.failed ? this.#leaving.get(path) : undefined;
-    if (failing !== undefined) this.#apply(path, failing.move);
-    else if (taskId === NOTES.cancel) this.#ended = "cancelled";
+    if (failing !== undefined) {
+      this.#apply(path, failing.move);
+      // It is no point at which the instance stands.
+      if (isDeadline({ path })) this.#remove(path);
+    } else if (taskId === NOTES.cancel) this.#ended = "cancelled";
     else if (taskId === NOTES.retry || taskId === NOTES.fork) this.#ended = null;
     else if (taskId === NOTES.save)
       throw new UnreadableTrace(sequence, "the instance was saved from outside, wherever it stood");
   }
 
+  /** It failed where it stood, or what it has done is undone: then the next entry says so. */
+  #passDeadline({ path, attempt }: TraceEntry): void {
+    this.#positions.set(path, { ...NOWHERE, path, taskId: path, kind: "delay", attempt });
+    const plan = planNext(this.#flow, this.#standAt(path), { kind: "overdue", failure: NOTHING });
+    if (plan.move.kind === "fail") {
+      this.#positions.delete(path);
+      this.#ended = "failed";
+    } else {
+      this.#leaving.set(path, plan);
+      this.#open.add(path);
+    }
+  }
+
   #fail(entry: TraceEntry): void {
+    if (isDeadline(entry)) return this.#passDeadline(entry);
     const path = this.#pathOf(entry);
     const isLast = entry.decision === "last";
     const stand = { ...this.#standAt(path), attempt: entry.attempt };

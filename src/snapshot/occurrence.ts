@@ -38,6 +38,8 @@ export type Occurrence =
   | { readonly kind: "recorded"; readonly decision: Decision | null }
   /** The outcome is in the history already, and can't be gone on from: a failure that no attempt will mend. */
   | { readonly kind: "unusable"; readonly failure: Bytes }
+  /** The instance has not ended by its deadline; `failure` says so. */
+  | { readonly kind: "overdue"; readonly failure: Bytes }
   /** The delay is over. */
   | { readonly kind: "elapsed" }
   /** A buffered event was found. */

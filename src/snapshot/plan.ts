@@ -1,5 +1,6 @@
 import {
   after,
+  type BranchStart,
   type Continuation,
   enter,
   intoRouteBranch,
@@ -14,12 +15,12 @@ import { responseToFailure } from "../flow/failure-handling.ts";
 import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
 import { idIssue, type TaskId } from "../ids.ts";
-import type { Move } from "./checkpoint.ts";
+import type { Move, NewPosition } from "./checkpoint.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { follow, leave, moveTo, type Plan, type PlannedMove, startBranch } from "./plan-move.ts";
 import { beginUndo, isUndoing, planUndo } from "./plan-undo.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
-import { entry, entryKindOf, type Stand, standing } from "./standing.ts";
+import { entry, entryKindOf, type From, type Stand, standing } from "./standing.ts";
 
 /** The move with which an instance begins: `advance`, `park`, `await` or `fork`. */
 export function planStart(flow: Flow, codec: string, instancePriority: number): PlannedMove {
@@ -52,6 +53,8 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
     case "unusable":
       // No entry for the task: the one that is there stands (INV-3).
       return respond(flow, stand, here, { failure: occurrence.failure, entries: [], isRecorded: true });
+    case "overdue":
+      return planOverdue(flow, stand, here, occurrence.failure);
     case "elapsed":
       return proceed(flow, stand, here, null, [entry(stand, "delay", { outputRef: stand.inputRef })]);
     case "received":
@@ -131,10 +134,20 @@ function planItems(flow: Flow, stand: Stand, occurrence: Extract<Occurrence, { k
     move: {
       kind: "fork",
       join: { ...standing(flow, join, from, 1), ...counts },
-      branches: Array.from({ length: started }, (_, index) => startBranch(flow, item(index), from)).flat(),
+      branches: Array.from({ length: started }, (_, index) => startItem(flow, item(index), from)).flat(),
     },
     consumes: null,
   };
+}
+
+/** An item that begins with work of its own stands there from the start, on its value; whatever else it begins with is looked at. */
+function startItem(flow: Flow, start: BranchStart, from: From): NewPosition[] {
+  const valueId = `${start.path}~item`;
+  const first = after(flow, valueId);
+  const isWork = first.kind === "stand" && ["task", "route", "loop"].includes(first.at.located.node.kind);
+  return isWork
+    ? startBranch(flow, { path: start.path, first }, { ...from, inputRef: valueId })
+    : startBranch(flow, start, from);
 }
 
 function planFailure(
@@ -190,6 +203,13 @@ function respond(
       return { entries, move: failing(flow, stand, here, failure, attempt), consumes: null };
     }
   }
+}
+
+/** It fails, wherever it stands; what can be undone is undone before. */
+function planOverdue(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes): Plan {
+  const late = entry(stand, "instance", { outcome: "failed", failure, decision: "last" });
+  if (flow.find(UNDO_ID) !== null) return beginUndo(flow, stand, [late], failure);
+  return { entries: [late], move: failing(flow, stand, here, failure, stand.attempt + 1), consumes: null };
 }
 
 /** The instance fails here. `attempt` is the one that a retry of it makes. */

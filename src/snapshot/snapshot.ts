@@ -31,6 +31,8 @@ export interface InstanceOutline {
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly createdAt: number;
+  /** By when it has to have ended; `null` for never. */
+  readonly deadlineAt: number | null;
   /** Of which instance it is a fork; `null` if of none. */
   readonly forkedFrom: ForkPoint | null;
   /** `null` unless terminal. */
@@ -52,7 +54,7 @@ export type EntryOutcome =
   | "timed_out"
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
-  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`. */
+  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`. */
   | "noted";
 
 /** What a history entry is about. */

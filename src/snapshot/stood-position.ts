@@ -1,5 +1,6 @@
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import type { InstanceId, Path } from "../ids.ts";
+import { isDeadline } from "./deadline.ts";
 import type { Position, Standing } from "./position.ts";
 import { resumePosition, withInterrupt } from "./position-rules.ts";
 import type { InstanceStatus } from "./snapshot.ts";
@@ -16,15 +17,15 @@ export interface StoodPosition extends Omit<Standing, "lane"> {
 }
 
 /**
- * What is kept of an instance's positions when it fails.
+ * What is kept of an instance's positions when it fails. Not its deadline: a retry has another one, or none.
  *
  * @param failedPath - where it failed
  * @param to - where that position goes on if the instance is retried; its time limit begins anew
  */
 export function stoodPositions(positions: Iterable<Position>, failedPath: Path, to: Standing): StoodPosition[] {
-  return Array.from(positions, (position) =>
-    position.path === failedPath ? stoodAt(failedPath, to) : stood(position),
-  );
+  return Array.from(positions)
+    .filter((position) => !isDeadline(position))
+    .map((position) => (position.path === failedPath ? stoodAt(failedPath, to) : stood(position)));
 }
 
 /** Positions without what is only true of live ones, by path. */

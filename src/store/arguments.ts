@@ -1,10 +1,20 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { cleanText } from "../errors/failure.ts";
-import { idIssue, kindOf, nameIssue, parseInstanceId, parseTaskId, parseWorkerId, taskIdIssue } from "../ids.ts";
+import {
+  idIssue,
+  kindOf,
+  nameIssue,
+  parseInstanceId,
+  parseTaskId,
+  parseWorkerId,
+  type TaskId,
+  taskIdIssue,
+} from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
+import { isDeadline, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
-import { MAX_DURATION_MS } from "../time/duration.ts";
+import { type Duration, MAX_DURATION_MS, parseDuration } from "../time/duration.ts";
 import { requireBoolean } from "./argument-shapes.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
@@ -64,9 +74,30 @@ export function parseSignalRequest(value: unknown, field: string = "request"): S
 /** @throws {InvalidArgumentError} naming the part of `field` */
 export function parseRetryRequest(value: unknown, field: string = "request"): RetryRequest {
   const request = parseSignalRequest(value, field);
-  const { paused } = value as { paused?: unknown };
+  const { paused, deadline } = value as { paused?: unknown; deadline?: unknown };
   if (paused !== undefined) requireBoolean(paused, `${field}.paused`);
-  return { ...request, paused: paused === true };
+  if (deadline === undefined) return { ...request, paused: paused === true };
+  parseDeadline(deadline, `${field}.deadline`);
+  return { ...request, paused: paused === true, deadline: deadline as Duration | Date };
+}
+
+/** A time, or a span from now on that is not empty. @throws {InvalidArgumentError} naming `field` */
+export function parseDeadline(value: unknown, field: string): NewDeadline {
+  if (value instanceof Date) {
+    const at = value.getTime();
+    if (Number.isNaN(at)) throw new InvalidArgumentError(field, "is an invalid Date.");
+    return { afterMs: null, at };
+  }
+  const afterMs = parseDuration(value, field);
+  if (afterMs < 1) throw new InvalidArgumentError(field, "must be a Date or at least 1 ms.");
+  return { afterMs, at: null };
+}
+
+/** A task of which somebody outside may record something. @throws {InvalidArgumentError} naming `field` */
+export function parseCompletable(value: unknown, field: string = "taskId"): TaskId {
+  const taskId = parseTaskId(value, field);
+  if (!isDeadline({ path: taskId })) return taskId;
+  throw new InvalidArgumentError(field, `"${taskId}" is no task. Use extendDeadline to change or lift the deadline.`);
 }
 
 /** Sorted, without duplicates. @throws {InvalidArgumentError} naming the tag at fault */

@@ -4,6 +4,7 @@ import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
+import type { ProgressStore } from "./progress-store.ts";
 import type { TaskClaimStore } from "./task-claim-store.ts";
 import type { TransactionalStore } from "./transactional-store.ts";
 import type { WakeupStore } from "./wakeup.ts";
@@ -15,6 +16,7 @@ export interface Backend
     TaskClaimStore,
     InstanceStore,
     PositionStore,
+    ProgressStore,
     HistoryStore,
     WorkerStore,
     WakeupStore,

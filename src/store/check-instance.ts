@@ -1,6 +1,8 @@
 import { parseEventName, parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
+import { isDeadline, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ForkPoint } from "../snapshot/snapshot.ts";
+import { MAX_DURATION_MS } from "../time/duration.ts";
 import {
   refuse,
   requireArray,
@@ -10,6 +12,7 @@ import {
   requireName,
   requireObject,
   requireOneOf,
+  requireTime,
 } from "./argument-shapes.ts";
 import {
   parseBytes,
@@ -51,10 +54,24 @@ export function checkNewInstance(instance: NewInstance, holder: Holder | undefin
     `${field}.positions`,
     "task",
   );
+  for (const [index, { path, standing }] of instance.positions.entries()) {
+    if (!isDeadline({ path }) && !isDeadline({ path: standing.taskId })) continue;
+    refuse(`${field}.positions[${index}].path`, "must not be the deadline's, which is made by itself");
+  }
+  if (instance.deadline !== null) checkDeadline(instance.deadline, `${field}.deadline`);
   requireBoolean(instance.awaitsEvents, `${field}.awaitsEvents`);
   if (holder !== undefined) checkHolder(holder);
   else if (instance.positions.some((position) => position.claimed))
     refuse("holder", "is needed where a position is claimed");
+}
+
+/** @throws {InvalidArgumentError} naming what is wrong below `field` */
+export function checkDeadline(deadline: NewDeadline, field: string): void {
+  requireObject(deadline, field);
+  const { afterMs, at } = deadline;
+  if (afterMs !== null) parseWhole(afterMs, `${field}.afterMs`, 1, 2 * MAX_DURATION_MS);
+  if (at !== null) requireTime(at, `${field}.at`);
+  if (afterMs === null && at === null) refuse(field, "must say after which time, or at which");
 }
 
 /** What a new instance and a snapshot have in common. */

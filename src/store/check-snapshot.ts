@@ -31,6 +31,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   if (snapshot.reason !== null) parseSignalRequest({ reason: snapshot.reason });
   requireTime(snapshot.createdAt, "snapshot.createdAt");
   requireTimeOrNull(snapshot.endedAt, "snapshot.endedAt");
+  requireTimeOrNull(snapshot.deadlineAt, "snapshot.deadlineAt");
   if (snapshot.forkedFrom !== null) checkForkPoint(snapshot.forkedFrom, "snapshot.forkedFrom");
   requireArray(snapshot.positions, "snapshot.positions");
   for (const [index, position] of snapshot.positions.entries()) checkPosition(position, `snapshot.positions[${index}]`);

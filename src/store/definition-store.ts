@@ -6,6 +6,8 @@ export interface PublishedDefinition {
   readonly flow: string;
   readonly definitionHash: DefinitionHash;
   readonly awaitsEvents: boolean;
+  /** How long an instance may take, from 1; `null` for ever. */
+  readonly deadlineMs: number | null;
   /** Where an instance stands at first. */
   readonly positions: readonly {
     readonly path: string;

@@ -1,5 +1,6 @@
 import type { InstanceId } from "../ids.ts";
 import type { Checkpoint, NewPosition } from "../snapshot/checkpoint.ts";
+import { isDeadline, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ControlOutcome, CreatedInstance, NewInstance } from "./instance-store.ts";
 import type { CheckpointFate } from "./position-store.ts";
@@ -26,8 +27,14 @@ export function hintCreated(
     addReady(ready, instance.positions);
     for (const { wakeAfterMs } of instance.positions)
       if (wakeAfterMs !== null && wakeAfterMs > 0) sink.due(wakeAfterMs);
+    hintDeadline(sink, instance.deadline);
   }
   if (ready.length > 0) sink.ready(ready);
+}
+
+/** What a new deadline is a reason for. One that is given as a time is found by looking. */
+export function hintDeadline(sink: HintSink, deadline: NewDeadline | null): void {
+  if (deadline !== null && deadline.afterMs !== null) sink.due(deadline.afterMs);
 }
 
 /** What a batch of checkpoints is a reason for. */
@@ -46,7 +53,8 @@ export function hintCommitted(
     else if (move.kind === "park" && move.wakeAfterMs === 0) ready.push(move.to.lane);
     else if (move.kind === "fork") addReady(ready, move.branches);
     // Whoever runs what it has left behind shall hear of it soon.
-    else if (move.kind === "leaveBranch" || move.kind === "collapse") sink.interrupted();
+    if (move.kind === "leaveBranch" || move.kind === "collapse" || (move.kind === "fail" && isDeadline(claim)))
+      sink.interrupted();
   }
   if (ready.length > 0) sink.ready(ready);
   if (ended.length > 0) sink.ended(ended);

@@ -1,7 +1,9 @@
 import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
+import type { NewDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { Bytes, ForkPoint, InstanceOutline, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
+import type { SavedProgress } from "./progress-store.ts";
 import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** An instance to be made. */
@@ -14,6 +16,8 @@ export interface NewInstance {
   readonly priority: number;
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** By when it has to have ended; `null` for never. Its position is made with it. */
+  readonly deadline: NewDeadline | null;
   /** Where it stands at first; never empty. `claimed` positions are held by `holder`. */
   readonly positions: readonly NewPosition[];
   /** Whether its flow waits for events, anywhere. */
@@ -80,6 +84,8 @@ export interface InstanceState {
   readonly instance: InstanceRecord;
   readonly positions: readonly Position[];
   readonly signals: readonly { readonly kind: SignalKind; readonly request: SignalRequest }[];
+  /** How far the tasks say they are at which its positions stand. */
+  readonly progress: readonly SavedProgress[];
   /** The store's clock when this was read, in milliseconds since the epoch. */
   readonly now: number;
 }
@@ -173,7 +179,8 @@ export interface InstanceStore {
    * A failed instance is in progress again, or paused, at the positions at which it failed: the one that failed where its
    * last checkpoint said (`fail`), the others as they stood. What was running is ready, with the same attempt and no lost
    * leases; waits look at their buffers and keep their time limits; delays and joins go on. Time has passed meanwhile: what
-   * is overdue is due at once. The history keeps the failure, and notes `$retry`.
+   * is overdue is due at once. The history keeps the failure, and notes `$retry`. It has the deadline that the request
+   * names, or none.
    *
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has not failed, or was saved as failed, without a position. Of concurrent calls, one
@@ -205,6 +212,16 @@ export interface InstanceStore {
    * @throws {BackendError} BACKEND_CONFLICT: it has gone on since it was looked at; look at it again
    */
   migrateInstance(migration: Migration): Promise<void>;
+
+  /**
+   * The instance has this deadline instead of the one that it had, if any; whoever was about to act on that is fenced. The
+   * history notes `$extend`.
+   *
+   * @param deadline - `null`: it has none any more
+   * @throws {InstanceNotFoundError}
+   * @throws {InvalidTransitionError} it has ended
+   */
+  setDeadline(instanceId: InstanceId, deadline: NewDeadline | null): Promise<void>;
 
   /**
    * Acts on what is pending: called by a worker whose checkpoint, claim or heartbeat told of an

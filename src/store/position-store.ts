@@ -26,6 +26,16 @@ export interface ClaimedPosition extends ClaimRef {
   readonly definitionHash: string;
   readonly codec: string;
   readonly instancePriority: number;
+  /** The instance's; `null` if it has none. */
+  readonly deadline: ClaimedDeadline | null;
+}
+
+/** By when the instance of a claimed position has to have ended. */
+export interface ClaimedDeadline {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** How long that was from the claim, in milliseconds; negative if it has passed. */
+  readonly inMs: number;
 }
 
 export interface RecordedOutcome {

@@ -1,5 +1,6 @@
 import type { InstanceId, TaskId } from "../ids.ts";
 import type { Bytes, Snapshot } from "../snapshot/snapshot.ts";
+import type { Duration } from "../time/duration.ts";
 
 /** A control request to an instance. */
 export type SignalKind = "cancel" | "pause";
@@ -15,6 +16,8 @@ export interface SignalRequest {
 export interface RetryRequest extends SignalRequest {
   /** Whether it comes back paused, so that a task can be completed by hand before it goes on. Default: `false`. */
   readonly paused?: boolean;
+  /** By when it has to have ended: a time, or so long from now on. Default: it has no deadline, also if it had one. */
+  readonly deadline?: Duration | Date;
 }
 
 /** What became of a sent event. */

@@ -4,6 +4,7 @@ import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
+import { task } from "../../src/flow/task.ts";
 import { bothBackends } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
@@ -105,6 +106,30 @@ describe.each(await bothBackends())("completeTask on $name", ({ backend }) => {
     gate.open();
     expect(await handle.result()).toBe("by hand");
     await expect(handle.completeTask("work", "again")).rejects.toMatchObject({ code: "INVALID_TRANSITION" });
+  });
+
+  test("finds the first task of a map's item in its first attempt, by the name that the status tells", async () => {
+    const late = new Gate();
+    const each = flow<number>("each")
+      .map(
+        "items",
+        () => [1, 2],
+        task("work", async (n: number) => {
+          if (n === 2) await late.passed;
+          return n;
+        }),
+      )
+      .build();
+    const handle = await stuck(each, "in_progress");
+    await expect
+      .poll(async () => await handle.status(), soon)
+      .toMatchObject({
+        tasks: [{ taskId: "items[1]/work", attempt: 1, state: "running" }],
+      });
+    await handle.completeTask("items[1]/work", 20);
+    late.open();
+
+    expect(await handle.result()).toEqual([1, 20]);
   });
 
   test("refuses tasks at which the instance doesn't stand, and values that can't be stored", async () => {

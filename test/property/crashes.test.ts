@@ -27,6 +27,7 @@ function scenarios(modes: readonly CrashMode[]): fc.Arbitrary<Scenario> {
       }),
       events: fc.constant(events),
       input: fc.nat(1_000),
+      hasDeadline: fc.boolean(),
       plan: fc.array(crash, { minLength: 1, maxLength: 5 }).map((crashes) => new Map(crashes)),
     }),
   );

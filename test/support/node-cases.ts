@@ -2,6 +2,7 @@ import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
+import { deadlineCases } from "./deadline-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
@@ -380,6 +381,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
       report: completed(2),
     },
   },
+  ...deadlineCases,
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {

@@ -62,6 +62,7 @@ export function newInstance(instanceId: string, facts: Partial<NewInstance> = {}
     priority: 3,
     tags: [],
     labels: {},
+    deadline: null,
     positions: [branchAt("", "a")],
     awaitsEvents: true,
     ...facts,

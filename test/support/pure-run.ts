@@ -47,6 +47,7 @@ export class PureRun {
       tags: [],
       labels: {},
       createdAt: 0,
+      deadlineAt: null,
       forkedFrom: null,
       endedAt: null,
       positions: [],
@@ -174,7 +175,7 @@ export class PureRun {
       ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0 },
       codec,
       input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
-      ...{ armed: false, due: false, interrupted: false, isFresh: false },
+      ...{ armed: false, due: false, interrupted: false, isFresh: false, deadline: null },
     };
     return await readInput(store, held);
   }

@@ -25,6 +25,9 @@ const shapes: Flow<{ n: number }>[] = [
   flow<{ n: number }>("sql-own")
     .then("own", ({ n }) => n, { priority: 1, tags: ["gpu", "eu"] })
     .build(),
+  flow<{ n: number }>("sql-late", { deadline: "1h" })
+    .then("tagged", ({ n }) => n, { tags: ["gpu"] })
+    .build(),
   flow<{ n: number }>("sql-fork")
     .fork([
       branch("a", (b) => b.then("a", ({ n }) => n)),
@@ -40,7 +43,8 @@ beforeAll(async () => await client.publish(shapes));
 /** All that there is of an instance, but for ids and times. */
 async function rowsOf(id: string): Promise<unknown> {
   const text = `
-    SELECT to_jsonb(i) - 'instance_id' - 'created_at' - 'input' AS instance,
+    SELECT to_jsonb(i) - 'instance_id' - 'created_at' - 'deadline_at' - 'input' AS instance,
+           round(extract(epoch FROM i.deadline_at - i.created_at)) AS takes,
            convert_from(i.input, 'UTF8')::jsonb AS input,
            (SELECT count(*) FROM waymark.mailboxes AS m WHERE m.instance_id = i.instance_id) AS mailboxes,
            (SELECT jsonb_agg((to_jsonb(p) - '{instance_id,since,wake_at,available_at,order_key}'::text[]) || jsonb_build_object(
@@ -53,6 +57,18 @@ async function rowsOf(id: string): Promise<unknown> {
 }
 
 describe("waymark.submit", () => {
+  test("takes a deadline instead of the flow's, from the start on", async () => {
+    const id = fresh("sql");
+    const call = "SELECT waymark.submit('sql-late', $1, '{}', p_start_after => '90 s', p_deadline => $2)";
+    for (const wrong of ["0 s", "-1 s"]) await expect(pool.query(call, [id, wrong])).rejects.toThrow("p_deadline");
+    expect(await client.list({ idPrefix: id })).toMatchObject({ instances: [] });
+    await pool.query(call, [id, "1 day"]);
+
+    expect(await rowsOf(id)).toMatchObject({ takes: String(86_400 + 90) });
+    await client.extendDeadline(id, null);
+    expect(await client.status(id)).not.toHaveProperty("deadline");
+  });
+
   test.each(shapes.map((one) => [one.name, one] as const))(
     "makes the rows of %s that a client makes",
     async (name, one) => {

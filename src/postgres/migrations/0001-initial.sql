@@ -28,6 +28,9 @@ CREATE TABLE :schema.definitions (
   definition_hash text        COLLATE "C" NOT NULL,
   awaits_events   boolean     NOT NULL,
   positions       jsonb       NOT NULL,
+  -- How long an instance may take, and who can act on it when it takes longer.
+  deadline_ms     bigint,
+  deadline_lane   integer     NOT NULL,
   published_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (flow, definition_hash)
 );
@@ -65,6 +68,8 @@ CREATE TABLE :schema.instances (
   forked_from     text        COLLATE "C",
   forked_at       bigint,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- By when it has to have ended. While it is live, it has a position '$deadline' that comes due then.
+  deadline_at     timestamptz,
   ended_at        timestamptz,
   CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
   CONSTRAINT instances_outcome_fits_status CHECK (
@@ -106,6 +111,10 @@ CREATE TABLE :schema.positions (
   available_at timestamptz NOT NULL,
   wake_at      timestamptz,
   order_key    bigint,
+  -- How far a long task says it is, and which one; nothing once the position stands elsewhere.
+  progress     bytea,
+  progress_of  text        COLLATE "C",
+  progress_at  timestamptz,
   PRIMARY KEY (instance_id, path),
   CONSTRAINT positions_ready_is_unclaimed CHECK (order_key IS NULL OR worker_id IS NULL)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
@@ -321,7 +330,7 @@ $$;
 -- Starts an instance, for SQL and triggers: the same rows that a client makes. Workers hear of it with the commit.
 --
 -- Of the definitions with this flow's name the one that was published last is taken, unless its hash is given. The input is
--- stored as it is: the flow's input schema is not applied.
+-- stored as it is: the flow's input schema is not applied. p_deadline counts from when it starts, and replaces the flow's.
 -- Returns whether it was made; `false` with p_on_conflict = 'useExisting' if the id was taken.
 -- Locks: the new rows.
 CREATE FUNCTION :schema.submit(
@@ -333,7 +342,8 @@ CREATE FUNCTION :schema.submit(
   p_labels          jsonb DEFAULT '{}',
   p_start_after     interval DEFAULT '0',
   p_on_conflict     text DEFAULT 'fail',
-  p_definition_hash text DEFAULT NULL
+  p_definition_hash text DEFAULT NULL,
+  p_deadline        interval DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -341,7 +351,9 @@ AS $$
 DECLARE
   v_definition :schema.definitions;
   v_after      bigint := extract(epoch FROM p_start_after) * 1000;
+  v_span       bigint := ceil(extract(epoch FROM p_deadline) * 1000);
   v_now        timestamptz := clock_timestamp();
+  v_deadline   timestamptz;
 BEGIN
   IF coalesce(p_instance_id, '') = '' OR char_length(p_instance_id) > 255 OR p_instance_id ~ '[[:cntrl:]]' THEN
     RAISE EXCEPTION 'p_instance_id must be 1 to 255 characters without control characters' USING ERRCODE = '22023';
@@ -355,6 +367,8 @@ BEGIN
     RAISE EXCEPTION 'p_labels must be an object of strings' USING ERRCODE = '22023';
   ELSIF v_after IS NULL OR v_after < 0 THEN
     RAISE EXCEPTION 'p_start_after must not be negative' USING ERRCODE = '22023';
+  ELSIF v_span < 1 THEN
+    RAISE EXCEPTION 'p_deadline must be at least 1 ms' USING ERRCODE = '22023';
   ELSIF p_on_conflict IS NULL OR p_on_conflict NOT IN ('fail', 'useExisting') THEN
     RAISE EXCEPTION 'p_on_conflict must be fail or useExisting' USING ERRCODE = '22023';
   END IF;
@@ -369,10 +383,14 @@ BEGIN
       USING ERRCODE = '42704', HINT = 'Start a worker that runs it, or call client.publish([flow]), with a backend that has JsonCodec.';
   END IF;
 
-  INSERT INTO :schema.instances (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at)
+  v_deadline := v_now + (v_after + coalesce(v_span, v_definition.deadline_ms)) * interval '1 millisecond';
+
+  INSERT INTO :schema.instances (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at,
+                                 deadline_at)
   VALUES (p_instance_id, p_flow, v_definition.definition_hash, 'json',
           convert_to(coalesce(p_input, 'null')::text, 'UTF8'), p_priority,
-          ARRAY(SELECT DISTINCT t.tag COLLATE "C" AS tag FROM unnest(p_tags) AS t (tag) ORDER BY 1), p_labels, v_now)
+          ARRAY(SELECT DISTINCT t.tag COLLATE "C" AS tag FROM unnest(p_tags) AS t (tag) ORDER BY 1), p_labels, v_now,
+          v_deadline)
   ON CONFLICT (instance_id) DO NOTHING;
   IF NOT FOUND THEN
     IF p_on_conflict = 'useExisting' THEN
@@ -403,6 +421,11 @@ BEGIN
     AS (path text, task_id text, kind text, lane integer, priority integer, pending integer, input_ref text, event text,
         wake_after bigint)
   ) WITH ORDINALITY AS f (path, task_id, kind, lane, priority, pending, input_ref, event, wake_after, ordinal);
+
+  IF v_deadline IS NOT NULL THEN
+    INSERT INTO :schema.positions (instance_id, path, task_id, kind, lane, priority, since, wake_at, available_at)
+    VALUES (p_instance_id, '$deadline', '$deadline', 'delay', v_definition.deadline_lane, 1, v_now, v_deadline, v_deadline);
+  END IF;
 
   PERFORM pg_notify('waymark_' || trim(BOTH '"' FROM ':schema'), '0:r');
   RETURN true;
@@ -440,7 +463,7 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
        i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
-       i.forked_at, i.created_at, i.ended_at
+       i.forked_at, i.created_at, i.deadline_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS
@@ -489,11 +512,14 @@ SELECT p.instance_id, i.flow, p.path, p.task_id, p.kind, p.attempt, p.priority, 
          WHEN p.order_key IS NOT NULL THEN 'ready'
          WHEN p.kind = 'join' AND p.pending > 0 THEN 'joining ' || p.pending
          WHEN p.kind = 'wait' THEN 'awaiting ' || p.event
+         WHEN p.path = '$deadline' THEN 'deadline'
          WHEN p.kind = 'delay' THEN 'delayed'
          WHEN p.attempt > 1 THEN 'retrying'
          ELSE 'sleeping'
        END AS state,
-       p.worker_id, p.lost, NULLIF(p.available_at, 'infinity') AS available_at, p.wake_at
+       p.worker_id, p.lost, NULLIF(p.available_at, 'infinity') AS available_at, p.wake_at,
+       CASE WHEN p.progress_of = p.task_id THEN :schema.payload_json(i.codec, p.progress) END AS progress,
+       CASE WHEN p.progress_of = p.task_id THEN p.progress_at END AS progress_at
 FROM :schema.positions AS p
 JOIN :schema.instances AS i ON i.instance_id = p.instance_id
 LEFT JOIN :schema.lanes AS l ON l.lane = p.lane;

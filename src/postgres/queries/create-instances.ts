@@ -13,6 +13,8 @@ export interface CreatedRow {
 /**
  * Makes instances, with their positions and mailboxes; leaves ids that are taken alone (INV-12).
  *
+ * Where an instance has a deadline, so does its position; the statement is another one only if some have one.
+ *
  * No id may occur twice. Among themselves, they are to be taken in the order given: that is what the ordinal does
  * in the order key, which counts microseconds. Locks: the new rows, by key, so that two batches with the same ids in another
  * order wait for each other instead of deadlocking.
@@ -22,23 +24,26 @@ export function createInstances(
   instances: readonly NewInstance[],
   positions: readonly BranchRow[],
   facts: BatchFacts,
+  deadlineLanes: readonly (number | null)[] = [],
 ): Query<CreatedRow> {
+  const hasDeadlines = deadlineLanes.some((lane) => lane !== null);
+  const columns = [...instanceColumns(instances), ...(hasDeadlines ? deadlineColumns(instances, deadlineLanes) : [])];
   return sql`
     WITH new AS MATERIALIZED (
-      SELECT * FROM ${rowSource("n", instanceColumns(instances), "idx")}
+      SELECT * FROM ${rowSource("n", columns, "idx")}
     ),
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     created AS (
-      INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at)
+      INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at${hasDeadlines ? sql`, deadline_at` : NOTHING})
       SELECT n.instance_id, n.flow, n.definition_hash, n.codec, n.input, n.priority,
              CASE WHEN n.tags = '[]' THEN '{}' ELSE ARRAY(SELECT json_array_elements_text(n.tags::json)) END,
-             n.labels::jsonb, clock.now
+             n.labels::jsonb, clock.now${hasDeadlines ? DEADLINE : NOTHING}
       FROM new AS n
       CROSS JOIN clock
       ORDER BY n.instance_id
       ON CONFLICT (instance_id) DO NOTHING
-      RETURNING instance_id
-    ),
+      RETURNING instance_id${hasDeadlines ? sql`, deadline_at` : NOTHING}
+    ),${hasDeadlines ? placedDeadlines(t) : NOTHING}
     mailbox AS (
       INSERT INTO ${t.mailboxes} (instance_id)
       SELECT n.instance_id
@@ -80,6 +85,34 @@ export function createInstances(
     LEFT JOIN granted AS g ON g.instance_id = n.instance_id
     ORDER BY n.idx
   `;
+}
+
+const NOTHING = sql<never>``;
+
+/** The earlier of the two. */
+const DEADLINE = sql<never>`, least(clock.now + n.deadline_after * interval '1 millisecond',
+                   timestamptz 'epoch' + n.deadline_at_ms * interval '1 millisecond')`;
+
+/** The positions of those that have deadlines. */
+function placedDeadlines(t: Tables): Query<never> {
+  return sql`
+    overdue AS (
+      INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, since, wake_at, available_at)
+      SELECT c.instance_id, '$deadline', '$deadline', 'delay', n.deadline_lane, 1, clock.now, c.deadline_at, c.deadline_at
+      FROM created AS c
+      JOIN new AS n ON n.instance_id = c.instance_id
+      CROSS JOIN clock
+      WHERE c.deadline_at IS NOT NULL
+    ),`;
+}
+
+function deadlineColumns(instances: readonly NewInstance[], lanes: readonly (number | null)[]): Column[] {
+  const ceil = (at: number | null | undefined): number | null => (at == null ? null : Math.ceil(at));
+  return [
+    { name: "deadline_after", type: "bigint", values: instances.map((i) => i.deadline?.afterMs ?? null) },
+    { name: "deadline_at_ms", type: "bigint", values: instances.map((i) => ceil(i.deadline?.at)) },
+    { name: "deadline_lane", type: "int", values: lanes },
+  ];
 }
 
 function instanceColumns(instances: readonly NewInstance[]): Column[] {

@@ -6,24 +6,31 @@ import type { Tables } from "../tables.ts";
 export function publishDefinitions(
   t: Tables,
   p: {
-    readonly definitions: readonly { readonly definition: PublishedDefinition; readonly positions: string }[];
+    readonly definitions: readonly {
+      readonly definition: PublishedDefinition;
+      readonly positions: string;
+      readonly deadlineLane: number;
+    }[];
     readonly asNewest: boolean;
   },
 ): Query<never> {
   const all = p.definitions.map(({ definition }) => definition);
   return sql`
-    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, positions)
-    SELECT d.flow, d.definition_hash, d.awaits_events, d.positions::jsonb
+    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, positions, deadline_ms, deadline_lane)
+    SELECT d.flow, d.definition_hash, d.awaits_events, d.positions::jsonb, d.deadline_ms, d.deadline_lane
     FROM unnest(
       ${all.map(({ flow }) => flow)}::text[],
       ${all.map(({ definitionHash }) => definitionHash)}::text[],
       ${all.map(({ awaitsEvents }) => awaitsEvents)}::boolean[],
-      ${p.definitions.map(({ positions }) => positions)}::text[]
-    ) AS d (flow, definition_hash, awaits_events, positions)
+      ${p.definitions.map(({ positions }) => positions)}::text[],
+      ${all.map(({ deadlineMs }) => deadlineMs)}::bigint[],
+      ${p.definitions.map(({ deadlineLane }) => deadlineLane)}::int[]
+    ) AS d (flow, definition_hash, awaits_events, positions, deadline_ms, deadline_lane)
     ORDER BY d.flow, d.definition_hash
     ON CONFLICT (flow, definition_hash) DO UPDATE
-    SET positions = excluded.positions,
+    SET positions = excluded.positions, deadline_ms = excluded.deadline_ms,
         published_at = CASE WHEN ${p.asNewest}::boolean THEN excluded.published_at ELSE known.published_at END
     WHERE ${p.asNewest}::boolean OR known.positions <> excluded.positions
+       OR known.deadline_ms IS DISTINCT FROM excluded.deadline_ms
   `;
 }

@@ -14,13 +14,15 @@ import {
 } from "./checkpoint-columns.ts";
 
 /**
- * Completes or fails instances whose only position is the one that is held (INV-11).
+ * Completes or fails instances whose only position, beside that of a deadline, is the one that is held (INV-11).
  *
  * A request that came in since this statement's snapshot shows in the locked row (`held`) but not in the
  * seen one, and its signal could not be cleared: such a row counts as busy, and is tried again.
  * Each CTE carries on what the next one needs, because joining two of them by key would be a loop over all pairs: the
  * planner expects one row of each.
- * Locks: positions, then instances by key, skipping locked ones of both: whoever has the
+ * The deadline's position goes with the instance: it is there if the instance has a deadline. If it can't be locked, because
+ * somebody has it, or has just made it, the row counts as busy, too.
+ * Locks: positions, then instances by key, then positions of deadlines, skipping locked ones of all: whoever has the
  * instance's row is about to change its status and may be waiting for the position.
  */
 export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<FateRow> {
@@ -36,15 +38,30 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
       WHERE seen.interrupt IS NOT DISTINCT FROM h.interrupt
     ),
     live AS MATERIALIZED (
-      SELECT s.idx, i.instance_id, s.path
+      SELECT s.idx, i.instance_id, s.path, i.deadline_at IS NOT NULL AS has_deadline
       FROM settled AS s
       JOIN ${t.instances} AS i ON i.instance_id = s.instance_id
       ORDER BY i.instance_id
       FOR NO KEY UPDATE OF i SKIP LOCKED
     ),
+    free AS MATERIALIZED (
+      SELECT l.idx, l.instance_id, l.path, l.has_deadline
+      FROM live AS l
+      WHERE CASE WHEN l.has_deadline
+                 THEN (SELECT true FROM ${t.positions} AS q
+                       WHERE q.instance_id = l.instance_id AND q.path = '$deadline'
+                       FOR NO KEY UPDATE OF q SKIP LOCKED) IS NOT NULL
+                 ELSE true
+            END
+    ),
+    in_time AS (
+      DELETE FROM ${t.positions} AS p
+      USING free AS h
+      WHERE h.has_deadline AND p.instance_id = h.instance_id AND p.path = '$deadline'
+    ),
     gone AS (
       DELETE FROM ${t.positions} AS p
-      USING live AS h
+      USING free AS h
       WHERE p.instance_id = h.instance_id AND p.path = h.path
       RETURNING h.idx, p.instance_id, p.path
     ),

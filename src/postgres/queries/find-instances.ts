@@ -1,4 +1,4 @@
-import type { InstanceRow, OutlineRow, PositionRow } from "../rows.ts";
+import type { InstanceRow, OutlineRow, PositionRow, ProgressRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { StoodJson } from "../stood-json.ts";
 import type { Tables } from "../tables.ts";
@@ -7,6 +7,7 @@ const OUTLINE_COLUMNS = sql<never>`
       i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.reason, i.priority,
       array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at,
       extract(epoch FROM i.created_at)::float8 * 1000 AS created_ms,
+      extract(epoch FROM i.deadline_at)::float8 * 1000 AS deadline_ms,
       extract(epoch FROM i.ended_at)::float8 * 1000 AS ended_ms,
       extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`;
 const INSTANCE_COLUMNS = sql<never>`${OUTLINE_COLUMNS}, i.input, i.output, i.failure`;
@@ -128,10 +129,12 @@ export const POSITION_COLUMNS: Query<never> = sql<never>`
       extract(epoch FROM p.wake_at)::float8 * 1000 AS wake_ms,
       p.order_key IS NOT NULL AS ready`;
 
-/** Reads all positions of an instance. Index: positions_pkey. */
-export function findPositions(t: Tables, instanceId: string): Query<PositionRow> {
+/** Reads all positions of an instance, with how far their tasks say they are. Index: positions_pkey. */
+export function findPositions(t: Tables, instanceId: string): Query<ProgressRow> {
   return sql`
-    SELECT ${POSITION_COLUMNS}
+    SELECT ${POSITION_COLUMNS},
+           CASE WHEN p.progress_of = p.task_id THEN p.progress END AS progress,
+           extract(epoch FROM p.progress_at)::float8 * 1000 AS progress_ms
     FROM ${t.positions} AS p
     LEFT JOIN ${t.lanes} AS l ON l.lane = p.lane
     WHERE p.instance_id = ${instanceId}::text

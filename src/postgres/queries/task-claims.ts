@@ -86,7 +86,7 @@ export interface AvailableRow {
 
 /**
  * Positions that a worker could claim now, in order. An unregistered worker has no tags; one registered
- * without tags takes everything.
+ * without tags takes everything. A deadline is no task.
  */
 export function findAvailable(
   t: Tables,
@@ -113,7 +113,7 @@ export function findAvailable(
       SELECT q.instance_id, q.path, q.task_id, q.kind, q.attempt, q.priority, q.input_ref, q.order_key
       FROM ${t.positions} AS q
       JOIN ${t.instances} AS i ON i.instance_id = q.instance_id AND i.status = 'in_progress'
-      WHERE q.lane = lane.lane AND q.order_key IS NOT NULL
+      WHERE q.lane = lane.lane AND q.order_key IS NOT NULL AND q.path <> '$deadline'
         AND NOT EXISTS (SELECT FROM ${t.signals} AS s WHERE s.instance_id = q.instance_id)
       ORDER BY q.order_key, q.instance_id, q.path
       LIMIT ${p.limit}::int

@@ -4,6 +4,7 @@ import { definitionStoreSuite } from "./definition-store.suite.ts";
 import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
 import { positionStoreSuite } from "./position-store.suite.ts";
+import { progressStoreSuite } from "./progress-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
@@ -19,6 +20,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   instanceStoreSuite,
   workerStoreSuite,
   positionStoreSuite,
+  progressStoreSuite,
   historyStoreSuite,
   argumentsSuite,
   wakeupStoreSuite,

@@ -34,6 +34,7 @@ export const claimPositionsTests: ConformanceTests = {
       definitionHash,
       codec,
       instancePriority: 5,
+      deadline: null,
     });
     expect(typeof claim?.token).toBe("bigint");
   },

@@ -30,6 +30,7 @@ export const createInstancesTests: ConformanceTests = {
       tags: ["eu", "big"],
       labels: { customer: "7", ward: " b 2" },
       createdAt: clock.now(),
+      deadlineAt: null,
       forkedFrom: null,
       endedAt: null,
     });

@@ -7,6 +7,7 @@ import {
   newInstanceMistakesTests,
   replaceInstanceTests,
 } from "./create-instances.suite.ts";
+import { newDeadlineTests, passedDeadlineTests, setDeadlineTests } from "./deadlines.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import { forkInstanceTests } from "./fork-instance.suite.ts";
 import type { InstanceFacts } from "./given.ts";
@@ -298,6 +299,9 @@ export const instanceStoreSuite: ConformanceSuite = {
     "retryInstance, with branches": retryBranchesTests,
     "retryInstance, paused": retryPausedTests,
     "retryInstance, refused": retryRefusedTests,
+    "createInstances, with a deadline": newDeadlineTests,
+    "createInstances, a deadline that passes": passedDeadlineTests,
+    setDeadline: setDeadlineTests,
     settleInterrupt: settleInterruptTests,
   },
 };

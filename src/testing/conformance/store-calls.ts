@@ -48,6 +48,10 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
       ...{ instanceId, from: "old", to: { flow: "order", definitionHash: "new" } },
       ...{ entries: 0, positions: [] },
     }),
+  setDeadline: (backend, _, instanceId) => backend.setDeadline(instanceId, null),
+  saveProgress: (backend, _, instanceId) =>
+    backend.saveProgress({ instanceId, path: "", token: 1n }, "first", bytesOf("1")),
+  loadProgress: (backend, _, instanceId) => backend.loadProgress(instanceId, "", "first"),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
   claimPositions: (backend, given, instanceId) =>
     backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
@@ -100,6 +104,8 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
   releaseTaskClaim: (backend, _, taskId) => backend.releaseTaskClaim("order-1", taskId, "worker-a"),
   extendTaskClaim: (backend, _, taskId) => backend.extendTaskClaim("order-1", taskId, "worker-a", 1_000),
   settleInterrupt: (backend, _, taskId) => backend.settleInterrupt("order-1", taskId),
+  saveProgress: (backend, _, taskId) => backend.saveProgress(aForgedClaim(), taskId, bytesOf("1")),
+  loadProgress: (backend, _, taskId) => backend.loadProgress("order-1", "", taskId),
   loadResults: (backend, _, taskId) => backend.loadResults("order-1", [taskId]),
   findLastIteration: (backend, _, taskId) => backend.findLastIteration("order-1", taskId),
   loadSteps: (backend, _, taskId) => backend.loadSteps("order-1", taskId),
@@ -109,6 +115,7 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
 
 /** Every call that takes bytes. */
 export const callsWithBytes: Readonly<Record<string, OpenCall>> = {
+  saveProgress: (backend, _, value) => backend.saveProgress(aForgedClaim(), "first", value),
   saveTaskResult: (backend, _, output) => backend.saveTaskResult("order-1", "first", output),
   sendEvent: (backend, _, payload) => backend.sendEvent("order-1", "paid", payload),
   createInstances: (backend, given, input) => backend.createInstances([given.newInstance({ input })]),
