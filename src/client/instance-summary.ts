@@ -14,6 +14,8 @@ export interface InstanceSummary {
   readonly labels: Readonly<Record<string, string>>;
   /** Of which instance it is a fork, and after which entry of that one's history; `null` if of none. */
   readonly forkedFrom: ForkPoint | null;
+  /** Which run this is, counted from 1: one more each time that it continues as new. */
+  readonly run: number;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
 }
@@ -29,7 +31,7 @@ export interface InstancePage {
 }
 
 export function summaryOf(record: InstanceRecord): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, createdAt, endedAt } = record;
+  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, createdAt, endedAt } = record;
   const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
-  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, ...times };
+  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, ...times };
 }

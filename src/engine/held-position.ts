@@ -1,6 +1,7 @@
 import type { Codec } from "../codec/codec.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import type { TaskId } from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
@@ -24,6 +25,8 @@ export interface HeldPosition {
   readonly isFresh: boolean;
   /** How many leases were lost here in a row. */
   readonly lost: number;
+  /** Which run of the instance this is, counted from 1. */
+  readonly run: number;
 }
 
 export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): HeldPosition {
@@ -42,7 +45,14 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): He
     interrupted: claimed.interrupt !== null,
     isFresh: false,
     lost: claimed.lost,
+    run: claimed.run,
   };
+}
+
+/** The same for every run of a task's body, or of a step of it, and for no other task, instance or run of the instance. */
+export function idempotencyKeyOf({ claim, run }: Pick<HeldPosition, "claim" | "run">, taskId: TaskId): string {
+  // No task id has a "#", so the last one in the key is where the instance id ends. Nor has one an "@".
+  return `${claim.instanceId}#${taskId}${run === 1 ? "" : `@${run}`}`;
 }
 
 /** The same position, at another standing. `input` is the encoded value under `to.inputRef`. */

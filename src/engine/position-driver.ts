@@ -18,12 +18,13 @@ import { decodeOwned, encodePayload } from "./payloads.ts";
 import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
 import type { Committed } from "./task-transactions.ts";
 import { tellCheckpoint, tellReceived } from "./tell-observer.ts";
-import { beginItem, lookWhatToUndo, readWait, sleepOn } from "./without-body.ts";
+import { beginItem, decideAfterEvent, lookWhatToUndo, readWait, sleepOn } from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
 
-type ForkMove = Extract<Move, { kind: "fork" }>;
+/** A move that makes positions, of which this host may hold some from the start. */
+type StartingMove = Extract<Move, { kind: "fork" | "restart" }>;
 type FinalFate = Exclude<CheckpointFate, { kind: "busy" }>;
 
 interface DriverParts extends BodyParts {
@@ -101,7 +102,9 @@ export class PositionDriver {
     if (isKnown && move.kind === "advance" && plan.entries.length === 0 && this.#parts.host.serves(move.to.lane)) {
       const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
       // Somebody may have been here before, and left the row where it was, too.
-      return { ...moved, isFresh: happening.kind === "begun" && held.isFresh };
+      // The next of several events is waited for under the same time limit, which the row still has.
+      const { armed, due } = move.to.kind === "wait" ? held : moved;
+      return { ...moved, armed, due, isFresh: happening.kind === "begun" && held.isFresh };
     }
     return this.#commit(held, happening, plan);
   }
@@ -115,7 +118,7 @@ export class PositionDriver {
     // Never early (INV-10): one that was woken too soon sleeps again.
     if (node.kind === "delay")
       return held.due || !held.armed ? { kind: "elapsed" } : sleepOn(this.#parts.store, held, node);
-    if (node.kind === "wait") return readWait(this.#parts.store, held, node);
+    if (node.kind === "wait") return readWait(this.#parts.store, held, node, isPart(located.container, "event"));
     return this.#bodies.run(held, located);
   }
 
@@ -142,6 +145,12 @@ export class PositionDriver {
     const { claim, stand, flow, codec } = held;
     const output = await decodeOwned(flow, codec, claim.instanceId, { owner: stand.taskId, bytes });
     if (isPart(located.container, "list")) return await this.#bodies.listed(held, output, null);
+    const { container } = located;
+    if (container.kind === "part" && container.role === "event")
+      return {
+        kind: "recorded",
+        decision: await decideAfterEvent(this.#parts.store, held, container.of.node, outcome),
+      };
     return { kind: "recorded", decision: decisionOfRecorded(located, stand.taskId, { outcome, output }) };
   }
 
@@ -163,7 +172,7 @@ export class PositionDriver {
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
     const { committer } = this.#parts;
     if (this.#bodies.hasTransaction) return this.#writeInTransaction(held, happening, checkpoint);
-    if (move.kind === "fork") return this.#writeFork(held, happening, checkpoint, move);
+    if (move.kind === "fork" || move.kind === "restart") return this.#writeStart(held, happening, checkpoint, move);
     const follow = (fate: FinalFate): MaybePromise<HeldPosition | null> => this.#follow(held, happening, move, fate);
     return committer
       .commit(checkpoint)
@@ -188,11 +197,11 @@ export class PositionDriver {
       : await this.#goOn(held, committed.instead);
   }
 
-  async #writeFork(
+  async #writeStart(
     held: HeldPosition,
     happening: Occurrence,
     checkpoint: Checkpoint,
-    move: ForkMove,
+    move: StartingMove,
   ): Promise<HeldPosition | null> {
     let fate: FinalFate;
     try {
@@ -205,7 +214,8 @@ export class PositionDriver {
 
   /** Before the branches are taken: they need the slots that were kept for them. */
   #unreserve(move: Move): void {
-    if (move.kind === "fork") this.#parts.host.unreserve(move.branches.filter(({ claimed }) => claimed).length);
+    if (move.kind === "fork" || move.kind === "restart")
+      this.#parts.host.unreserve(startedBy(move).filter(({ claimed }) => claimed).length);
   }
 
   #follow(held: HeldPosition, happening: Occurrence, move: Move, fate: FinalFate): MaybePromise<HeldPosition | null> {
@@ -263,13 +273,17 @@ export class PositionDriver {
     if (!fate.kept || !("to" in move)) return null;
     if (happening.kind === "received")
       return { ...held, recorded: { outcome: "completed", output: happening.payload } };
-    return movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+    const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+    if (move.kind !== "await") return moved;
+    // Its time limit is running from now on, or still.
+    return { ...moved, armed: move.timeoutMs === "keep" ? held.armed : move.timeoutMs !== null };
   }
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
   #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): MaybePromise<Move> {
     const { host } = this.#parts;
-    if (move.kind === "fork") return this.#keepBranches(move);
+    if (move.kind === "fork") return { ...move, branches: this.#keep(move.branches) };
+    if (move.kind === "restart") return { ...move, positions: this.#keep(move.positions) };
     // Whoever takes it must have its tags.
     if (move.kind === "advance" && !host.serves(move.to.lane)) return { kind: "park", to: move.to, wakeAfterMs: 0 };
     if (move.kind !== "complete") return move;
@@ -284,12 +298,12 @@ export class PositionDriver {
     );
   }
 
-  /** The branches that this host can run at once are its own from the start. */
-  #keepBranches(move: ForkMove): Move {
+  /** Of positions that are made, those that this host can run at once are its own from the start. */
+  #keep(positions: readonly NewPosition[]): readonly NewPosition[] {
     const { host } = this.#parts;
-    const isOurs = (branch: NewPosition): boolean => branch.wakeAfterMs === 0 && host.serves(branch.standing.lane);
-    let left = host.reserveSlots(move.branches.filter(isOurs).length);
-    return { ...move, branches: move.branches.map((branch) => ({ ...branch, claimed: isOurs(branch) && left-- > 0 })) };
+    const isOurs = ({ wakeAfterMs, standing }: NewPosition): boolean => wakeAfterMs === 0 && host.serves(standing.lane);
+    let left = host.reserveSlots(positions.filter(isOurs).length);
+    return positions.map((position) => ({ ...position, claimed: isOurs(position) && left-- > 0 }));
   }
 
   async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {
@@ -313,4 +327,8 @@ export class PositionDriver {
     await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
     return null;
   }
+}
+
+function startedBy(move: StartingMove): readonly NewPosition[] {
+  return move.kind === "fork" ? move.branches : move.positions;
 }

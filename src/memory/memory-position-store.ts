@@ -108,7 +108,7 @@ export class MemoryPositionStore implements PositionStore {
     const token = this.#state.nextToken();
     const claim = { workerId: request.workerId, token, expiresAt: now + request.leaseMs };
     this.#state.place(instance, claimPosition(position, claim), now);
-    const { flow, definitionHash, codec, priority, input } = instance.record;
+    const { flow, definitionHash, codec, priority, input, run } = instance.record;
     const recorded = instance.history.outcomeOf(position.taskId);
     return {
       instanceId: instance.id,
@@ -129,6 +129,7 @@ export class MemoryPositionStore implements PositionStore {
       definitionHash,
       codec,
       instancePriority: priority,
+      run,
     };
   }
 

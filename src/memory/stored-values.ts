@@ -25,6 +25,7 @@ export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
     createdAt: now,
     forkedFrom: null,
     endedAt: null,
+    run: 1,
   });
 }
 
@@ -46,6 +47,7 @@ export function copyRecord(record: InstanceRecord): InstanceRecord {
     createdAt: record.createdAt,
     forkedFrom: record.forkedFrom === null ? null : { ...record.forkedFrom },
     endedAt: record.endedAt,
+    run: record.run,
   };
 }
 

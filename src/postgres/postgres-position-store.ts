@@ -137,5 +137,6 @@ function claimedFromRow(row: ClaimedRow): ClaimedPosition {
     definitionHash: row.definition_hash,
     codec: row.codec,
     instancePriority: row.instance_priority,
+    run: row.run,
   };
 }

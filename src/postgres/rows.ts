@@ -28,6 +28,7 @@ export interface InstanceRow {
   readonly forked_at: bigint | null;
   readonly created_ms: number;
   readonly ended_ms: number | null;
+  readonly run: number;
   /** The database's clock when this was read. */
   readonly now_ms: number;
 }
@@ -100,6 +101,7 @@ export function instanceFromRow(row: InstanceRow): InstanceRecord {
     createdAt: wholeMs(row.created_ms),
     forkedFrom: forkPointFrom(row),
     endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
+    run: row.run,
   };
 }
 

@@ -26,6 +26,8 @@ export interface ClaimedPosition extends ClaimRef {
   readonly definitionHash: string;
   readonly codec: string;
   readonly instancePriority: number;
+  /** Which run of the instance this is, counted from 1. */
+  readonly run: number;
 }
 
 export interface RecordedOutcome {

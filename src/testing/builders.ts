@@ -143,6 +143,7 @@ export function aSnapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     createdAt: 0,
     forkedFrom: null,
     endedAt: null,
+    run: 1,
     positions: [aPosition()],
     results: [],
     ...overrides,

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "3a66ec8874337069d72839ee893996e5c0ed1dad7f06a32af2f5e6a84dafe946",
+    sha256: "a37d4773e184608a7601cf94ba3437bb09a9fc26b38f732805ffda512ef4e664",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -86,6 +86,9 @@ CREATE TABLE :schema.instances (
   -- Of which instance it is a fork, and after which entry of its history it was forked off.
   forked_from     text        COLLATE "C",
   forked_at       bigint,
+  -- One more each time that it continues as new.
+  run             integer     NOT NULL DEFAULT 1
+                  CONSTRAINT instances_run_positive CHECK (run >= 1),
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
   CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
@@ -139,7 +142,7 @@ CREATE INDEX positions_ready ON :schema.positions (lane, order_key) WHERE order_
 CREATE INDEX positions_due ON :schema.positions (available_at)
   WHERE order_key IS NULL AND available_at < 'infinity';
 
--- The history: append-only, one row a checkpoint. Outputs live here.
+-- The history of an instance's run: append-only, one row a checkpoint. Outputs live here.
 CREATE TABLE :schema.checkpoints (
   instance_id text        COLLATE "C" NOT NULL,
   task_id     text        COLLATE "C" NOT NULL,
@@ -462,7 +465,7 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
        i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
-       i.forked_at, i.created_at, i.ended_at
+       i.forked_at, i.run, i.created_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS

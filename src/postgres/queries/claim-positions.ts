@@ -25,6 +25,7 @@ export interface ClaimedRow {
   readonly definition_hash: string;
   readonly codec: string;
   readonly instance_priority: number;
+  readonly run: number;
   readonly taken_order: bigint;
 }
 
@@ -122,7 +123,7 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
     )
     SELECT c.instance_id, c.path, c.token, c.task_id, c.kind, c.attempt, c.lost, c.input_ref, c.event, c.interrupt,
            c.taken_order, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
-           i.flow, i.definition_hash, i.codec, i.priority AS instance_priority,
+           i.flow, i.definition_hash, i.codec, i.priority AS instance_priority, i.run,
            CASE
              WHEN c.kind = 'join' THEN NULL
              WHEN c.input_ref IS NULL THEN i.input
@@ -135,7 +136,7 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
            r.outcome AS recorded_outcome, r.output AS recorded_output
     FROM claimed AS c
     CROSS JOIN LATERAL (
-      SELECT n.flow, n.definition_hash, n.codec, n.priority, n.input
+      SELECT n.flow, n.definition_hash, n.codec, n.priority, n.input, n.run
       FROM ${t.instances} AS n
       WHERE n.instance_id = c.instance_id
       LIMIT 1
