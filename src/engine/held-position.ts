@@ -23,6 +23,8 @@ export interface HeldPosition {
   readonly interrupted: boolean;
   /** Whether its row has just been moved here, by this process: nobody can have begun the task before. */
   readonly isFresh: boolean;
+  /** Whether its row still stands where nothing was to be recorded any more: it follows with the next checkpoint. */
+  readonly isAhead: boolean;
   /** How many leases were lost here in a row. */
   readonly lost: number;
   /** Which run of the instance this is, counted from 1. */
@@ -44,6 +46,7 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec): He
     due: claimed.due && !isStart,
     interrupted: claimed.interrupt !== null,
     isFresh: false,
+    isAhead: false,
     lost: claimed.lost,
     run: claimed.run,
   };
@@ -71,6 +74,7 @@ export function movedTo(
     due: false,
     interrupted: false,
     isFresh: attempt === 1,
+    isAhead: false,
     lost: 0,
   };
 }

@@ -104,7 +104,7 @@ export class PositionDriver {
       // Somebody may have been here before, and left the row where it was, too.
       // The next of several events is waited for under the same time limit, which the row still has.
       const { armed, due } = move.to.kind === "wait" ? held : moved;
-      return { ...moved, armed, due, isFresh: happening.kind === "begun" && held.isFresh };
+      return { ...moved, armed, due, isAhead: true, isFresh: happening.kind === "begun" && held.isFresh };
     }
     return this.#commit(held, happening, plan);
   }
@@ -235,13 +235,23 @@ export class PositionDriver {
       case "eventGone":
       case "recorded":
         // Somebody else was first, or this very checkpoint was written before and its answer was lost.
-        // The position's row says which, to whoever claims it next: what is recorded stands (INV-3).
+        // The position's row says which, to whoever claims it next: what is recorded stands (INV-3). But where the row still
+        // stands somewhere before, whoever claims it would come here again.
+        if (fate.kind === "recorded" && held.isAhead) return await this.#lookAgain(held);
         return await this.#giveUp(held, false);
       case "refused":
         // The store can't hold this outcome. The instance fails with the reason (INV-15).
         if (move.kind === "fail") throw fate.error;
         return await this.#commitFailure(held, fate.error);
     }
+  }
+
+  /** Goes on from what somebody has recorded, who was first. */
+  async #lookAgain(held: HeldPosition): Promise<HeldPosition | null> {
+    const { taskId } = held.stand;
+    const [result] = await this.#parts.store.loadResults(held.claim.instanceId, [taskId]);
+    if (result === undefined) return await this.#giveUp(held, false);
+    return { ...held, isFresh: false, recorded: { outcome: result.outcome, output: result.output } };
   }
 
   /** The instance's output can't be made of what its last task recorded. */

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { idIssue, kindOf, nameIssue } from "../ids.ts";
 import type { CollectNode, DelayNode, TaskNode, WaitNode } from "./definition.ts";
 import {
@@ -81,7 +82,12 @@ export function anyEventFrom(args: readonly unknown[]): ForkDraft | BadCall {
   const hasLimit = options.timeout !== undefined;
   if (hasLimit) branches.push(timeLimit(options.timeout, names, issues));
   const idIssues: string[] = [];
-  const join = Object.freeze({ ...NO_TASK, id: checkedId(id, idIssues), run: hasLimit ? firstInTime : first });
+  const joinId = checkedId(id, idIssues);
+  const join = Object.freeze({
+    ...NO_TASK,
+    id: joinId,
+    run: hasLimit ? firstInTime(joinId, [...names.keys()]) : first,
+  });
   return { kind: "fork", mode: "race", branches, join: { node: join, issues: idIssues }, issues };
 }
 
@@ -118,12 +124,30 @@ function timeLimit(timeout: unknown, names: ReadonlyMap<string, unknown>, issues
   return new BranchDraft(TIME_LIMIT, { steps: { step: simple(node, []), before: null }, issues: [] });
 }
 
-const first: TaskNode["run"] = (won) => {
+const first = (won: unknown): { readonly event: string; readonly payload: unknown } => {
   const { branch: event, output: payload } = won as { branch: string; output: unknown };
   return { event, payload };
 };
 
-const firstInTime: TaskNode["run"] = (won, context) => {
-  const isLate = (won as { branch: string }).branch === TIME_LIMIT;
-  return isLate ? { timedOut: true } : { timedOut: false, ...(first(won, context) as object) };
-};
+/** What was delivered before anybody noticed that the time is up still counts. */
+function firstInTime(id: string, keys: readonly string[]): TaskNode["run"] {
+  return async (won, context) => {
+    const winner = first(won);
+    if (winner.event !== TIME_LIMIT) return { timedOut: false, ...winner };
+    for (const event of keys) {
+      const found = await delivered(context, `${id}/${event}/${WAIT_ID}`);
+      if (found !== null) return { timedOut: false, event, payload: found.payload };
+    }
+    return { timedOut: true };
+  };
+}
+
+async function delivered(context: TaskContext, taskId: string): Promise<{ readonly payload: unknown } | null> {
+  try {
+    return { payload: await context.output(taskId) };
+  } catch (error) {
+    // Nothing is recorded there.
+    if (error instanceof InvalidArgumentError) return null;
+    throw error;
+  }
+}

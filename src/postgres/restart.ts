@@ -1,11 +1,9 @@
-import { applyCheckpoint, NOTES } from "../snapshot/apply.ts";
+import { applyCheckpoint } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
-import type { NewEntry } from "../snapshot/snapshot.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import { inTransaction, writeIn } from "./branch-leaver.ts";
 import { lockPositions } from "./queries/find-instances.ts";
-import { appendEntry } from "./queries/history.ts";
-import { drawTokens, forgetHistory, holdPositions, setRun } from "./queries/restart.ts";
+import { beginRun, drawTokens, holdPositions } from "./queries/restart.ts";
 import { upsertPositions } from "./queries/write-positions.ts";
 import { positionFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -34,21 +32,14 @@ export async function restart(
         nextToken: () => tokens.pop() ?? 0n,
       });
       if (changes === null) return null;
-      await tx.run("forget-history", forgetHistory(tables, instanceId));
-      await tx.run("set-run", setRun(tables, { instanceId, input: move.input }));
+      const begun = { instanceId, input: move.input, workerId: holder.workerId, now: context.now() };
+      await tx.run("begin-run", beginRun(tables, begun));
       const laneByPath = new Map(move.positions.map(({ path, standing }) => [path, lanes.numberOf(standing.lane)]));
       const placed = changes.upserts.map((position) => ({ position, lane: laneByPath.get(position.path) ?? 0 }));
       await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: placed, now: context.now() }));
       if (changes.granted.length > 0)
         await tx.run("hold-positions", holdPositions(tables, { instanceId, positions: changes.granted }));
-      const note = { instanceId, path: "", entry: noteOf(instance.run), workerId: holder.workerId, now: context.now() };
-      await tx.run("append-entry", appendEntry(tables, note));
       return changes;
     }),
   );
-}
-
-function noteOf(run: number): NewEntry {
-  const nothing = { output: null, outputRef: null, failure: null, durationMs: null, decision: null };
-  return { taskId: NOTES.continue, attempt: run, kind: "instance", outcome: "noted", ...nothing };
 }

@@ -199,7 +199,7 @@ export class PureRun {
       ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0, run: 1 },
       codec,
       input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
-      ...{ armed: false, due: false, interrupted: false, isFresh: false },
+      ...{ armed: false, due: false, interrupted: false, isFresh: false, isAhead: false },
     };
     return await readInput(store, held);
   }

@@ -1,4 +1,4 @@
-import { KEPT_ENTRY } from "../../snapshot/apply.ts";
+import { KEPT_ENTRY, NOTES } from "../../snapshot/apply.ts";
 import type { Position } from "../../snapshot/position.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
@@ -9,24 +9,37 @@ export function drawTokens(t: Tables, count: number): Query<{ token: bigint }> {
 }
 
 /**
- * Removes the history of a run that is over, but for the last entry of what outlives it. The caller has the instance's lock.
- * Index: checkpoints_pkey (one instance's rows).
+ * Begins a run of an instance: its input is replaced, and its history by a note of how many are over, but for the last entry
+ * of what outlives them. The caller has the instance's lock. Index: checkpoints_pkey (one instance's rows).
  */
-export function forgetHistory(t: Tables, instanceId: string): Query<never> {
+export function beginRun(
+  t: Tables,
+  p: {
+    readonly instanceId: string;
+    readonly input: Uint8Array;
+    readonly workerId: string;
+    readonly now: Date | null;
+  },
+): Query<never> {
   return sql`
-    DELETE FROM ${t.checkpoints} AS c
-    WHERE c.instance_id = ${instanceId}::text
-      AND NOT (c.task_id = ${KEPT_ENTRY}::text AND c.attempt = (
-        SELECT max(k.attempt)
-        FROM ${t.checkpoints} AS k
-        WHERE k.instance_id = ${instanceId}::text AND k.task_id = ${KEPT_ENTRY}::text))
-  `;
-}
-
-/** Gives an instance the input of its next run. The caller has its lock. */
-export function setRun(t: Tables, p: { readonly instanceId: string; readonly input: Uint8Array }): Query<never> {
-  return sql`
-    UPDATE ${t.instances} SET input = ${p.input}::bytea, run = run + 1 WHERE instance_id = ${p.instanceId}::text
+    WITH forgotten AS (
+      DELETE FROM ${t.checkpoints} AS c
+      WHERE c.instance_id = ${p.instanceId}::text
+        AND NOT (c.task_id = ${KEPT_ENTRY}::text AND c.attempt = (
+          SELECT max(k.attempt)
+          FROM ${t.checkpoints} AS k
+          WHERE k.instance_id = ${p.instanceId}::text AND k.task_id = ${KEPT_ENTRY}::text))
+    ),
+    begun AS (
+      UPDATE ${t.instances} AS i
+      SET input = ${p.input}::bytea, run = i.run + 1
+      WHERE i.instance_id = ${p.instanceId}::text
+      RETURNING i.instance_id, i.run
+    )
+    INSERT INTO ${t.checkpoints} (instance_id, task_id, attempt, kind, outcome, worker_id, at)
+    SELECT b.instance_id, ${NOTES.continue}::text, b.run - 1, 'instance', 'noted', ${p.workerId}::text,
+           coalesce(${p.now}::timestamptz, clock_timestamp())
+    FROM begun AS b
   `;
 }
 
