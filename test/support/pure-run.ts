@@ -172,7 +172,8 @@ export class PureRun {
 
   async #run(position: Position, { run, policy }: TaskNode): Promise<Occurrence> {
     const { located } = standpoint(this.#flow, position.taskId);
-    const context = { taskId: position.taskId, attempt: position.attempt };
+    const output = async (taskId: string): Promise<unknown> => decode(this.#bytesUnder(taskId));
+    const context = { taskId: position.taskId, attempt: position.attempt, output };
     try {
       const value = await run(await this.#inputOf(position), context as never);
       if (isPart(located.container, "list")) return listed(value as readonly unknown[]);
