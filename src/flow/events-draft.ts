@@ -80,7 +80,7 @@ export function anyEventFrom(args: readonly unknown[]): ForkDraft | BadCall {
     return new BranchDraft(key, { steps: { step: simple(node, []), before: null }, issues: [] });
   });
   const hasLimit = options.timeout !== undefined;
-  if (hasLimit) branches.push(timeLimit(options.timeout, names, issues));
+  if (hasLimit) branches.push(...timeLimit(options.timeout, names, issues));
   const idIssues: string[] = [];
   const joinId = checkedId(id, idIssues);
   const join = Object.freeze({
@@ -112,8 +112,9 @@ function eventNames(events: object, issues: string[]): ReadonlyMap<string, unkno
   return found;
 }
 
-function timeLimit(timeout: unknown, names: ReadonlyMap<string, unknown>, issues: string[]): BranchDraft {
-  if (names.has(TIME_LIMIT))
+function timeLimit(timeout: unknown, names: ReadonlyMap<string, unknown>, issues: string[]): BranchDraft[] {
+  const isTaken = names.has(TIME_LIMIT);
+  if (isTaken)
     issues.push(
       `"${TIME_LIMIT}" names the time limit, so it can't be the key of an event beside it; choose another key`,
     );
@@ -121,7 +122,8 @@ function timeLimit(timeout: unknown, names: ReadonlyMap<string, unknown>, issues
   // What is wrong with it has been said.
   const durationMs = resolveDuration(timeout, "timeout", 0, []);
   const node: DelayNode = { kind: "delay", id: TIME_LIMIT, durationMs, until: null };
-  return new BranchDraft(TIME_LIMIT, { steps: { step: simple(node, []), before: null }, issues: [] });
+  const branch = new BranchDraft(TIME_LIMIT, { steps: { step: simple(node, []), before: null }, issues: [] });
+  return isTaken ? [] : [branch];
 }
 
 const first = (won: unknown): { readonly event: string; readonly payload: unknown } => {
