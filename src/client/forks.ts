@@ -242,7 +242,7 @@ class Forking {
       throw new InvalidArgumentError(field, "is for a task that has no output of its own.");
     if (kind === "step" || kind === "item") return await this.#encode(value, this.#contextOf(entry));
     const { node, container } = standpoint(this.#to, this.#renaming.of(taskId)).located;
-    if (container.kind === "part" && container.role !== "fallback")
+    if (container.kind === "part" && container.role !== "fallback" && container.role !== "event")
       throw new InvalidArgumentError(
         field,
         "has been acted on: items have begun, or a time has been set. Fork before it.",

@@ -14,6 +14,8 @@ export interface InstanceSummary {
   readonly labels: Readonly<Record<string, string>>;
   /** Of which instance it is a fork, and after which entry of that one's history; `null` if of none. */
   readonly forkedFrom: ForkPoint | null;
+  /** Which run this is, counted from 1: one more each time that it continues as new. */
+  readonly run: number;
   readonly createdAt: Date;
   /** By when it has to have ended, or had; `null` for never. */
   readonly deadline: Date | null;
@@ -31,10 +33,10 @@ export interface InstancePage {
 }
 
 export function summaryOf(record: InstanceOutline): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, createdAt, endedAt, deadlineAt } =
+  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, createdAt, endedAt, deadlineAt } =
     record;
   const times = { createdAt: new Date(createdAt), deadline: dateOrNull(deadlineAt), endedAt: dateOrNull(endedAt) };
-  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, ...times };
+  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, ...times };
 }
 
 function dateOrNull(at: number | null): Date | null {

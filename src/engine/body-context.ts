@@ -1,7 +1,7 @@
 import type { TaskContext } from "../flow/task-context.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import { type Logger, withFields } from "../logger.ts";
-import type { HeldPosition } from "./held-position.ts";
+import { type HeldPosition, idempotencyKeyOf } from "./held-position.ts";
 import type { LazySignal } from "./lazy-signal.ts";
 
 /** What a body can ask for of the world outside it. */
@@ -18,6 +18,7 @@ export class BodyContext implements TaskContext {
   readonly flow: string;
   readonly taskId: TaskId;
   readonly attempt: number;
+  readonly #held: HeldPosition;
   readonly #signal: LazySignal;
   readonly #log: Logger;
   readonly #reach: BodyReach;
@@ -28,14 +29,14 @@ export class BodyContext implements TaskContext {
     this.flow = held.flow.name;
     this.taskId = held.stand.taskId;
     this.attempt = held.stand.attempt;
+    this.#held = held;
     this.#signal = signal;
     this.#log = log;
     this.#reach = reach;
   }
 
   get idempotencyKey(): string {
-    // No task id has a "#", so the last one in the key is where the instance id ends.
-    return `${this.instanceId}#${this.taskId}`;
+    return idempotencyKeyOf(this.#held, this.taskId);
   }
 
   get signal(): AbortSignal {

@@ -20,6 +20,7 @@ const IN_FLIGHT: Readonly<Record<Move["kind"], number>> = {
   endItem: 1,
   leaveBranch: 1,
   collapse: 1,
+  restart: 2,
   complete: 1,
   fail: 1,
 };
@@ -57,6 +58,7 @@ export class Committer {
       endItem: gatherer("endItem"),
       leaveBranch: gatherer("leaveBranch"),
       collapse: gatherer("collapse"),
+      restart: gatherer("restart"),
       complete: gatherer("complete"),
       fail: gatherer("fail"),
     };
@@ -86,7 +88,7 @@ export class Committer {
 }
 
 function bytesOf({ entries, move }: Checkpoint): number {
-  let bytes = move.kind === "complete" ? move.output.byteLength : 0;
+  let bytes = move.kind === "complete" ? move.output.byteLength : move.kind === "restart" ? move.input.byteLength : 0;
   for (const { output, failure } of entries) bytes += (output?.byteLength ?? 0) + (failure?.byteLength ?? 0);
   return bytes;
 }

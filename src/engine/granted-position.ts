@@ -20,6 +20,10 @@ export function grantedPosition(
     const branch = move.branches.find((candidate) => candidate.path === path);
     return branch === undefined ? null : placed(movedTo(held, branch.standing, inputOfBranch(branch, held, happening)));
   }
+  if (move.kind === "restart") {
+    const start = move.positions.find((candidate) => candidate.path === path);
+    return start === undefined ? null : { ...placed(movedTo(held, start.standing, move.input)), run: held.run + 1 };
+  }
   if (move.kind === "collapse") return placed(movedTo(held, move.to, null));
   // The join that this branch has closed, whose inputs are in the history; or the next item.
   const isItem = move.kind === "endItem" || move.kind === "leaveBranch" ? path !== move.joinPath : false;

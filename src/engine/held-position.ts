@@ -1,6 +1,7 @@
 import type { Codec } from "../codec/codec.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import type { TaskId } from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
@@ -22,10 +23,14 @@ export interface HeldPosition {
   readonly interrupted: boolean;
   /** Whether its row has just been moved here, by this process: nobody can have begun the task before. */
   readonly isFresh: boolean;
+  /** Whether its row still stands where nothing was to be recorded any more: it follows with the next checkpoint. */
+  readonly isAhead: boolean;
   /** How many leases were lost here in a row. */
   readonly lost: number;
   /** By when its instance has to have ended, as far as was known when it was claimed; `null` for never. */
   readonly deadline: HeldDeadline | null;
+  /** Which run of the instance this is, counted from 1. */
+  readonly run: number;
 }
 
 export interface HeldDeadline {
@@ -51,9 +56,17 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec, now
     due: claimed.due && !isStart,
     interrupted: claimed.interrupt !== null,
     isFresh: false,
+    isAhead: false,
     lost: claimed.lost,
     deadline: deadline === null ? null : { at: deadline.at, atMs: nowMs + deadline.inMs },
+    run: claimed.run,
   };
+}
+
+/** The same for every run of a task's body, or of a step of it, and for no other task, instance or run of the instance. */
+export function idempotencyKeyOf({ claim, run }: Pick<HeldPosition, "claim" | "run">, taskId: TaskId): string {
+  // No task id has a "#", so the last one in the key is where the instance id ends. Nor has one an "@".
+  return `${claim.instanceId}#${taskId}${run === 1 ? "" : `@${run}`}`;
 }
 
 /** The same position, at another standing. `input` is the encoded value under `to.inputRef`. */
@@ -72,6 +85,7 @@ export function movedTo(
     due: false,
     interrupted: false,
     isFresh: attempt === 1,
+    isAhead: false,
     lost: 0,
   };
 }

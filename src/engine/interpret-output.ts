@@ -1,10 +1,13 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { LoopLimitError, RouteKeyError } from "../errors/task-errors.ts";
 import { indexOf } from "../flow/continuation.ts";
-import type { FlowNode, LoopNode, RouteNode, TaskNode } from "../flow/definition.ts";
+import type { EventsResult, FlowNode, LoopNode, RouteNode, TaskNode } from "../flow/definition.ts";
 import type { LocatedNode, PartRole } from "../flow/flow-definition.ts";
+import { numberIssue } from "../flow/known-options.ts";
 import { LoopResult } from "../flow/loop-result.ts";
+import { MAX_EVENTS } from "../flow/validate.ts";
 import { kindOf } from "../ids.ts";
+import { isLate } from "../snapshot/events.ts";
 import type { Decision } from "../snapshot/occurrence.ts";
 import type { RecordedKind } from "../snapshot/snapshot.ts";
 
@@ -26,7 +29,10 @@ export function bodyOf(node: FlowNode): TaskNode {
       return node;
     case "fork":
     case "map":
+    case "collect":
       return node.join;
+    case "continue":
+      return node.next;
     case "route":
       return node.select;
     case "loop":
@@ -43,16 +49,23 @@ export function bodyOf(node: FlowNode): TaskNode {
 /**
  * @throws {RouteKeyError} a route has no branch for the key
  * @throws {LoopLimitError} the loop's last allowed iteration wants another one
- * @throws {InvalidArgumentError} a loop's body returned something else than a LoopResult, or a delay's something else than a
- *   time
+ * @throws {InvalidArgumentError} a loop's body returned something else than a LoopResult, a delay's something else than a
+ *   time, or that of a wait for several events something else than a number
  */
 export function interpretOutput({ node, container }: LocatedNode, taskId: string, value: unknown): Interpreted {
   if (isPart(container, "until")) return { output: value, decision: { kind: "until", at: checkTime(taskId, value) } };
+  if (isPart(container, "count"))
+    return { output: value, decision: { kind: "count", count: checkCount(taskId, value) } };
   switch (node.kind) {
     case "route":
       return { output: value, decision: { kind: "key", key: checkKey(node, value) } };
     case "loop":
       return interpretLoop(node, taskId, value);
+    case "collect": {
+      const collected = value as EventsResult<unknown>;
+      const output = node.onTimeout === "continue" ? collected : collected.payloads;
+      return { output, decision: collected.timedOut && node.onTimeout === "branch" ? { kind: "timedOut" } : null };
+    }
     case "task":
     case "fork":
     case "map":
@@ -60,6 +73,7 @@ export function interpretOutput({ node, container }: LocatedNode, taskId: string
     case "item":
     case "wait":
     case "subflow":
+    case "continue":
     case "undo":
       return { output: value, decision: null };
   }
@@ -67,10 +81,10 @@ export function interpretOutput({ node, container }: LocatedNode, taskId: string
 
 /**
  * What a recorded output decides. That of a loop counts as "done": a result recorded from outside ends
- * the loop.
+ * the loop. Of one of several events it isn't said here: that depends on how many are waited for.
  *
  * @throws {RouteKeyError} the recorded key has no branch
- * @throws {InvalidArgumentError} what is recorded for a delay is no time
+ * @throws {InvalidArgumentError} what is recorded for a delay is no time, or for a count no number
  */
 export function decisionOfRecorded(
   { node, container }: LocatedNode,
@@ -79,7 +93,9 @@ export function decisionOfRecorded(
 ): Decision | null {
   const { outcome, output } = recorded;
   if (node.kind === "wait") return outcome === "timed_out" && node.onTimeout === "branch" ? { kind: "timedOut" } : null;
+  if (node.kind === "collect") return isLate(node, outcome) ? { kind: "timedOut" } : null;
   if (isPart(container, "until")) return { kind: "until", at: checkTime(taskId, output) };
+  if (isPart(container, "count")) return { kind: "count", count: checkCount(taskId, output) };
   if (node.kind === "route") return { kind: "key", key: checkKey(node, output) };
   return node.kind === "loop" ? { kind: "done" } : null;
 }
@@ -97,6 +113,13 @@ function checkTime(taskId: string, value: unknown): number {
     `"${taskId}"`,
     `must give a Date, or milliseconds since the epoch, not ${value instanceof Date ? "an invalid Date" : kindOf(value)}.`,
   );
+}
+
+/** How many events are waited for. */
+function checkCount(taskId: string, value: unknown): number {
+  const problem = numberIssue(value, { min: 0, max: MAX_EVENTS, whole: true });
+  if (problem === null) return value as number;
+  throw new InvalidArgumentError(`"${taskId}"`, `${problem}.`);
 }
 
 function checkKey(node: RouteNode, value: unknown): string {

@@ -10,7 +10,7 @@ export function durationOf(happening: Occurrence): number | null {
   if (happening.kind === "elapsed") return 0;
   // A list that was recorded before is none of this run's.
   if (happening.kind === "listed") return happening.count === null ? null : happening.durationMs;
-  return happening.kind === "succeeded" ? happening.durationMs : null;
+  return happening.kind === "succeeded" || happening.kind === "continued" ? happening.durationMs : null;
 }
 
 /** The encoded value under a reference that follows a step: what the step recorded, or what was there before. */

@@ -19,12 +19,21 @@ import { decodeOwned, encodePayload } from "./payloads.ts";
 import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
 import type { Committed } from "./task-transactions.ts";
 import { tellCheckpoint, tellReceived } from "./tell-observer.ts";
-import { beginItem, lookAtDeadline, lookWhatToUndo, overdueError, readWait, sleepOn } from "./without-body.ts";
+import {
+  beginItem,
+  decideAfterEvent,
+  lookAtDeadline,
+  lookWhatToUndo,
+  overdueError,
+  readWait,
+  sleepOn,
+} from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
 
-type ForkMove = Extract<Move, { kind: "fork" }>;
+/** A move that makes positions, of which this host may hold some from the start. */
+type StartingMove = Extract<Move, { kind: "fork" | "restart" }>;
 type FinalFate = Exclude<CheckpointFate, { kind: "busy" }>;
 
 interface DriverParts extends BodyParts {
@@ -102,7 +111,9 @@ export class PositionDriver {
     if (isKnown && move.kind === "advance" && plan.entries.length === 0 && this.#parts.host.serves(move.to.lane)) {
       const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
       // Somebody may have been here before, and left the row where it was, too.
-      return { ...moved, isFresh: happening.kind === "begun" && held.isFresh };
+      // The next of several events is waited for under the same time limit, which the row still has.
+      const { armed, due } = move.to.kind === "wait" ? held : moved;
+      return { ...moved, armed, due, isAhead: true, isFresh: happening.kind === "begun" && held.isFresh };
     }
     return this.#commit(held, happening, plan);
   }
@@ -117,7 +128,7 @@ export class PositionDriver {
     // Never early (INV-10): one that was woken too soon sleeps again.
     if (node.kind === "delay")
       return held.due || !held.armed ? { kind: "elapsed" } : sleepOn(this.#parts.store, held, node);
-    if (node.kind === "wait") return readWait(this.#parts.store, held, node);
+    if (node.kind === "wait") return readWait(this.#parts.store, held, node, isPart(located.container, "event"));
     return this.#bodies.run(held, located);
   }
 
@@ -144,6 +155,12 @@ export class PositionDriver {
     const { claim, stand, flow, codec } = held;
     const output = await decodeOwned(flow, codec, claim.instanceId, { owner: stand.taskId, bytes });
     if (isPart(located.container, "list")) return await this.#bodies.listed(held, output, null);
+    const { container } = located;
+    if (container.kind === "part" && container.role === "event")
+      return {
+        kind: "recorded",
+        decision: await decideAfterEvent(this.#parts.store, held, container.of.node, outcome),
+      };
     return { kind: "recorded", decision: decisionOfRecorded(located, stand.taskId, { outcome, output }) };
   }
 
@@ -165,7 +182,7 @@ export class PositionDriver {
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
     const { committer } = this.#parts;
     if (this.#bodies.hasTransaction) return this.#writeInTransaction(held, happening, checkpoint);
-    if (move.kind === "fork") return this.#writeFork(held, happening, checkpoint, move);
+    if (move.kind === "fork" || move.kind === "restart") return this.#writeStart(held, happening, checkpoint, move);
     const follow = (fate: FinalFate): MaybePromise<HeldPosition | null> => this.#follow(held, happening, move, fate);
     return committer
       .commit(checkpoint)
@@ -190,11 +207,11 @@ export class PositionDriver {
       : await this.#goOn(held, committed.instead);
   }
 
-  async #writeFork(
+  async #writeStart(
     held: HeldPosition,
     happening: Occurrence,
     checkpoint: Checkpoint,
-    move: ForkMove,
+    move: StartingMove,
   ): Promise<HeldPosition | null> {
     let fate: FinalFate;
     try {
@@ -207,7 +224,8 @@ export class PositionDriver {
 
   /** Before the branches are taken: they need the slots that were kept for them. */
   #unreserve(move: Move): void {
-    if (move.kind === "fork") this.#parts.host.unreserve(move.branches.filter(({ claimed }) => claimed).length);
+    if (move.kind === "fork" || move.kind === "restart")
+      this.#parts.host.unreserve(startedBy(move).filter(({ claimed }) => claimed).length);
   }
 
   #follow(held: HeldPosition, happening: Occurrence, move: Move, fate: FinalFate): MaybePromise<HeldPosition | null> {
@@ -227,13 +245,23 @@ export class PositionDriver {
       case "eventGone":
       case "recorded":
         // Somebody else was first, or this very checkpoint was written before and its answer was lost.
-        // The position's row says which, to whoever claims it next: what is recorded stands (INV-3).
+        // The position's row says which, to whoever claims it next: what is recorded stands (INV-3). But where the row still
+        // stands somewhere before, whoever claims it would come here again.
+        if (fate.kind === "recorded" && held.isAhead) return await this.#lookAgain(held);
         return await this.#giveUp(held, false);
       case "refused":
         // The store can't hold this outcome. The instance fails with the reason (INV-15).
         if (move.kind === "fail") throw fate.error;
         return await this.#commitFailure(held, fate.error);
     }
+  }
+
+  /** Goes on from what somebody has recorded, who was first. */
+  async #lookAgain(held: HeldPosition): Promise<HeldPosition | null> {
+    const { taskId } = held.stand;
+    const [result] = await this.#parts.store.loadResults(held.claim.instanceId, [taskId]);
+    if (result === undefined) return await this.#giveUp(held, false);
+    return { ...held, isFresh: false, recorded: { outcome: result.outcome, output: result.output } };
   }
 
   /** The instance's output can't be made of what its last task recorded. */
@@ -266,7 +294,10 @@ export class PositionDriver {
     if (!fate.kept || !("to" in move)) return null;
     if (happening.kind === "received")
       return { ...held, recorded: { outcome: "completed", output: happening.payload } };
-    return movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+    const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+    if (move.kind !== "await") return moved;
+    // Its time limit is running from now on, or still.
+    return { ...moved, armed: move.timeoutMs === "keep" ? held.armed : move.timeoutMs !== null };
   }
 
   /** What this host runs of an instance whose time is up need not wait to hear it from the store. */
@@ -280,7 +311,8 @@ export class PositionDriver {
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
   #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): MaybePromise<Move> {
     const { host } = this.#parts;
-    if (move.kind === "fork") return this.#keepBranches(move);
+    if (move.kind === "fork") return { ...move, branches: this.#keep(move.branches) };
+    if (move.kind === "restart") return { ...move, positions: this.#keep(move.positions) };
     // Whoever takes it must have its tags.
     if (move.kind === "advance" && !host.serves(move.to.lane)) return { kind: "park", to: move.to, wakeAfterMs: 0 };
     if (move.kind !== "complete") return move;
@@ -295,12 +327,12 @@ export class PositionDriver {
     );
   }
 
-  /** The branches that this host can run at once are its own from the start. */
-  #keepBranches(move: ForkMove): Move {
+  /** Of positions that are made, those that this host can run at once are its own from the start. */
+  #keep(positions: readonly NewPosition[]): readonly NewPosition[] {
     const { host } = this.#parts;
-    const isOurs = (branch: NewPosition): boolean => branch.wakeAfterMs === 0 && host.serves(branch.standing.lane);
-    let left = host.reserveSlots(move.branches.filter(isOurs).length);
-    return { ...move, branches: move.branches.map((branch) => ({ ...branch, claimed: isOurs(branch) && left-- > 0 })) };
+    const isOurs = ({ wakeAfterMs, standing }: NewPosition): boolean => wakeAfterMs === 0 && host.serves(standing.lane);
+    let left = host.reserveSlots(positions.filter(isOurs).length);
+    return positions.map((position) => ({ ...position, claimed: isOurs(position) && left-- > 0 }));
   }
 
   async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {
@@ -324,4 +356,8 @@ export class PositionDriver {
     await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
     return null;
   }
+}
+
+function startedBy(move: StartingMove): readonly NewPosition[] {
+  return move.kind === "fork" ? move.branches : move.positions;
 }

@@ -122,7 +122,7 @@ export function claimedFromNew(
       {
         ...{ instanceId, path, token, taskId, kind, attempt, inputRef, event },
         ...{ flow, definitionHash, codec, instancePriority: priority, input },
-        ...{ lost: 0, recorded: null, armed: false, due: false, interrupt: null },
+        ...{ lost: 0, recorded: null, armed: false, due: false, interrupt: null, run: 1 },
         deadline: at === null ? null : { at, inMs: at - now },
       },
     ];
@@ -173,6 +173,7 @@ export function startingPositions(
     case "endItem":
     case "leaveBranch":
     case "collapse":
+    case "restart":
     case "complete":
     case "fail":
       throw new InvalidArgumentError("flow", `"${flow.name}" has no nodes.`);

@@ -29,6 +29,7 @@ import { readEarlierOutput, readInput } from "./task-inputs.ts";
 import { TaskProgress } from "./task-progress.ts";
 import { TaskSteps } from "./task-steps.ts";
 import { type Committed, TaskTransactions } from "./task-transactions.ts";
+import { validate } from "./validation.ts";
 
 export interface BodyParts {
   readonly store: Backend;
@@ -152,6 +153,7 @@ export class TaskBodies {
     };
     try {
       if (isPart(located.container, "list")) return this.listed(held, result.value, durationMs).catch(onError);
+      if (located.node.kind === "continue") return this.#continued(held, result.value, durationMs).catch(onError);
       const { output, decision } = interpretOutput(located, stand.taskId, result.value);
       const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
       const bytes = encodePayload(codec, output, context, this.#parts.store.maxPayloadBytes);
@@ -160,6 +162,19 @@ export class TaskBodies {
     } catch (error) {
       return onError(error);
     }
+  }
+
+  /** The input of the next run, validated and encoded as that of a new instance. */
+  async #continued(held: HeldPosition, value: unknown, durationMs: number): Promise<Occurrence> {
+    const { codec, claim, flow } = held;
+    const valid =
+      flow.inputSchema === null ? value : await validate(flow.inputSchema, value, `input of flow "${flow.name}"`);
+    const context = { instanceId: claim.instanceId, taskId: "", kind: "input" } as const;
+    return {
+      kind: "continued",
+      input: await encodePayload(codec, valid, context, this.#parts.store.maxPayloadBytes),
+      durationMs,
+    };
   }
 
   /**

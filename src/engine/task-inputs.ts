@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
 import { BranchesFailedError, ItemsFailedError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
-import type { ForkNode, MapNode, Settled } from "../flow/definition.ts";
+import type { CollectNode, EventsResult, ForkNode, MapNode, Settled } from "../flow/definition.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { branchOutputs, itemOutput } from "../flow/output-ids.ts";
 import { parseTaskId, type TaskId } from "../ids.ts";
@@ -30,6 +30,7 @@ export function readInput(store: Results, held: HeldPosition): MaybePromise<unkn
   const { node, container } = standpoint(flow, stand.taskId).located;
   if (node.kind === "fork") return readJoinedInput(store, held, node);
   if (node.kind === "map") return readMappedInput(store, held, node);
+  if (node.kind === "collect") return readCollected(store, held, node);
   if (isPart(container, "undo") && held.input === null) return readOutputOf(store, held, stand.inputRef ?? "");
   const input = decodeOwned(flow, codec, claim.instanceId, { owner: stand.inputRef, bytes: held.input });
   return isPart(container, "fallback") ? readFailedInput(store, held, input) : input;
@@ -87,6 +88,38 @@ async function readMappedInput(store: Results, held: HeldPosition, node: MapNode
     }
   }
   return checkMapped(outputs, total, node, taskId);
+}
+
+/** How many events are waited for. */
+export async function readCount(
+  store: Results,
+  held: HeldPosition,
+  node: CollectNode,
+  countId: TaskId,
+): Promise<number> {
+  if (node.count !== null) return node.count;
+  const [recorded] = (await loadByTask(store, held, [countId])).values();
+  const count = recorded === undefined ? null : await valueOf(held, recorded);
+  if (typeof count === "number") return count;
+  throw new InvalidArgumentError(`"${countId}"`, "has no recorded number.");
+}
+
+/** The events that have come, in their order, and whether the time limit has passed before all have. */
+async function readCollected(store: Results, held: HeldPosition, node: CollectNode): Promise<EventsResult<unknown>> {
+  const { taskId } = held.stand;
+  const count = await readCount(store, held, node, `${taskId}~count`);
+  const payloads: unknown[] = [];
+  for (let from = 0; from < count; from += PAGE) {
+    const ids = Array.from({ length: Math.min(PAGE, count - from) }, (_, offset) => `${taskId}[${from + offset}]`);
+    const results = await loadByTask(store, held, ids);
+    for (const id of ids) {
+      const result = results.get(id);
+      if (result?.outcome === "timed_out") return { timedOut: true, payloads };
+      if (result === undefined) throw new InvalidArgumentError(`"${id}"`, "has no recorded event.");
+      payloads.push(await valueOf(held, result));
+    }
+  }
+  return { timedOut: false, payloads };
 }
 
 /** Refuses what a map can't hand on: too many of its items have failed, so that it was closed before the others had ended. */

@@ -7,7 +7,7 @@ import { stepTaskId } from "../snapshot/step-ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Committer } from "./committer.ts";
-import type { HeldPosition } from "./held-position.ts";
+import { type HeldPosition, idempotencyKeyOf } from "./held-position.ts";
 import type { LazySignal } from "./lazy-signal.ts";
 import type { Lease } from "./lease-keeper.ts";
 import { encodePayload } from "./payloads.ts";
@@ -48,7 +48,7 @@ export class TaskSteps {
     signal.throwIfAborted();
     const { clock } = this.#parts;
     const startedAtMs = clock.monotonicMs();
-    const idempotencyKey = `${this.#held.claim.instanceId}#${taskId}`;
+    const idempotencyKey = idempotencyKeyOf(this.#held, taskId);
     const value: unknown = await (body as (context: StepContext) => unknown)({ idempotencyKey, signal });
     const durationMs = Math.round(clock.monotonicMs() - startedAtMs);
     return await this.#decode(taskId, await this.#record(taskId, value, durationMs));

@@ -4,18 +4,20 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { DeadlineExceededError } from "../errors/instance-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
-import type { DelayNode, WaitNode } from "../flow/definition.ts";
+import type { DelayNode, FlowNode, WaitNode } from "../flow/definition.ts";
 import { UNDO_ID } from "../flow/flow-definition.ts";
 import { nextToUndo } from "../flow/undo-order.ts";
 import { NOTES } from "../snapshot/apply.ts";
-import type { Occurrence } from "../snapshot/occurrence.ts";
-import type { Bytes } from "../snapshot/snapshot.ts";
+import { afterEvent, countTaskId } from "../snapshot/events.ts";
+import type { Decision, Occurrence } from "../snapshot/occurrence.ts";
+import type { Bytes, RecordedKind } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { decisionOfRecorded } from "./interpret-output.ts";
 import { decodeOwned, encodeFailure, eventContext } from "./payloads.ts";
 import { encodeFailureOf } from "./task-bodies.ts";
+import { readCount } from "./task-inputs.ts";
 
 /** The value of an item is in the history; who has claimed its position has it, who was granted it may not. */
 export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occurrence> {
@@ -63,15 +65,35 @@ export async function sleepOn(store: Backend, held: HeldPosition, node: DelayNod
 }
 
 /** Whether an event has come, or the time limit has passed. */
-export async function readWait(store: Backend, held: HeldPosition, node: WaitNode): Promise<Occurrence> {
+export async function readWait(
+  store: Backend,
+  held: HeldPosition,
+  node: WaitNode,
+  isOneOfSeveral: boolean,
+): Promise<Occurrence> {
   const { instanceId } = held.claim;
   const event = await store.peekEvent(instanceId, node.event);
+  // The time limit that the others have to keep, too, begins before the first is taken.
+  if (event !== null && isOneOfSeveral && node.timeoutMs !== null && !held.armed)
+    return { kind: "nothingYet", armed: false };
   if (event !== null)
     return { kind: "received", payload: await inOwnCodec(store, held, event), sequence: event.sequence };
   if (!held.due) return { kind: "nothingYet", armed: held.armed };
   if (node.onTimeout !== "fail") return { kind: "timedOut", failure: null };
   const error = new EventTimeoutError(held.stand.taskId, node.event, node.timeoutMs ?? 0);
   return { kind: "timedOut", failure: await encodeFailureOf(held, error) };
+}
+
+/** Where it goes on from one of several events whose outcome is recorded. */
+export async function decideAfterEvent(
+  store: Backend,
+  held: HeldPosition,
+  whole: FlowNode,
+  outcome: RecordedKind,
+): Promise<Decision> {
+  if (whole.kind !== "collect") throw new TypeError("Only a wait for several events has parts that are events.");
+  const { taskId } = held.stand;
+  return afterEvent(taskId, outcome, await readCount(store, held, whole, countTaskId(taskId)));
 }
 
 /** An event that came before its instance may have been written with another codec. */

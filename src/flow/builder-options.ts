@@ -82,8 +82,60 @@ export interface ContinuingWaitOptions<Payload> extends Omit<WaitOptions<Payload
 }
 
 /** Options of a wait whose time limit leads into a branch. */
-export interface BranchingWaitOptions<Payload, Given, Outputs extends object, Late>
+export interface BranchingWaitOptions<Payload, Given, Outputs extends object, Late, Input>
   extends Omit<WaitOptions<Payload>, "onTimeout"> {
   readonly timeout: Duration;
-  readonly onTimeout: (builder: FlowBuilder<Given, Given, Outputs>) => Chain<Late, object>;
+  readonly onTimeout: (builder: FlowBuilder<Input, Given, Outputs>) => Chain<Late, object>;
 }
+
+/** How many events are waited for: 1 to 10,000; what a function says may be 0, too, and is recorded once. */
+export type EventCount<Given, Outputs extends object> =
+  | number
+  | ((input: Given, context: TaskContext<Outputs>) => MaybePromise<number>);
+
+/** Options of a wait for several events that fails when it times out. */
+export interface CollectOptions<Payload, Given, Outputs extends object> extends WaitOptions<Payload> {
+  readonly count: EventCount<Given, Outputs>;
+  /** How long to wait for all of them, from when the first is waited for; default for ever. */
+  readonly timeout?: Duration;
+}
+
+/** Options of a wait for several events that goes on when it times out. */
+export interface ContinuingCollectOptions<Payload, Given, Outputs extends object>
+  extends ContinuingWaitOptions<Payload> {
+  readonly count: EventCount<Given, Outputs>;
+}
+
+/** Options of a wait for several events whose time limit leads into a branch. */
+export interface BranchingCollectOptions<Payload, Given, Outputs extends object, Late, Input>
+  extends BranchingWaitOptions<Payload, Given, Outputs, Late, Input> {
+  readonly count: EventCount<Given, Outputs>;
+}
+
+/** Options of a wait for the first of several events. */
+export interface AnyEventOptions<Payloads extends object> {
+  /** Check (and may transform) the payloads, by key. One that doesn't fit fails the wait. */
+  readonly schemas?: { readonly [Key in keyof Payloads]?: StandardSchema<unknown, Payloads[Key]> };
+}
+
+/** The same, with a time limit. */
+export interface TimedAnyEventOptions<Payloads extends object> extends AnyEventOptions<Payloads> {
+  readonly timeout: Duration;
+}
+
+/** Names of events: by key, or in a list, where each is its own key. */
+export type EventNames<Payloads extends object> =
+  | { readonly [Key in keyof Payloads]: string }
+  | readonly (keyof Payloads & string)[];
+
+/** The first of several events: which it is, by key, and its payload. */
+export type AnyEvent<Payloads extends object> = {
+  [Key in keyof Payloads]: { readonly event: Key; readonly payload: Payloads[Key] };
+}[keyof Payloads];
+
+/** The same, where there is a time limit. */
+export type AnyEventInTime<Payloads extends object> =
+  | {
+      [Key in keyof Payloads]: { readonly timedOut: false; readonly event: Key; readonly payload: Payloads[Key] };
+    }[keyof Payloads]
+  | { readonly timedOut: true };

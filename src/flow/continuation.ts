@@ -59,17 +59,17 @@ export function enter(flow: Flow): Continuation {
  * @throws {InvalidArgumentError} the definition has no such node
  */
 export function standpoint(flow: Flow, taskId: TaskId): Standpoint {
-  return remembered(standpoints, flow, taskId, () => ({ taskId, located: flow.get(addressOf(parseSegments(taskId))) }));
+  return remembered(standpoints, flow, taskId, () => at(flow, parseSegments(taskId)));
 }
 
 /**
- * What follows when the node at `taskId` is behind the path: a loop has left, a route's branch has ended. What follows the
- * list of a map is not said here: it depends on the items.
+ * What follows when the node at `taskId` is behind the path: a loop has left, a route's branch has ended, the last of several
+ * events has come. What follows the list of a map is not said here: it depends on the items.
  */
 export function after(flow: Flow, taskId: TaskId): Continuation {
   return remembered(continuations, flow, taskId, () => {
     const segments = parseSegments(taskId);
-    const located = flow.get(addressOf(segments));
+    const { located } = at(flow, segments);
     const scope = segments.slice(0, -1);
     const { container } = located;
     if (container.kind !== "part") return afterNode(flow, located, scope);
@@ -78,7 +78,10 @@ export function after(flow: Flow, taskId: TaskId): Continuation {
       case "item":
         return enterItem(flow, of, segments);
       case "until":
+      case "event":
         return { kind: "stand", at: at(flow, [...scope, segment(of.node.id)]) };
+      case "count":
+        return { kind: "stand", at: at(flow, [...scope, segment(of.node.id, 0)]) };
       case "undo":
         return { kind: "stand", at: standpoint(flow, UNDO_ID) };
       case "list":
@@ -105,20 +108,32 @@ export function intoTimeoutBranch(flow: Flow, waitTaskId: TaskId): Continuation 
   const segments = parseSegments(waitTaskId);
   const located = flow.get(addressOf(segments));
   const scope = segments.slice(0, -1);
-  const branch = located.node.kind === "wait" ? located.node.timeoutBranch : null;
+  const { node } = located;
+  const branch = node.kind === "wait" || node.kind === "collect" ? node.timeoutBranch : null;
   return (branch === null ? null : enterSequence(flow, branch, scope)) ?? afterNode(flow, located, scope);
 }
 
-/** The beginning of the same loop's next iteration. */
+/** Where several events are waited for, when the first is: what is handed on when none is to come. */
+export function withoutEvents(flow: Flow, countTaskId: TaskId): Continuation {
+  const segments = parseSegments(countTaskId);
+  const { id } = segments.at(-1) ?? segment("");
+  return { kind: "stand", at: at(flow, [...segments.slice(0, -1), segment(id)]) };
+}
+
+/** The beginning of the same loop's next iteration, or the wait for the next of several events. */
 export function nextIteration(flow: Flow, taskId: TaskId): Continuation {
   const segments = parseSegments(taskId);
   const last = segments.at(-1);
   if (last === undefined || last.index === null)
     throw new InvalidArgumentError("taskId", `"${taskId}" is not a loop's iteration.`);
-  return enterIteration(flow, flow.get(addressOf(segments)), segments.slice(0, -1), last.index + 1);
+  const { located } = at(flow, segments);
+  const scope = segments.slice(0, -1);
+  if (located.node.kind === "wait")
+    return { kind: "stand", at: at(flow, [...scope, segment(last.id, last.index + 1)]) };
+  return enterIteration(flow, located, scope, last.index + 1);
 }
 
-/** Which iteration of its loop, or item of its map, a task id is, counted from 0; `null` if it isn't one. */
+/** Which iteration of its loop, item of its map, or of several events, a task id is, counted from 0; `null` if it isn't one. */
 export function indexOf(taskId: TaskId): number | null {
   return parseSegments(taskId).at(-1)?.index ?? null;
 }
@@ -152,7 +167,12 @@ function land(flow: Flow, node: FlowNode, scope: readonly Segment[]): Landing {
     case "task":
     case "route":
     case "wait":
+    case "continue":
       return { kind: "stand", at: at(flow, [...scope, segment(node.id)]) };
+    case "collect": {
+      const first = node.counting === null ? segment(node.id, 0) : segment(node.id, null, "count");
+      return { kind: "stand", at: at(flow, [...scope, first]) };
+    }
     case "delay":
       return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, node.until === null ? null : "until")]) };
     case "loop":
@@ -240,5 +260,9 @@ export function fallbackOf(flow: Flow, taskId: TaskId): Landing {
 }
 
 function at(flow: Flow, segments: readonly Segment[]): Standpoint {
-  return { taskId: formatSegments(segments), located: flow.get(addressOf(segments)) };
+  const located = flow.get(addressOf(segments));
+  const last = segments.at(-1);
+  // Of several events each has a number; without one the id is that of the whole.
+  const isOne = located.node.kind === "collect" && last !== undefined && last.index !== null && last.part === null;
+  return { taskId: formatSegments(segments), located: isOne ? flow.get(`${located.address}~event`) : located };
 }

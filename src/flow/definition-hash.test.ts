@@ -55,6 +55,16 @@ describe("the hash", () => {
     expect(built.hash).toMatchInlineSnapshot(`"c3b39479cda25b7f26d6daec2c08966938d5e6482d0bcf2b7925393888bad504"`);
   });
 
+  test("of the kinds of nodes for several events and endless flows doesn't change by accident", () => {
+    const built = flow<number>("endless")
+      .waitForEvents("many", "e", { count: 3, timeout: 1, onTimeout: "continue" })
+      .waitForEvents("counted", "e", { count: one, timeout: 1, onTimeout: (b) => b.then("late", one) })
+      .waitForAny("any", { a: "e1", b: "e2" }, { timeout: 1 })
+      .continueAsNew("again", one, { version: "2" })
+      .build();
+    expect(built.hash).toMatchInlineSnapshot(`"97cdb91456b4cf730a332d6405f613843ab4dca46ddeb6cca46873818f131f89"`);
+  });
+
   test("of the smallest definition doesn't change by accident", () => {
     // sha256sum of: ["waymark definition",1,"f",[["task","a",null]]]
     const expected = "ec87ec287953686f28ac413b9b9fb0eb5a8e3d3a5afb5ec9cc4c36f508d11af9";
@@ -264,6 +274,21 @@ test("shape, which changes the hash: no two of these are alike", () => {
     "a wait with another branch": start
       .waitForEvent("a", "e", { timeout: 1, onTimeout: (b) => b.then("c", one) })
       .build(),
+    "a wait for two events": start.waitForEvents("a", "e", { count: 2 }).build(),
+    "a wait for three events": start.waitForEvents("a", "e", { count: 3 }).build(),
+    "a wait for two other events": start.waitForEvents("a", "f", { count: 2 }).build(),
+    "a wait for some events": start.waitForEvents("a", "e", { count: one }).build(),
+    "a wait for two events that goes on": start
+      .waitForEvents("a", "e", { count: 2, timeout: 1, onTimeout: "continue" })
+      .build(),
+    "a wait for two events with a branch": start
+      .waitForEvents("a", "e", { count: 2, timeout: 1, onTimeout: (b) => b.then("b", one) })
+      .build(),
+    "a wait for any event": start.waitForAny("a", { x: "e" }).build(),
+    "a wait for any other event": start.waitForAny("a", { x: "f" }).build(),
+    "a wait for any event for a time": start.waitForAny("a", { x: "e" }, { timeout: 1 }).build(),
+    "an endless flow": start.continueAsNew("a", one).build(),
+    "an endless flow of another version": start.continueAsNew("a", one, { version: "1" }).build(),
     "a task that is skipped": start.then("a", one, { onFailure: "skip" }).build(),
     "a task that is jumped from": start
       .then("a", one, { onFailure: { goto: "b" } })

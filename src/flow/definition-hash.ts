@@ -15,9 +15,9 @@ type Shape = string | number | null | readonly Shape[];
  * Shape is what decides where a running instance can stand, under which ids its outputs are found,
  * and what flows from one to the other: the flow's name; each node's kind, id and place; names of
  * branches and of inlined flows; which branches a fork waits for; route keys and whether there is a
- * default; event names; whether a wait goes on after a timeout, a loop after its last iteration, a map
+ * default; event names; how many events are waited for, or that a function says it; whether a wait goes on after a timeout, a loop after its last iteration, a map
  * after failed items and a task after its failure, and how, because that decides what is handed on; which
- * tasks can be undone;
+ * tasks can be undone; where a run of the instance ends and the next begins;
  * and a task's `version`, by which the user says that its meaning has changed.
  *
  * Everything else is policy and may change under running instances: functions, descriptions,
@@ -70,6 +70,13 @@ function nodeShape(node: FlowNode): Shape {
       const branch = node.timeoutBranch === null ? [] : [shapeOf(node.timeoutBranch)];
       return [node.kind, node.id, node.event, node.onTimeout, ...branch];
     }
+    case "collect": {
+      const branch = node.timeoutBranch === null ? [] : [shapeOf(node.timeoutBranch)];
+      const count = node.counting === null ? [node.count] : ["counted", node.counting.version];
+      return [node.kind, node.id, node.event, node.onTimeout, count, ...branch];
+    }
+    case "continue":
+      return [node.kind, node.id, node.next.version];
     case "subflow":
       return [node.kind, node.id, node.flow, shapeOf(node.sequence)];
   }

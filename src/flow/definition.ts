@@ -41,7 +41,9 @@ export type FlowNode =
   | ItemNode
   | DelayNode
   | WaitNode
+  | CollectNode
   | SubflowNode
+  | ContinueNode
   | UndoNode;
 
 /** Nodes one after the other; each gets the previous one's output. */
@@ -199,6 +201,41 @@ export interface WaitNode {
   readonly schema: StandardSchema | null;
 }
 
+/**
+ * Waits for so many events of one name, one after the other; its output is the list of their payloads. Event `i` (from 0) is
+ * recorded under the task id `id[i]`, the list under `id`. The time limit is one for all of them.
+ */
+export interface CollectNode {
+  readonly kind: "collect";
+  readonly id: string;
+  readonly event: string;
+  /** `null` where `counting` says how many. */
+  readonly count: number | null;
+  /** Its `run` returns how many. Its task id is `id~count`. */
+  readonly counting: TaskNode | null;
+  /** For all of them, from when the first is waited for; `null` waits for ever. */
+  readonly timeoutMs: number | null;
+  /**
+   * `"fail"`: a timeout is a failure.
+   * `"continue"`: the output is an `EventsResult`.
+   * `"branch"`: the output is the list, or what `timeoutBranch` hands on, which gets what the wait got.
+   */
+  readonly onTimeout: "fail" | "continue" | "branch";
+  /** Never empty; `null` unless `onTimeout` is `"branch"`. */
+  readonly timeoutBranch: Sequence | null;
+  readonly schema: StandardSchema | null;
+  /** Hands on the list. */
+  readonly join: TaskNode;
+}
+
+/** Ends a run of the instance and begins the next one, with another input and a history of its own. The last of its sequence. */
+export interface ContinueNode {
+  readonly kind: "continue";
+  readonly id: string;
+  /** Its `run` returns the next run's input. */
+  readonly next: TaskNode;
+}
+
 /** Another flow's nodes in place, in a scope of their own: their task ids start with `id/`. */
 export interface SubflowNode {
   readonly kind: "subflow";
@@ -213,6 +250,12 @@ export interface SubflowNode {
 export type EventResult<Payload> =
   | { readonly timedOut: false; readonly payload: Payload }
   | { readonly timedOut: true };
+
+/** The output of a wait for several events with `onTimeout: "continue"`. */
+export type EventsResult<Payload> =
+  | { readonly timedOut: false; readonly payloads: readonly Payload[] }
+  /** Those that came in time, fewer than were waited for. */
+  | { readonly timedOut: true; readonly payloads: readonly Payload[] };
 
 /** What has come of something whose failure is not that of the flow. */
 export type Settled<Output> =

@@ -1,4 +1,4 @@
-import type { FlowNode, ForkMode, TaskNode, WaitNode } from "./definition.ts";
+import type { CollectNode, FlowNode, ForkMode, TaskNode, WaitNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { TaskDraft } from "./task-draft.ts";
 
@@ -34,10 +34,10 @@ export interface RouteDraft {
   readonly issues: readonly string[];
 }
 
-/** A wait whose time limit leads into a branch. */
+/** A wait, for one event or several, whose time limit leads into a branch. */
 export interface WaitDraft {
   readonly kind: "wait";
-  readonly node: WaitNode;
+  readonly node: WaitNode | CollectNode;
   readonly timeout: BranchBody;
   readonly issues: readonly string[];
 }

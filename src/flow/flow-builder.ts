@@ -1,8 +1,6 @@
 import type { Duration } from "../time/duration.ts";
 import type { AnyBranch, BranchInputs, BranchOutputs, FirstOf } from "./branch.ts";
 import type {
-  BranchingWaitOptions,
-  ContinuingWaitOptions,
   FlowLoopOptions,
   ForkOptions,
   InlineOptions,
@@ -11,10 +9,10 @@ import type {
   MapOptions,
   Mapped,
   Unless,
-  WaitOptions,
 } from "./builder-options.ts";
 import type { Chain, Recorded } from "./chain.ts";
-import type { EventResult, Settled } from "./definition.ts";
+import type { Settled } from "./definition.ts";
+import type { EventSteps } from "./event-steps.ts";
 import type { Flow } from "./flow-definition.ts";
 import type { LoopAgain, LoopDone } from "./loop-result.ts";
 import type { RouteBuilder } from "./route-builder.ts";
@@ -33,7 +31,9 @@ import type { LoopLimits, PolicyOptions, Recovered } from "./task-options.ts";
  * @typeParam Current - what the next step gets
  * @typeParam Outputs - what `context.output(id)` gives in the next function, by id
  */
-export interface FlowBuilder<Input, Current, Outputs extends object = object> extends Chain<Current, Outputs> {
+export interface FlowBuilder<Input, Current, Outputs extends object = object>
+  extends Chain<Current, Outputs>,
+    EventSteps<Input, Current, Outputs> {
   /**
    * Adds a task.
    *
@@ -202,29 +202,34 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
   ): FlowBuilder<Input, Current, Outputs>;
 
   /**
-   * Waits for an event from outside, without holding a worker; its payload is handed on. An event
-   * that was sent before the flow came here is not lost.
+   * Ends this run of the instance and begins the next one at the start of the flow, with the input that `next` returns: for
+   * flows that have no end. The id, labels and tags stay, and so do events that nobody has consumed; the history begins anew.
+   * The last step of the flow, or of a branch of a route or time limit on its trunk.
    *
-   * @typeParam Payload - type of the payload; follows from the schema where there is one. To have
-   *   `context.output(id)` typed without a schema, give the id too: `waitForEvent<Payload, "approval">(…)`
-   * @param id - of this wait
-   * @param name - of the event
+   * What the run has done can't be undone or looked at any more. `context.idempotencyKey` is another one in each run.
+   *
+   * @param next - returns the next input, which is checked like the first where the flow has a schema. In a flow that is inlined
+   *   in another it is the input of that one
+   *
+   * @example
+   * ```ts
+   * import { flow } from "waymark";
+   *
+   * export const counter = flow<{ total: number }>("counter")
+   *   .waitForEvent<number>("next", "amount")
+   *   .then("add", (amount) => amount)
+   *   .route("way", (amount) => (amount === 0 ? "stop" : "on"), ["stop", "on"])
+   *   .branch("on", (b) => b.continueAsNew("again", (amount) => ({ total: amount })))
+   *   .branch("stop")
+   *   .done()
+   *   .build();
+   * ```
    */
-  waitForEvent<Payload = unknown, const Id extends string = string>(
+  continueAsNew<const Id extends string>(
     id: Id,
-    name: string,
-    options: ContinuingWaitOptions<Payload>,
-  ): FlowBuilder<Input, EventResult<Payload>, Outputs & Recorded<Id, EventResult<Payload>>>;
-  waitForEvent<Payload = unknown, const Id extends string = string, Late = unknown>(
-    id: Id,
-    name: string,
-    options: BranchingWaitOptions<Payload, Current, Outputs, Late>,
-  ): FlowBuilder<Input, Payload | Late, Outputs & Recorded<Id, Payload | undefined>>;
-  waitForEvent<Payload = unknown, const Id extends string = string>(
-    id: Id,
-    name: string,
-    options?: WaitOptions<Payload>,
-  ): FlowBuilder<Input, Payload, Outputs & Recorded<Id, Payload>>;
+    next: (input: Current, context: TaskContext<Outputs>) => MaybePromise<Input>,
+    options?: PolicyOptions,
+  ): EndlessFlow<Input, Outputs>;
 
   /**
    * Puts another flow's steps here, in a scope of their own: its task `charge` has the task id
@@ -247,6 +252,12 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object> ex
    * @throws {DefinitionError} naming every mistake with its place
    */
   build(): Flow<Input, Current>;
+}
+
+/** A flow, or branch, that ends in `continueAsNew`: nothing comes after it. */
+export interface EndlessFlow<Input, Outputs extends object> extends Chain<never, Outputs> {
+  /** As `FlowBuilder.build`. */
+  build(): Flow<Input, never>;
 }
 
 /** What one item of a list is. */

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { DefinitionHash } from "../ids.ts";
-import type { FailureHandling, FlowNode, Sequence, TaskNode } from "./definition.ts";
+import type { CollectNode, FailureHandling, FlowNode, Sequence, TaskNode, WaitNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import { toMermaid } from "./to-mermaid.ts";
 
@@ -11,6 +11,7 @@ export type Container =
   | { readonly kind: "root" }
   | { readonly kind: "branch"; readonly fork: LocatedNode; readonly name: string }
   | { readonly kind: "routeBranch"; readonly route: LocatedNode; readonly key: string | null }
+  /** Of a wait for an event, or for several. */
   | { readonly kind: "timeout"; readonly wait: LocatedNode }
   | { readonly kind: "subflow"; readonly subflow: LocatedNode }
   | { readonly kind: "iteration"; readonly loop: LocatedNode }
@@ -18,8 +19,8 @@ export type Container =
   /** Not one of several nodes in a row, but a part of another node. */
   | { readonly kind: "part"; readonly of: LocatedNode; readonly role: PartRole };
 
-/** What a part is to its node. Stands behind the node's id in the part's address and task id: `resize~list`. */
-export type PartRole = "list" | "item" | "until" | "fallback" | "undo";
+/** What a part is to its node. Stands behind the node's id in the part's address and task id: `resize~list`; but events have their numbers. */
+export type PartRole = "list" | "item" | "until" | "count" | "event" | "fallback" | "undo";
 
 /** Task id at which an instance stands while it is undone. */
 export const UNDO_ID = "$undo";
@@ -165,6 +166,7 @@ function locateWithin(here: LocatedNode, prefix: string, located: Map<string, Lo
         locate(node.defaultBranch, { kind: "routeBranch", route: here, key: null }, prefix, depth, located);
       break;
     case "wait":
+    case "collect":
       if (node.timeoutBranch !== null)
         locate(node.timeoutBranch, { kind: "timeout", wait: here }, prefix, depth, located);
       break;
@@ -180,6 +182,7 @@ function locateWithin(here: LocatedNode, prefix: string, located: Map<string, Lo
     case "task":
     case "delay":
     case "item":
+    case "continue":
     case "undo":
   }
 }
@@ -201,6 +204,11 @@ function partsOf(node: FlowNode): [PartRole, FlowNode][] {
       ];
     case "delay":
       return node.until === null ? [] : [["until", node.until]];
+    case "collect":
+      return [
+        ...(node.counting === null ? [] : [["count", node.counting] as [PartRole, FlowNode]]),
+        ["event", eachOf(node)],
+      ];
     case "task":
     case "fork":
     case "loop": {
@@ -215,9 +223,23 @@ function partsOf(node: FlowNode): [PartRole, FlowNode][] {
     case "item":
     case "wait":
     case "subflow":
+    case "continue":
     case "undo":
       return [];
   }
+}
+
+/** The wait for one of several events. What comes of it when its time is up is the whole's to say. */
+function eachOf({ id, event, timeoutMs, onTimeout, schema }: CollectNode): WaitNode {
+  return {
+    kind: "wait",
+    id,
+    event,
+    timeoutMs,
+    onTimeout: onTimeout === "fail" ? "fail" : "branch",
+    timeoutBranch: null,
+    schema,
+  };
 }
 
 /** What a node itself does about its failure; `null` if it leaves that to what encloses it. */
@@ -244,7 +266,9 @@ function workOf(node: FlowNode): TaskNode | null {
     case "delay":
     case "item":
     case "wait":
+    case "collect":
     case "subflow":
+    case "continue":
     case "undo":
       return null;
   }

@@ -2,9 +2,11 @@ import { DefinitionError } from "../errors/definition-errors.ts";
 import { compile } from "./compile.ts";
 import { definitionHash } from "./definition-hash.ts";
 import type { BranchBody, FlowHead, RouteDraft, StepDraft, StepList } from "./draft.ts";
+import { anyEventFrom, collectFrom } from "./events-draft.ts";
 import { Flow } from "./flow-definition.ts";
 import { type ForkHead, forkFrom, mapFrom, raceFrom } from "./many-draft.ts";
 import {
+  continueFrom,
   delayFrom,
   delayUntilFrom,
   loopFrom,
@@ -75,6 +77,18 @@ export class FlowDraft {
 
   waitForEvent(...args: readonly unknown[]): FlowDraft {
     return this.add(waitFrom(args, branchBody));
+  }
+
+  waitForEvents(...args: readonly unknown[]): FlowDraft {
+    return this.add(collectFrom(args, branchBody));
+  }
+
+  waitForAny(...args: readonly unknown[]): FlowDraft {
+    return this.add(anyEventFrom(args));
+  }
+
+  continueAsNew(...args: readonly unknown[]): FlowDraft {
+    return this.add(continueFrom(args));
   }
 
   thenFlow(...args: readonly unknown[]): FlowDraft {
@@ -153,6 +167,18 @@ abstract class UnfinishedStage {
 
   waitForEvent(): never {
     return this.#refuse("waitForEvent");
+  }
+
+  waitForEvents(): never {
+    return this.#refuse("waitForEvents");
+  }
+
+  waitForAny(): never {
+    return this.#refuse("waitForAny");
+  }
+
+  continueAsNew(): never {
+    return this.#refuse("continueAsNew");
   }
 
   thenFlow(): never {

@@ -45,6 +45,7 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
     case "fork":
       return last.join.onFailure === null || last.join.onFailure.kind === "skip" ? prefix + last.id : null;
     case "wait":
+    case "collect":
       return last.onTimeout === "branch" ? null : prefix + last.id;
     case "map":
       return prefix + last.id;
@@ -54,6 +55,7 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
     case "loop":
     case "route":
     case "item":
+    case "continue":
     case "undo":
     case undefined:
       return null;

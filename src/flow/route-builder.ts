@@ -27,7 +27,7 @@ export interface RouteBuilder<
   /** Adds the branch for a key, with the full builder. */
   branch<const Key extends Unused, BranchOutput, Added extends object>(
     key: Key,
-    build: (builder: FlowBuilder<Current, Current, Outputs>) => Chain<BranchOutput, Added>,
+    build: (builder: FlowBuilder<Input, Current, Outputs>) => Chain<BranchOutput, Added>,
   ): RouteBuilder<
     Input,
     Current,
@@ -56,7 +56,7 @@ export interface RouteBuilder<
   /** Adds the branch for every key without one of its own. */
   defaultBranch<BranchOutput, Added extends object>(
     this: RouteBuilder<Input, Current, Outputs, Unused, Open, Output, BranchesOutputs>,
-    build: (builder: FlowBuilder<Current, Current, Outputs>) => Chain<BranchOutput, Added>,
+    build: (builder: FlowBuilder<Input, Current, Outputs>) => Chain<BranchOutput, Added>,
   ): RouteBuilder<Input, Current, Outputs, Unused, Open, Output | BranchOutput, BranchesOutputs & Added, true>;
   defaultBranch<const Tasks extends readonly Task[]>(
     this: RouteBuilder<Input, Current, Outputs, Unused, Open, Output, BranchesOutputs>,

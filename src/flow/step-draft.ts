@@ -114,6 +114,12 @@ export function delayUntilFrom(args: readonly unknown[]): SimpleDraft {
   return simple({ kind: "delay", id: until.id, durationMs: null, until }, issues);
 }
 
+export function continueFrom(args: readonly unknown[]): SimpleDraft {
+  const issues: string[] = [];
+  const next = taskNode(args[0], args[1], readOptions(args[2], "options", POLICY_KEYS, issues), issues);
+  return simple({ kind: "continue", id: next.id, next }, issues);
+}
+
 /** @param branchBody - what `onTimeout` leads into, if it is a callback */
 export function waitFrom(
   args: readonly unknown[],

@@ -9,6 +9,30 @@ import { task } from "./task.ts";
 const one = (): number => 1;
 
 describe("toMermaid", () => {
+  test("draws waits for several events, and the way back to the start", () => {
+    const endless = flow<number>("endless")
+      .waitForEvents("votes", "voted", { count: 3, timeout: "1h", onTimeout: (b) => b.continueAsNew("late", one) })
+      .waitForEvents("more", "voted", { count: one })
+      .continueAsNew("again", one)
+      .build();
+    expect(endless.toMermaid()).toMatchInlineSnapshot(`
+      "flowchart TD
+        n1(("endless"))
+        n2{{"votes: 3 of event voted, 1h at most"}}
+        n3[/"late: as new"/]
+        n4{{"more: some of event voted"}}
+        n5[/"again: as new"/]
+        n1 --> n2
+        n2 -->|"timeout"| n3
+        n3 -->|"next run"| n1
+        n2 --> n4
+        n4 --> n5
+        n5 -->|"next run"| n1
+      "
+    `);
+    expect(mermaidProblems(endless.toMermaid())).toEqual([]);
+  });
+
   test("draws every kind of node", () => {
     const payment = flow("payment").then("charge", one).build();
     const order = flow("order")

@@ -1,4 +1,5 @@
 import type {
+  CollectNode,
   DelayNode,
   FailureHandling,
   FlowNode,
@@ -28,8 +29,9 @@ const UNITS: readonly (readonly [string, number])[] = [
 export function toMermaid(flow: { readonly name: string; readonly root: Sequence }): string {
   const chart = new Chart();
   const start = chart.node(`((${text(flow.name)}))`);
+  chart.start = start;
   const exits = chart.sequence(flow.root, [{ from: start, label: null }]);
-  chart.connect(exits, chart.node(`((${text("end")}))`));
+  if (exits.length > 0) chart.connect(exits, chart.node(`((${text("end")}))`));
   return chart.print();
 }
 
@@ -45,6 +47,8 @@ class Chart {
   /** Arrows to nodes that have yet to be drawn, by their ids. */
   #jumps = new Map<string, readonly Exit[]>();
   #count = 0;
+  /** Where a run of an instance begins. */
+  start = "";
   #indent = "  ";
 
   print(): string {
@@ -102,7 +106,13 @@ class Chart {
       case "delay":
         return this.#plain(`[/${text(delayText(node))}/]`, entries);
       case "wait":
+      case "collect":
         return this.#wait(node, entries);
+      case "continue": {
+        const [exit] = this.#plain(`[/${text(`${node.id}: as new`)}/]`, entries);
+        if (exit !== undefined) this.#edge(exit.from, this.start, "next run");
+        return [];
+      }
       case "loop":
         return this.#loop(node, entries);
       case "map":
@@ -125,7 +135,7 @@ class Chart {
     return [{ from: id, label: null }];
   }
 
-  #wait(node: WaitNode, entries: readonly Exit[]): readonly Exit[] {
+  #wait(node: WaitNode | CollectNode, entries: readonly Exit[]): readonly Exit[] {
     const exits = this.#plain(`{{${text(waitText(node))}}}`, entries);
     if (node.timeoutBranch === null) return exits;
     const late = exits.map(({ from }) => ({ from, label: "timeout" }));
@@ -199,9 +209,10 @@ function delayText({ id, durationMs }: DelayNode): string {
   return durationMs === null ? `${id}: until a time` : `${id}: ${duration(durationMs)}`;
 }
 
-function waitText(node: WaitNode): string {
+function waitText(node: WaitNode | CollectNode): string {
   const limit = node.timeoutMs === null ? "" : `, ${duration(node.timeoutMs)} at most`;
-  return `${node.id}: event ${node.event}${limit}`;
+  const count = node.kind === "wait" ? "event" : node.count === null ? "some of event" : `${node.count} of event`;
+  return `${node.id}: ${count} ${node.event}${limit}`;
 }
 
 /** In quotes, with everything that could mean something to Mermaid or HTML written as a reference. */

@@ -1,6 +1,6 @@
 import type { DefinitionIssue } from "../errors/definition-errors.ts";
 import { MAX_TASK_ID_BYTES, nameIssue } from "../ids.ts";
-import type { FlowNode, Sequence } from "./definition.ts";
+import type { ContinueNode, FlowNode, Sequence } from "./definition.ts";
 import { DEFAULT_SEGMENT, keySegment, pathSegment } from "./definition-path.ts";
 import { failureHandlingOf, undoOf } from "./flow-definition.ts";
 import { listed, quoted } from "./known-options.ts";
@@ -9,6 +9,8 @@ import { listed, quoted } from "./known-options.ts";
 export const MAX_DEPTH = 64;
 /** Most items of one map. */
 export const MAX_ITEMS = 100_000;
+/** Most events that one step waits for. */
+export const MAX_EVENTS = 10_000;
 /** Most nodes of a flow, those of inlined flows included. Leaves room for the widest fork. */
 export const MAX_NODES = 20_000;
 
@@ -18,7 +20,16 @@ const ENCODER = new TextEncoder();
 /** What is wrong with a definition as a whole. Mistakes of single nodes are found when they are made. */
 export function definitionIssues(flow: string, root: Sequence): DefinitionIssue[] {
   const walk = new Walk(flow);
-  walk.sequence(root, { path: flow, depth: 0, prefix: "", ordinal: 0, ids: new Map(), later: new Set() });
+  walk.sequence(root, {
+    path: flow,
+    depth: 0,
+    prefix: "",
+    ordinal: 0,
+    isLast: false,
+    aside: null,
+    ids: new Map(),
+    later: new Set(),
+  });
   return walk.finish();
 }
 
@@ -33,6 +44,10 @@ interface Place {
   readonly ordinal: number;
   /** The scope's ids so far, with where they are. */
   readonly ids: Map<string, Place>;
+  /** Whether it is the last of its sequence. */
+  readonly isLast: boolean;
+  /** Off the trunk of the instance: what encloses it, in words; `null` on the trunk. */
+  readonly aside: string | null;
   /** Ids of the nodes that its path comes to later, in this scope. */
   readonly later: ReadonlySet<string>;
 }
@@ -75,7 +90,8 @@ class Walk {
       if (this.#nodes > MAX_NODES) return;
       const ordinal = index + 1;
       const path = `${place.path}/${pathSegment(node.id, "step", ordinal)}`;
-      this.#node(node, { ...place, path, ordinal, later: laterThan(sequence, index, place.later) });
+      const isLast = ordinal === sequence.length;
+      this.#node(node, { ...place, path, ordinal, isLast, later: laterThan(sequence, index, place.later) });
     }
   }
 
@@ -85,7 +101,7 @@ class Walk {
     switch (node.kind) {
       case "fork":
         for (const [index, { name, sequence }] of node.branches.entries()) {
-          const branch = within(here, pathSegment(name, "branch", index + 1));
+          const branch = aside(within(here, pathSegment(name, "branch", index + 1)), "a branch of a fork or race");
           // Under this name the branch's path, and sometimes its output, is stored.
           this.#measure(`${node.id}/${name}`, branch);
           this.sequence(sequence, node.mode === "all" ? branch : scoped(branch, `${node.id}/${name}/`));
@@ -102,23 +118,45 @@ class Walk {
         this.sequence(node.sequence, scoped({ ...here, depth: here.depth + 1 }, `${node.id}/`));
         break;
       case "loop":
-        this.sequence(node.sequence ?? [], scoped(within(here, "(iteration)"), `${longestId(node)}/`));
+        this.sequence(
+          node.sequence ?? [],
+          aside(scoped(within(here, "(iteration)"), `${longestId(node)}/`), "the flow of a loop"),
+        );
         this.#checkJump(node, here);
         break;
       case "map":
-        this.sequence(node.sequence, scoped(within(here, "(item)"), `${node.id}[${MAX_ITEMS - 1}]/`));
+        this.sequence(
+          node.sequence,
+          aside(scoped(within(here, "(item)"), `${node.id}[${MAX_ITEMS - 1}]/`), "the flow of a map"),
+        );
         break;
       case "wait":
+      case "collect":
         this.sequence(node.timeoutBranch ?? [], onPath(within(here, "(timeout)"), here));
         break;
       case "task":
         this.#checkJump(node, here);
+        break;
+      case "continue":
+        this.#checkContinue(node, here);
         break;
       case "delay":
       case "item":
       case "undo":
         break;
     }
+  }
+
+  /** The instance begins anew as a whole: nothing else may be under way in it, and what follows would never run. */
+  #checkContinue(node: ContinueNode, here: Place): void {
+    if (!here.isLast)
+      this.#report(here.path, "continueAsNew() ends the run, so it must be the last step of its flow or branch");
+    if (here.aside === null) return;
+    this.#report(
+      here.path,
+      `continueAsNew() begins the whole instance anew, so it can't stand in ${here.aside}, beside which other steps of the ` +
+        "instance may be running or to come; hand a result on, and continue at the end of the flow",
+    );
   }
 
   /** A task can only go on where its path comes by later: at nodes behind it, or behind the routes around it. */
@@ -160,6 +198,11 @@ function within(here: Place, segment: string): Place {
   return { ...here, path: `${here.path}/${segment}`, depth: here.depth + 1, later: NOTHING };
 }
 
+/** The same, off the trunk of the instance. */
+function aside(place: Place, inWhat: string): Place {
+  return { ...place, aside: place.aside ?? inWhat };
+}
+
 /** The same, but on the path of what encloses it. */
 function onPath(place: Place, { later }: Place): Place {
   return { ...place, later };
@@ -178,13 +221,14 @@ function laterThan(sequence: Sequence, index: number, outer: ReadonlySet<string>
 }
 
 function asksWhatIsLater(node: FlowNode): boolean {
-  return node.kind === "route" || node.kind === "wait" || failureHandlingOf(node)?.kind === "goto";
+  return ["route", "wait", "collect"].includes(node.kind) || failureHandlingOf(node)?.kind === "goto";
 }
 
 /** The longest task id under which something of a node itself is recorded, in its scope. */
 function longestId(node: FlowNode): string {
   const id = node.kind === "loop" ? `${node.id}[${node.maxIterations - 1}]` : node.id;
   if (node.kind === "map") return `${id}[${MAX_ITEMS - 1}]~item`;
+  if (node.kind === "collect") return `${id}[${(node.count ?? MAX_EVENTS) - 1}]`;
   if (node.kind === "delay" && node.until !== null) return `${id}~until`;
   if (failureHandlingOf(node)?.kind === "fallback") return `${id}~fallback`;
   return undoOf(node) === null ? id : `${id}~undo`;

@@ -1,9 +1,10 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import type { WorkerId } from "../ids.ts";
-import { applyCheckpoint, type Changes } from "../snapshot/apply.ts";
+import { applyCheckpoint, type Changes, NOTES } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
+import type { Bytes, NewEntry } from "../snapshot/snapshot.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
-import { copyOrNull } from "./bytes.ts";
+import { copyOf, copyOrNull } from "./bytes.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 
@@ -38,6 +39,7 @@ export function writeCheckpoint(state: MemoryState, checkpoint: Checkpoint, fact
   for (const entry of entries) {
     state.append(instance, entry, { path: claim.path, workerId: facts.workerId, at: facts.now });
   }
+  if (changes.restart !== null) beginRun(state, instance, changes.restart, facts);
   write(state, instance, changes, facts.now);
   return {
     kind: "accepted",
@@ -65,6 +67,16 @@ function refusal(problem: string): CheckpointFate {
   return { kind: "refused", error: new BackendError("BACKEND_BUG", { queryName: "commitCheckpoints", problem }) };
 }
 
+/** What the run that is over has left behind is forgotten. */
+function beginRun(state: MemoryState, instance: StoredInstance, input: Bytes, facts: WriteFacts): void {
+  const { run } = instance.record;
+  instance.record = { ...instance.record, input: copyOf(input), run: run + 1 };
+  instance.history.forget();
+  const nothing = { output: null, outputRef: null, failure: null, durationMs: null, decision: null };
+  const note: NewEntry = { taskId: NOTES.continue, attempt: run, kind: "instance", outcome: "noted", ...nothing };
+  state.append(instance, note, { path: "", workerId: facts.workerId, at: facts.now });
+}
+
 function write(state: MemoryState, instance: StoredInstance, changes: Changes, now: number): void {
   if (changes.instance?.status !== undefined) {
     instance.stood = changes.stood;
@@ -77,6 +89,7 @@ function write(state: MemoryState, instance: StoredInstance, changes: Changes, n
     return;
   }
   for (const path of changes.removals === "all" ? [] : changes.removals) state.table.remove(instance, path);
-  // What a fork makes is taken in the order of the branches; the first position is the join.
-  for (const [index, position] of changes.upserts.entries()) state.place(instance, position, now, index);
+  // What a fork makes is taken in the order of the branches; the first position is the join. A run begins in that of the paths.
+  for (const [index, position] of changes.upserts.entries())
+    state.place(instance, position, now, changes.restart === null ? index : 0);
 }

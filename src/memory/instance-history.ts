@@ -1,4 +1,5 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
+import { KEPT_ENTRY } from "../snapshot/apply.ts";
 import type { TraceEntry } from "../snapshot/history-fold.ts";
 import { type Bytes, type HistoryEntry, isRecordedKind, type NewEntry, type TaskResult } from "../snapshot/snapshot.ts";
 import { taskOfStep } from "../snapshot/step-ids.ts";
@@ -22,7 +23,7 @@ type OutcomeEntry = HistoryEntry & Pick<TaskResult, "outcome">;
 
 const ITERATION = /^(.+)\[(0|[1-9][0-9]{0,14})\]$/s;
 
-/** The append-only history of one instance (INV-4), indexed by task id. */
+/** The history of one instance's run, append-only (INV-4), indexed by task id. */
 export class InstanceHistory {
   readonly #entries: HistoryEntry[] = [];
   readonly #tasks = new Map<TaskId, TaskRecord>();
@@ -56,6 +57,17 @@ export class InstanceHistory {
     };
     this.#entries.push(stored);
     this.#index(stored);
+  }
+
+  /** Forgets the run that is over, but for the last entry of what outlives it. */
+  forget(): void {
+    const record = this.#tasks.get(KEPT_ENTRY);
+    const kept = record?.attempts.get(record.highest);
+    this.#entries.length = 0;
+    for (const index of [this.#tasks, this.#steps, this.#lastIterations]) index.clear();
+    if (kept === undefined) return;
+    this.#entries.push(kept);
+    this.#index(kept);
   }
 
   outcomeOf(taskId: TaskId): OutcomeEntry | null {

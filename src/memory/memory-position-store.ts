@@ -108,7 +108,7 @@ export class MemoryPositionStore implements PositionStore {
     const token = this.#state.nextToken();
     const claim = { workerId: request.workerId, token, expiresAt: now + request.leaseMs };
     this.#state.place(instance, claimPosition(position, claim), now);
-    const { flow, definitionHash, codec, priority, input, deadlineAt } = instance.record;
+    const { flow, definitionHash, codec, priority, input, deadlineAt, run } = instance.record;
     const recorded = instance.history.outcomeOf(position.taskId);
     return {
       instanceId: instance.id,
@@ -130,6 +130,7 @@ export class MemoryPositionStore implements PositionStore {
       codec,
       instancePriority: priority,
       deadline: deadlineAt === null ? null : { at: deadlineAt, inMs: deadlineAt - now },
+      run,
     };
   }
 

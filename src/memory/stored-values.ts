@@ -28,6 +28,7 @@ export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
     deadlineAt: deadlineTime(instance.deadline, now),
     forkedFrom: null,
     endedAt: null,
+    run: 1,
   });
 }
 
@@ -57,6 +58,7 @@ export function copyOutline(record: InstanceOutline): InstanceOutline {
     deadlineAt: record.deadlineAt,
     forkedFrom: record.forkedFrom === null ? null : { ...record.forkedFrom },
     endedAt: record.endedAt,
+    run: record.run,
   };
 }
 

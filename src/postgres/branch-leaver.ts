@@ -95,7 +95,8 @@ interface Applied {
   readonly now: number;
 }
 
-async function inTransaction(
+/** Runs `work` in a transaction of its own, and says what an error of its statements means for the checkpoint. */
+export async function inTransaction(
   { db }: StoreContext,
   checkpoint: Checkpoint,
   work: (tx: Session) => Promise<CheckpointFate>,
@@ -110,7 +111,7 @@ async function inTransaction(
 }
 
 /** Runs `work` with the instance's row locked, appends the entries behind it, and says what has become of the checkpoint. */
-async function writeIn(
+export async function writeIn(
   context: StoreContext,
   tx: Session,
   { checkpoint, holder }: { readonly checkpoint: Checkpoint; readonly holder: Holder },

@@ -18,6 +18,7 @@ import { endItems } from "./queries/end-item.ts";
 import { type ForkFateRow, fork } from "./queries/fork.ts";
 import { note } from "./queries/note.ts";
 import { park } from "./queries/park.ts";
+import { restart } from "./restart.ts";
 import type { Query } from "./sql.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -25,7 +26,7 @@ import type { StoreContext } from "./store-context.ts";
 /** Which statement writes a checkpoint. Each checkpoint is in exactly one. */
 type Shape = BatchShape | LoneShape;
 /** What takes more than one statement. */
-type LoneShape = "leaveBranch" | "collapse" | "failBranch";
+type LoneShape = "leaveBranch" | "collapse" | "restart" | "failBranch";
 type BatchShape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endItem" | "endInstance";
 
 type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow>;
@@ -69,8 +70,8 @@ export class CheckpointWriter {
     // Not in the transaction: the number is remembered here, also if that is rolled back.
     await this.#context.lanes.resolve(lanesOf(group));
     const shape = shapeOf(checkpoint);
-    if (shape === "failBranch" || shape === "collapse")
-      throw new TypeError("A failure is not written in a task's transaction.");
+    if (shape === "failBranch" || shape === "collapse" || shape === "restart")
+      throw new TypeError("What ends more than a task is not written in its transaction.");
     try {
       if (shape === "leaveBranch") return await leaveBranchIn(this.#context, tx, checkpoint, holder);
       const [row] = await tx.run(`checkpoint-${shape}`, this.#statement(shape, group, holder));
@@ -90,7 +91,7 @@ export class CheckpointWriter {
     fates: Map<Checkpoint, CheckpointFate>,
   ): Promise<void> {
     const { db } = this.#context;
-    if (shape === "failBranch" || shape === "leaveBranch" || shape === "collapse") {
+    if (isLone(shape)) {
       await Promise.all(
         group.map(async (checkpoint) => fates.set(checkpoint, await this.#writeAlone(shape, checkpoint, holder))),
       );
@@ -125,6 +126,8 @@ export class CheckpointWriter {
         return await leaveBranch(this.#context, checkpoint, holder);
       case "collapse":
         return await collapse(this.#context, checkpoint, holder);
+      case "restart":
+        return await restart(this.#context, checkpoint, holder);
       case "failBranch":
         return await failInstance(this.#context, checkpoint, holder.workerId);
     }
@@ -209,8 +212,13 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
     case "endItem":
     case "leaveBranch":
     case "collapse":
+    case "restart":
       return move.kind;
   }
+}
+
+function isLone(shape: Shape): shape is LoneShape {
+  return ["leaveBranch", "collapse", "restart", "failBranch"].includes(shape);
 }
 
 function standingOf({ move }: Checkpoint): Standing {
@@ -226,6 +234,7 @@ function standingOf({ move }: Checkpoint): Standing {
     case "endItem":
     case "leaveBranch":
     case "collapse":
+    case "restart":
     case "complete":
     case "fail":
       throw new TypeError(`A move "${move.kind}" leads nowhere.`);
@@ -237,6 +246,8 @@ function* lanesOf(checkpoints: readonly Checkpoint[]): Iterable<Lane> {
     if (move.kind === "fork") {
       yield move.join.lane;
       for (const branch of move.branches) yield branch.standing.lane;
+    } else if (move.kind === "restart") {
+      for (const position of move.positions) yield position.standing.lane;
     } else if ("to" in move) {
       yield move.to.lane;
     }

@@ -144,5 +144,6 @@ function claimedFromRow(row: ClaimedRow): ClaimedPosition {
     codec: row.codec,
     instancePriority: row.instance_priority,
     deadline: deadlineFromRow(row),
+    run: row.run,
   };
 }

@@ -34,6 +34,7 @@ export interface OutlineRow {
   readonly created_ms: number;
   readonly deadline_ms: number | null;
   readonly ended_ms: number | null;
+  readonly run: number;
   /** The database's clock when this was read. */
   readonly now_ms: number;
 }
@@ -114,6 +115,7 @@ export function outlineFromRow(row: OutlineRow): InstanceOutline {
     deadlineAt: row.deadline_ms === null ? null : wholeMs(row.deadline_ms),
     forkedFrom: forkPointFrom(row),
     endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
+    run: row.run,
   };
 }
 

@@ -1,9 +1,9 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
-import type { Checkpoint, LeaveBranch, Move } from "./checkpoint.ts";
+import type { Checkpoint, LeaveBranch, Move, NewPosition } from "./checkpoint.ts";
 import { isDeadline } from "./deadline.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
 import { INTERRUPT_RECHECK_MS, isPendingJoin } from "./position-rules.ts";
-import type { InstanceRecord } from "./snapshot.ts";
+import type { Bytes, InstanceRecord } from "./snapshot.ts";
 import { type StoodPosition, stoodPositions } from "./stood-position.ts";
 
 /** What a store knows when it applies a checkpoint. Times are milliseconds since the epoch. */
@@ -21,6 +21,8 @@ export interface ApplyFacts {
 /** What a checkpoint changes, besides appending its entries. */
 export interface Changes {
   readonly upserts: readonly Position[];
+  /** The input of the run that begins, in place of the history; `null` where none does. */
+  readonly restart: Bytes | null;
   /** "all": the instance has ended. */
   readonly removals: readonly Path[] | "all";
   readonly instance: Partial<Pick<InstanceRecord, "status" | "output" | "failure" | "endedAt">> | null;
@@ -50,7 +52,8 @@ export function applyCheckpoint(
     case "note":
       return change({ upserts: [{ ...held, lost: 0 }], kept: true, interrupt: held.interrupt });
     case "advance":
-      return keep(held, move.to, null, facts);
+      // The time limit of a wait goes on while its event is taken: others may be waited for under the same.
+      return keep(held, move.to, checkpoint.consumes === null ? null : held.wakeAt, facts);
     case "park":
       return change({ upserts: [park(held, move.to, wakeTime(move, facts), facts)], interrupt: held.interrupt });
     case "await":
@@ -64,6 +67,8 @@ export function applyCheckpoint(
       return leaveBranch(positions, held, move, facts);
     case "collapse":
       return collapse(positions, held, move.to, facts);
+    case "restart":
+      return restart(held, move, facts);
     case "complete":
       return change({ removals: "all", instance: { status: "completed", output: move.output, endedAt: facts.now } });
     case "fail":
@@ -113,16 +118,30 @@ function awaitEvent(held: Position, move: Extract<Move, { kind: "await" }>, fact
 
 function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: ApplyFacts): Changes {
   const join: Position = { ...at(held, move.join, null), interrupt: held.interrupt, availableAt: null };
-  const branches = move.branches.map((branch) => {
-    const empty: Position = { ...at(held, branch.standing, null), path: branch.path };
-    const started = park(empty, branch.standing, wakeTime(branch, facts), facts);
-    if (!branch.claimed || held.interrupt !== null) return started;
-    return claimed(started, facts);
-  });
+  const branches = move.branches.map((branch) => begin(held, branch, facts));
   return change({
     upserts: [join, ...branches],
     interrupt: held.interrupt,
     granted: branches.filter((branch) => branch.claim !== null),
+  });
+}
+
+function begin(held: Position, start: NewPosition, facts: ApplyFacts): Position {
+  const empty: Position = { ...at(held, start.standing, null), path: start.path };
+  const started = park(empty, start.standing, wakeTime(start, facts), facts);
+  return !start.claimed || held.interrupt !== null ? started : claimed(started, facts);
+}
+
+function restart(held: Position, move: Extract<Move, { kind: "restart" }>, facts: ApplyFacts): Changes {
+  const upserts = move.positions.map((start) => {
+    if (!isPendingJoin(start.standing)) return begin(held, start, facts);
+    return { ...at(held, start.standing, null), path: start.path };
+  });
+  return change({
+    upserts,
+    restart: move.input,
+    interrupt: held.interrupt,
+    granted: upserts.filter((position) => position.claim !== null),
   });
 }
 
@@ -245,10 +264,14 @@ function change(parts: Partial<Changes>): Changes {
     kept: false,
     interrupt: null,
     granted: [],
+    restart: null,
     stood: null,
     ...parts,
   };
 }
+
+/** Of the entries of this task id, the last one outlives the run in which it was made: what the runs of an instance share. */
+export const KEPT_ENTRY: TaskId = "$state";
 
 /** Names of history entries that note a change of the instance rather than a task's outcome. */
 export const NOTES: {
@@ -261,6 +284,7 @@ export const NOTES: {
   readonly fork: TaskId;
   readonly migrate: TaskId;
   readonly extend: TaskId;
+  readonly continue: TaskId;
 } = {
   failed: "$failed",
   cancel: "$cancel",
@@ -271,4 +295,5 @@ export const NOTES: {
   fork: "$fork",
   migrate: "$migrate",
   extend: "$extend",
+  continue: "$continue",
 };

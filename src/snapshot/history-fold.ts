@@ -7,6 +7,7 @@ import type { Path, TaskId } from "../ids.ts";
 import { applyCheckpoint, type Changes, NOTES } from "./apply.ts";
 import type { Move } from "./checkpoint.ts";
 import { isDeadline } from "./deadline.ts";
+import { afterEvent, countTaskId, isLate } from "./events.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { planNext, planStart } from "./plan.ts";
 import type { Plan } from "./plan-move.ts";
@@ -86,8 +87,7 @@ export class HistoryFold {
     this.#itemCounts = itemCounts;
     this.#decisions = decisions;
     this.#now = origin.createdAt;
-    this.#positions.set("", NOWHERE);
-    this.#apply("", planStart(flow, origin.codec, origin.priority));
+    this.#begin();
   }
 
   /** Whether all entries of the checkpoints that have begun are there. */
@@ -118,13 +118,22 @@ export class HistoryFold {
     else this.#succeed(entry);
   }
 
+  /** At the start of the flow, where an instance begins each of its runs. */
+  #begin(): void {
+    for (const path of [...this.#positions.keys()]) this.#remove(path);
+    this.#positions.set("", NOWHERE);
+    this.#apply("", planStart(this.#flow, this.#origin.codec, this.#origin.priority));
+  }
+
   #note({ taskId, path, sequence }: TraceEntry): void {
     const failing = taskId === NOTES.failed ? this.#leaving.get(path) : undefined;
     if (failing !== undefined) {
       this.#apply(path, failing.move);
       // It is no point at which the instance stands.
       if (isDeadline({ path })) this.#remove(path);
-    } else if (taskId === NOTES.cancel) this.#ended = "cancelled";
+    } // The history of a run begins with it; what is told of before is when.
+    else if (taskId === NOTES.continue) this.#begin();
+    else if (taskId === NOTES.cancel) this.#ended = "cancelled";
     else if (taskId === NOTES.retry || taskId === NOTES.fork) this.#ended = null;
     else if (taskId === NOTES.save)
       throw new UnreadableTrace(sequence, "the instance was saved from outside, wherever it stood");
@@ -288,13 +297,20 @@ export class HistoryFold {
 export function needsOutput(flow: Flow, { taskId, kind, outcome, decision }: TraceEntry): boolean {
   if (outcome !== "completed" || kind === "step") return false;
   if (kind === "route") return decision === null;
-  return taskId.endsWith("~until") && flow.find(taskId.replaceAll(/\[\d+\]/g, "")) !== null;
+  return /~(until|count)$/.test(taskId) && flow.find(taskId.replaceAll(/\[\d+\]/g, "")) !== null;
 }
 
 /** Where a recorded outcome leads, where its task id alone doesn't say it. */
 function decisionOf(flow: Flow, entry: TraceEntry, others: ReadonlyMap<TaskId, Decision>): Decision | null {
   const { taskId, decision, outcome } = entry;
-  const { node } = standpoint(flow, taskId).located;
+  const { node, container } = standpoint(flow, taskId).located;
+  if (container.kind === "part" && container.role === "event") {
+    const { node: whole } = container.of;
+    const counted = others.get(countTaskId(taskId));
+    const count = (whole.kind === "collect" ? whole.count : null) ?? (counted?.kind === "count" ? counted.count : 0);
+    return afterEvent(taskId, outcome, count);
+  }
+  if (node.kind === "collect") return isLate(node, outcome) ? { kind: "timedOut" } : null;
   if (node.kind === "loop") return { kind: decision === "again" ? "again" : "done" };
   if (node.kind === "route" && decision !== null) return { kind: "key", key: decision };
   if (node.kind === "wait") return outcome === "timed_out" && node.onTimeout === "branch" ? { kind: "timedOut" } : null;

@@ -21,6 +21,8 @@ export type Occurrence =
       readonly none: Bytes;
       readonly durationMs: number;
     }
+  /** The run is over, and the next one begins, with this input. */
+  | { readonly kind: "continued"; readonly input: Bytes; readonly durationMs: number }
   /** These tasks, side by side, are to be undone next. */
   | { readonly kind: "undoing"; readonly tasks: readonly TaskId[] }
   /** All that is recorded has been undone; `failure` is why. */
@@ -55,4 +57,6 @@ export type Decision =
   | { readonly kind: "key"; readonly key: string }
   /** Until when, milliseconds since the epoch. */
   | { readonly kind: "until"; readonly at: number }
+  /** How many events are waited for. */
+  | { readonly kind: "count"; readonly count: number }
   | { readonly kind: "timedOut" };

@@ -1,5 +1,5 @@
 import type { BranchEnd } from "../flow/branch-end.ts";
-import type { BranchStart, Continuation } from "../flow/continuation.ts";
+import { type BranchStart, type Continuation, enter, indexOf } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { Path, TaskId } from "../ids.ts";
@@ -44,7 +44,9 @@ export function moveTo(flow: Flow, next: Continuation, from: From): PlannedMove 
       const to = standing(flow, next.at, from, 1);
       const { node } = next.at.located;
       if (node.kind === "delay") return { kind: "park", to, wakeAfterMs: node.durationMs };
-      if (node.kind === "wait") return { kind: "await", to, timeoutMs: node.timeoutMs };
+      // The first of several events begins the time limit, which goes on while the position is held for the next.
+      if (node.kind === "wait" && (indexOf(to.taskId) ?? 0) === 0)
+        return { kind: "await", to, timeoutMs: node.timeoutMs };
       return { kind: "advance", to };
     }
     case "fork": {
@@ -67,6 +69,13 @@ export function moveTo(flow: Flow, next: Continuation, from: From): PlannedMove 
   }
 }
 
+/** Where a run of an instance begins. */
+export function startRun(flow: Flow, from: Omit<From, "path" | "inputRef">): NewPosition[] {
+  const first = enter(flow);
+  if (first.kind !== "stand" && first.kind !== "fork") throw new TypeError(`"${flow.name}" has no nodes.`);
+  return startBranch(flow, { path: "", first }, { ...from, path: "", inputRef: null });
+}
+
 /** A branch that starts with a fork is a join from the start, with its own branches beside it. */
 export function startBranch(flow: Flow, { path, first }: BranchStart, from: From): NewPosition[] {
   const move = moveTo(flow, first, { ...from, path });
@@ -85,6 +94,7 @@ export function startBranch(flow: Flow, { path, first }: BranchStart, from: From
     case "endItem":
     case "leaveBranch":
     case "collapse":
+    case "restart":
     case "complete":
     case "fail":
       throw new TypeError(`A branch can't start with "${move.kind}".`);

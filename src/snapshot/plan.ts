@@ -9,6 +9,7 @@ import {
   nextIteration,
   type Standpoint,
   standpoint,
+  withoutEvents,
 } from "../flow/continuation.ts";
 import type { FlowNode } from "../flow/definition.ts";
 import { responseToFailure } from "../flow/failure-handling.ts";
@@ -17,7 +18,7 @@ import { itemTaskId } from "../flow/output-ids.ts";
 import { idIssue, type TaskId } from "../ids.ts";
 import type { Move, NewPosition } from "./checkpoint.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
-import { follow, leave, moveTo, type Plan, type PlannedMove, startBranch } from "./plan-move.ts";
+import { follow, leave, moveTo, type Plan, type PlannedMove, startBranch, startRun } from "./plan-move.ts";
 import { beginUndo, isUndoing, planUndo } from "./plan-undo.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
 import { entry, entryKindOf, type From, type Stand, standing } from "./standing.ts";
@@ -44,6 +45,10 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
       return planItems(flow, stand, occurrence);
     case "recorded":
       return proceed(flow, stand, here, occurrence.decision, []);
+    case "continued": {
+      const { input } = occurrence;
+      return { entries: [], move: { kind: "restart", input, positions: startRun(flow, stand) }, consumes: null };
+    }
     case "begun":
       return proceed(flow, stand, here, null, []);
     case "undoing":
@@ -88,8 +93,10 @@ function planSuccess(
   const { node } = here.located;
   // What has come of the iteration stands in the history already.
   const value = isFlowLoop(node) ? { outputRef: stand.inputRef } : { output };
-  const facts = { ...value, durationMs, decision: decisionText(occurrence.decision) };
-  return proceed(flow, stand, here, occurrence.decision, [entry(stand, entryKindOf(node), facts)]);
+  const { decision } = occurrence;
+  const outcome = decision?.kind === "timedOut" ? "timed_out" : "completed";
+  const facts = { ...value, outcome, durationMs, decision: decisionText(decision) } as const;
+  return proceed(flow, stand, here, decision, [entry(stand, entryKindOf(node), facts)]);
 }
 
 /** What the history says of a decision. Not of one that follows from the task id, or can be read from the output only. */
@@ -102,6 +109,7 @@ function decisionText(decision: Decision | null): string | null {
       // What leads to the default branch may be any text.
       return idIssue(decision.key) === null ? decision.key : null;
     case "until":
+    case "count":
     case "timedOut":
     case undefined:
       return null;
@@ -235,6 +243,8 @@ function nextAfter(flow: Flow, taskId: TaskId, decision: Decision | null): Conti
       if (branch === null) throw new TypeError(`The engine let an unknown route key through at "${taskId}".`);
       return branch;
     }
+    case "count":
+      return decision.count === 0 ? withoutEvents(flow, taskId) : after(flow, taskId);
     case "timedOut":
       return intoTimeoutBranch(flow, taskId);
     case "done":
@@ -254,6 +264,6 @@ function valueAfter(stand: Stand, { located: { node, container } }: Standpoint):
     node.kind === "delay" ||
     node.kind === "route" ||
     isFlowLoop(node) ||
-    (container.kind === "part" && container.role === "until");
+    (container.kind === "part" && ["until", "count", "event"].includes(container.role));
   return passesOn ? stand.inputRef : stand.taskId;
 }

@@ -37,6 +37,8 @@ export interface InstanceOutline {
   readonly forkedFrom: ForkPoint | null;
   /** `null` unless terminal. */
   readonly endedAt: number | null;
+  /** Which run this is, counted from 1: one more each time that it continues as new. */
+  readonly run: number;
 }
 
 /** Where an instance was forked off: after which entry of whose history. */
@@ -54,7 +56,10 @@ export type EntryOutcome =
   | "timed_out"
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
-  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`. */
+  /**
+   * Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`.
+   * `$continue`.
+   */
   | "noted";
 
 /** What a history entry is about. */

@@ -53,11 +53,14 @@ function policyOf({ node, container }: LocatedNode): Pick<TaskPolicy, "priority"
       return node.join.policy;
     case "map":
       return node.list.policy;
+    case "continue":
+      return node.next.policy;
     case "item":
       // Begun by whoever ends another one, too: in the lane of the map.
       return container.kind === "part" ? policyOf(container.of) : null;
     case "delay":
     case "wait":
+    case "collect":
     case "subflow":
     case "undo":
       return null;
@@ -92,7 +95,9 @@ function positionKindOf(node: FlowNode): PositionKind {
     case "route":
     case "loop":
     case "item":
+    case "collect":
     case "subflow":
+    case "continue":
     case "undo":
       return "task";
   }
@@ -103,8 +108,10 @@ export function entryKindOf(node: FlowNode): EntryKind {
   switch (node.kind) {
     case "fork":
     case "map":
+    case "collect":
       return "join";
     case "subflow":
+    case "continue":
     case "undo":
       return "task";
     case "task":

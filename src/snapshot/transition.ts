@@ -46,8 +46,10 @@ export function transition(
   const claim = { instanceId: snapshot.instanceId, path, token: held.claim.token };
   const changes = applyCheckpoint(positions, { claim, entries: plan.entries, move, consumes: plan.consumes }, facts);
   if (changes === null) return null;
+  const { restart } = changes;
+  const next = restart === null ? { results } : { results: [], input: restart, run: snapshot.run + 1 };
   return {
-    snapshot: { ...snapshot, ...changes.instance, results, positions: positionsAfter(positions, changes) },
+    snapshot: { ...snapshot, ...changes.instance, ...next, positions: positionsAfter(positions, changes) },
     effects: { entries: plan.entries, kept: changes.kept, granted: changes.granted },
   };
 }

@@ -26,6 +26,7 @@ const MOVES = [
   "endItem",
   "leaveBranch",
   "collapse",
+  "restart",
   "complete",
   "fail",
 ];
@@ -64,6 +65,7 @@ function checkCheckpoint(checkpoint: Checkpoint, field: string): void {
   checkClaimRef(checkpoint.claim, `${field}.claim`);
   checkEntries(checkpoint.entries, `${field}.entries`);
   checkMove(checkpoint.move, `${field}.move`);
+  if (checkpoint.move.kind === "restart") checkRestart(checkpoint, field);
   if (checkpoint.consumes === null) return;
   requireBigint(checkpoint.consumes, `${field}.consumes`);
   const { move } = checkpoint;
@@ -131,6 +133,10 @@ function checkMove(move: Move, field: string): void {
     case "leaveBranch":
       checkLeave(move, field);
       return;
+    case "restart":
+      parseBytes(move.input, `${field}.input`);
+      checkNewPositions(move.positions, `${field}.positions`);
+      return;
     case "complete":
       parseBytes(move.output, `${field}.output`);
       if (typeof move.codec !== "string") refuse(`${field}.codec`, "must be the id of a codec");
@@ -140,6 +146,13 @@ function checkMove(move: Move, field: string): void {
       checkStanding(move.to, `${field}.to`);
       if (move.to.pending > 0) refuse(`${field}.to.pending`, "must be 0: no branch would wake it");
   }
+}
+
+function checkRestart({ claim, entries, move }: Checkpoint, field: string): void {
+  if (move.kind !== "restart") return;
+  if (claim.path !== "") refuse(`${field}.claim.path`, 'must be "": only the trunk begins a run');
+  if (entries.length > 0) refuse(`${field}.entries`, "must be empty: the history of the run goes with it");
+  if (move.positions[0]?.path !== "") refuse(`${field}.move.positions[0].path`, 'must be "": the trunk comes first');
 }
 
 function checkLeave(move: LeaveBranch, field: string): void {

@@ -20,6 +20,7 @@ import { checkForkPoint, checkIdentity } from "./check-instance.ts";
 import { checkPlace } from "./check-standing.ts";
 
 const MAX_LOST = 2_147_483_647;
+const MAX_RUNS = 2_147_483_647;
 
 /** @throws {InvalidArgumentError} naming where the snapshot is malformed, or contradicts itself */
 export function checkSnapshot(snapshot: Snapshot): void {
@@ -32,6 +33,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   requireTime(snapshot.createdAt, "snapshot.createdAt");
   requireTimeOrNull(snapshot.endedAt, "snapshot.endedAt");
   requireTimeOrNull(snapshot.deadlineAt, "snapshot.deadlineAt");
+  parseWhole(snapshot.run, "snapshot.run", 1, MAX_RUNS);
   if (snapshot.forkedFrom !== null) checkForkPoint(snapshot.forkedFrom, "snapshot.forkedFrom");
   requireArray(snapshot.positions, "snapshot.positions");
   for (const [index, position] of snapshot.positions.entries()) checkPosition(position, `snapshot.positions[${index}]`);

@@ -52,6 +52,7 @@ export function hintCommitted(
     else if (move.kind === "fail") ended.push({ instanceId, output: null });
     else if (move.kind === "park" && move.wakeAfterMs === 0) ready.push(move.to.lane);
     else if (move.kind === "fork") addReady(ready, move.branches);
+    else if (move.kind === "restart") addReady(ready, move.positions);
     // Whoever runs what it has left behind shall hear of it soon.
     if (move.kind === "leaveBranch" || move.kind === "collapse" || (move.kind === "fail" && isDeadline(claim)))
       sink.interrupted();

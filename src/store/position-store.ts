@@ -28,6 +28,8 @@ export interface ClaimedPosition extends ClaimRef {
   readonly instancePriority: number;
   /** The instance's; `null` if it has none. */
   readonly deadline: ClaimedDeadline | null;
+  /** Which run of the instance this is, counted from 1. */
+  readonly run: number;
 }
 
 /** By when the instance of a claimed position has to have ended. */

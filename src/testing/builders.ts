@@ -145,6 +145,7 @@ export function aSnapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     deadlineAt: null,
     forkedFrom: null,
     endedAt: null,
+    run: 1,
     positions: [aPosition()],
     results: [],
     ...overrides,

@@ -70,6 +70,7 @@ const everything: FlowDescription = {
       otherwise: null,
     },
     { kind: "wait", id: "last", event: "end", timeoutMs: 3_600_000, late: null },
+    { kind: "several", id: "votes", event: "vote", count: 2, counted: true, timeoutMs: 3_600_000, late: null },
     { kind: "hopeless", id: "tries", failures: 2, handling: "fallback" },
     { kind: "rounds", id: "rounds", maxIterations: 2, flow: { name: "round", steps: [{ kind: "until", id: "once" }] } },
     {
@@ -137,6 +138,17 @@ describe("an instance whose runners crash between any two calls of the store", (
     await fc.assert(inPostgres, { numRuns: postgresRuns });
   });
 
+  test("continues as new: its last run takes its course as the first would (memory, PostgreSQL)", limit, async () => {
+    const endless = scenarios(CRASH_MODES).map((scenario) => ({
+      ...scenario,
+      description: { ...scenario.description, restarts: 2 },
+    }));
+    const inMemory = fc.asyncProperty(endless, async (scenario) => void (await runScenario(scenario, memoryWorld())));
+    await fc.assert(inMemory, { numRuns: memoryRuns });
+    const inPostgres = fc.asyncProperty(endless, async (scenario) => void (await runScenario(scenario, postgresWorld)));
+    await fc.assert(inPostgres, { numRuns: postgresRuns });
+  });
+
   test("runs no body twice where statements are merely sent again", limit, async () => {
     const property = fc.asyncProperty(scenarios(["repeated"]), async (scenario) => {
       const { starts } = await runScenario(scenario, memoryWorld());
@@ -144,6 +156,28 @@ describe("an instance whose runners crash between any two calls of the store", (
     });
     await fc.assert(property, { numRuns: memoryRuns });
   });
+});
+
+describe("an instance that continues as new", () => {
+  const steps = [
+    { kind: "wait", id: "wait", event: "news", timeoutMs: null, late: null },
+    { kind: "task", id: "work", failures: 1 },
+  ] as const;
+  const clean: Scenario = {
+    description: { name: "endless", steps, restarts: 3 },
+    ...{ events: "during", input: 5, plan: new Map() },
+  };
+
+  test.each(CRASH_MODES.map((mode) => [mode]))(
+    "takes each event once, whichever call of the store is %s",
+    async (mode) => {
+      const { calls } = await runScenario(clean, memoryWorld());
+      for (let call = 1; call <= calls; call++) {
+        const run = await runScenario({ ...clean, plan: new Map([[call, mode]]) }, memoryWorld());
+        expect(await run.leftOver("news")).toBe(0);
+      }
+    },
+  );
 });
 
 describe("an instance with every kind of node", () => {

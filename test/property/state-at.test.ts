@@ -9,9 +9,13 @@ import type { Snapshot } from "../../src/snapshot/snapshot.ts";
 import { type Course, stateAt, stateBefore } from "../../src/snapshot/state-at.ts";
 import { type StoodPosition, standingStill } from "../../src/snapshot/stood-position.ts";
 import { decode, PureRun } from "../support/pure-run.ts";
-import { randomFlow } from "../support/random-flow.ts";
+import { flowFrom, randomDescription } from "../support/random-flow.ts";
 
-const anyFlow = randomFlow({ maxFailures: 2, delaysMs: [0, 50] });
+const anyFlow = fc
+  .tuple(randomDescription({ maxFailures: 2, delaysMs: [0, 50] }), fc.option(fc.nat(2), { nil: undefined }))
+  .map(([description, restarts]) => ({
+    flow: flowFrom(restarts === undefined ? description : { ...description, restarts }),
+  }));
 const anyInput = fc.integer({ min: 0, max: 1_000 });
 const anyChoices = fc.infiniteStream(fc.nat({ max: 1_000 }));
 
@@ -61,7 +65,7 @@ describe("a state derived from the history", () => {
       const course = courseOf(flow, run);
 
       for (const { taskId, kind } of some(course.trace, next(choices))) {
-        if (kind === "item" || kind === "branch") continue;
+        if (kind === "item" || kind === "branch" || kind === "instance") continue;
         const state = stateBefore(flow, course, taskId);
         expect(state.results.map((result) => result.taskId)).not.toContain(taskId);
         // The join of a map without items is recorded with its list.
@@ -90,8 +94,9 @@ function decisionsIn(flow: Flow, { results }: Snapshot, trace: readonly TraceEnt
   const decisions = new Map<string, Decision>();
   for (const entry of trace) {
     if (!needsOutput(flow, entry)) continue;
-    const output = decode(results.find(({ taskId }) => taskId === entry.taskId)?.output ?? null);
-    decisions.set(entry.taskId, { kind: "until", at: Number(output) });
+    const output = Number(decode(results.find(({ taskId }) => taskId === entry.taskId)?.output ?? null));
+    const isCount = entry.taskId.endsWith("~count");
+    decisions.set(entry.taskId, isCount ? { kind: "count", count: output } : { kind: "until", at: output });
   }
   return decisions;
 }

@@ -147,7 +147,7 @@ describe.each(await bothBackends())("by hand on $name", ({ backend }) => {
 
   test("a wait whose time limit leads into a branch is given its event", async () => {
     const f = flow<number>("hand-wait")
-      .waitForEvent<string>("w", "news", { timeout: "1h", onTimeout: (b) => b.then(double) })
+      .waitForEvent<string | number>("w", "news", { timeout: "1h", onTimeout: (b) => b.then(double) })
       .build();
     const id = await untilStuck(f, 1);
     await client.completeTask(id, "w", "by hand");

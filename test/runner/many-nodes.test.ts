@@ -282,7 +282,10 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
 
   test("a wait's time limit leads into a branch", async () => {
     const f = flow<string>("late")
-      .waitForEvent<number>("wait", "news", { timeout: 20, onTimeout: (b) => b.then("late", (s) => `${s} is late`) })
+      .waitForEvent<number | string>("wait", "news", {
+        timeout: 20,
+        onTimeout: (b) => b.then("late", (s) => `${s} is late`),
+      })
       .then("end", (value) => value)
       .build();
     expect(await runner.run(f, fresh("late"), "it", { until: "ended" })).toMatchObject({ output: "it is late" });

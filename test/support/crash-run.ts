@@ -87,13 +87,16 @@ export class CrashRun {
     this.#scenario = scenario;
     this.#world = world;
     this.#client = new Client(world.backend);
-    this.#unsent = scenario.events === "never" ? [] : eventsOf(scenario.description.steps);
+    const { steps, restarts = 0 } = scenario.description;
+    const inEachRun = scenario.events === "never" ? [] : eventsOf(steps);
+    this.#unsent = Array.from({ length: restarts + 1 }, () => inEachRun).flat();
     const watched = withChanges(world.backend, {
       commitCheckpoints: async (checkpoints, holder) => {
         const fates = await world.backend.commitCheckpoints(checkpoints, holder);
-        for (const [index, { entries }] of checkpoints.entries()) {
+        for (const [index, { entries, move }] of checkpoints.entries()) {
           if (fates[index]?.kind !== "accepted") continue;
           for (const entry of entries) if (entry.outcome !== "failed") this.#completed.add(entry.taskId);
+          if (move.kind === "restart") this.#completed.clear();
         }
         return fates;
       },
@@ -110,6 +113,12 @@ export class CrashRun {
 
   get calls(): number {
     return this.#store.calls;
+  }
+
+  /** How many events of a name nobody has taken, of those that were sent and of those that were not. */
+  async leftOver(event: string): Promise<number> {
+    const buffered = await this.#world.backend.peekEvent(this.#id, event);
+    return (buffered === null ? 0 : 1) + this.#unsent.filter((name) => name === event).length;
   }
 
   async toTheEnd(): Promise<void> {
@@ -232,9 +241,9 @@ function recordedIn(history: readonly HistoryItem[]): Map<string, unknown[]> {
   return recorded;
 }
 
-/** What stands in the history for an output: of a wait, the bare payload, or nothing. */
+/** What stands in the history for an output: of a wait for one event, the bare payload, or nothing. */
 function recordedFor(output: unknown): unknown {
-  if (typeof output !== "object" || output === null || !("timedOut" in output)) return output;
+  if (typeof output !== "object" || output === null || !("timedOut" in output) || "payloads" in output) return output;
   return (output as { payload?: unknown }).payload;
 }
 
@@ -268,6 +277,7 @@ function tasksIn(steps: readonly StepDescription[], prefix: string): { taskId: s
       case "subflow":
         return tasksIn(step.flow.steps, `${prefix}${step.id}/`);
       case "wait":
+      case "several":
         return tasksIn(step.late ?? [], prefix);
       case "settled":
         return step.branches.flatMap((it) => tasksIn(it.steps, `${prefix}${step.id}/${it.name}/`));

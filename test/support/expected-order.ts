@@ -16,8 +16,9 @@ interface Walk {
  */
 export function dependenciesOf(description: FlowDescription, outputs: ReadonlyMap<string, unknown>): Dependency[] {
   const found: Dependency[] = [];
-  walk(description.steps, [], { prefix: "", outputs, found });
-  return found;
+  const restarts = description.restarts !== undefined;
+  const last = walk(description.steps, restarts ? ["begin"] : [], { prefix: "", outputs, found });
+  return restarts ? [...found, ...last.map((id): Dependency => [id, "more"])] : found;
 }
 
 /** @returns on whose outcomes the next step depends */
@@ -42,6 +43,13 @@ function walkStep(step: StepDescription, before: readonly string[], at: Walk): r
     case "wait": {
       const last = follow(before, id);
       return step.late !== null && at.outputs.get(id) === undefined ? walk(step.late, last, at) : last;
+    }
+    case "several": {
+      let last = step.counted ? follow(before, `${id}~count`) : before;
+      for (let index = 0; at.outputs.has(`${id}[${index}]`); index++) last = follow(last, `${id}[${index}]`);
+      last = follow(last, id);
+      const isLate = step.late !== null && (at.outputs.get(id) as readonly unknown[]).length === 0;
+      return isLate ? walk(step.late ?? [], last, at) : last;
     }
     case "fork":
       return follow(

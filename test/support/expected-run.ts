@@ -15,8 +15,17 @@ export interface ExpectedRun {
 /** Computes, without any of the engine, what an instance of the flow does. */
 export function expectedRun(description: FlowDescription, input: unknown, payloads: Payloads): ExpectedRun {
   const outputs = new Map<string, unknown>();
-  const output = walk(description.steps, input, { prefix: "", payloads, outputs });
-  return { output, outputs };
+  const { steps, restarts } = description;
+  if (restarts === undefined) return { output: walk(steps, input, { prefix: "", payloads, outputs }), outputs };
+  let value = input;
+  for (let left = restarts; ; left--) {
+    // Of each run but the last nothing is left.
+    outputs.clear();
+    outputs.set("begin", value).set("more", left > 0 ? "again" : "over");
+    const output = walk(steps, value, { prefix: "", payloads, outputs });
+    if (left === 0) return { output, outputs };
+    value = { left: left - 1, value: mix("go-on", output) };
+  }
 }
 
 /** Stands for the output of a map that has borne failures: a list of which they are part. */
@@ -90,9 +99,24 @@ function walkStep(step: StepDescription, input: unknown, at: Walk): unknown {
       const result: EventResult<unknown> = payload === undefined ? { timedOut: true } : { timedOut: false, payload };
       return record(result);
     }
+    case "several":
+      return walkSeveral(step, input, at);
     case "subflow":
       return walk(step.flow.steps, input, { ...at, prefix: `${taskId}/` });
   }
+}
+
+function walkSeveral(step: Extract<StepDescription, { kind: "several" }>, input: unknown, at: Walk): unknown {
+  const taskId = at.prefix + step.id;
+  const payload = at.payloads(step.event);
+  const timedOut = payload === undefined;
+  if (step.counted) at.outputs.set(`${taskId}~count`, step.count);
+  const come = Array.from({ length: timedOut ? 1 : step.count }, (_, index) => `${taskId}[${index}]`);
+  for (const one of come) at.outputs.set(one, payload);
+  const payloads = timedOut ? [] : come.map(() => payload);
+  const output = step.timeoutMs === null || step.late !== null ? payloads : { timedOut, payloads };
+  at.outputs.set(taskId, output);
+  return timedOut && step.late !== null ? walk(step.late, input, at) : output;
 }
 
 function walkLoop(step: Extract<StepDescription, { kind: "loop" }>, input: unknown, at: Walk): unknown {

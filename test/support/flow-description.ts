@@ -7,6 +7,8 @@ export interface FlowDescription {
   readonly steps: readonly StepDescription[];
   /** Fails at its end, so that its tasks, those of kind "task", are undone. Default: no. */
   readonly isUndone?: boolean;
+  /** How often it continues as new before it ends; default never. */
+  readonly restarts?: number;
 }
 
 export type StepDescription =
@@ -65,6 +67,16 @@ export type StepDescription =
       readonly kind: "wait";
       readonly id: string;
       readonly event: string;
+      readonly timeoutMs: number | null;
+      readonly late: readonly StepDescription[] | null;
+    }
+  /** The same for several events, as many as a function says if they are `counted`. */
+  | {
+      readonly kind: "several";
+      readonly id: string;
+      readonly event: string;
+      readonly count: number;
+      readonly counted: boolean;
       readonly timeoutMs: number | null;
       readonly late: readonly StepDescription[] | null;
     }

@@ -16,6 +16,8 @@ export interface NodeFlow {
   readonly input: unknown;
   /** Sent before it starts. */
   readonly event?: string;
+  /** How often; default once. */
+  readonly times?: number;
 }
 
 /** What happens to a run just before, at or just after a call of the store, counted from 1. */
@@ -42,15 +44,17 @@ export async function runNode(node: NodeFlow, world: World, disturbance: Disturb
   const client = new Client(world.backend);
   const id = fresh("node");
   const definition = node.make();
-  if (node.event !== undefined) await client.sendEvent(id, node.event, "payload");
+  const { event, times = 1 } = node;
+  for (let sent = 0; event !== undefined && sent < times; sent++) await client.sendEvent(id, event, "payload");
   const completed = new Set<string>();
   const late: string[] = [];
   const watched = withChanges(world.backend, {
     commitCheckpoints: async (checkpoints, holder) => {
       const fates = await world.backend.commitCheckpoints(checkpoints, holder);
-      for (const [index, { entries }] of checkpoints.entries()) {
+      for (const [index, { entries, move }] of checkpoints.entries()) {
         if (fates[index]?.kind !== "accepted") continue;
         for (const entry of entries) if (entry.outcome !== "failed") completed.add(entry.taskId);
+        if (move.kind === "restart") completed.clear();
       }
       return fates;
     },

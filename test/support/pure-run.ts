@@ -6,11 +6,12 @@ import type { TaskNode } from "../../src/flow/definition.ts";
 import type { Flow, LocatedNode } from "../../src/flow/flow-definition.ts";
 import { nextToUndo } from "../../src/flow/undo-order.ts";
 import type { ApplyFacts } from "../../src/snapshot/apply.ts";
+import { afterEvent, countTaskId } from "../../src/snapshot/events.ts";
 import type { TraceEntry } from "../../src/snapshot/history-fold.ts";
-import type { Occurrence } from "../../src/snapshot/occurrence.ts";
+import type { Decision, Occurrence } from "../../src/snapshot/occurrence.ts";
 import { planStart } from "../../src/snapshot/plan.ts";
 import type { Position } from "../../src/snapshot/position.ts";
-import type { Snapshot, TaskResult } from "../../src/snapshot/snapshot.ts";
+import type { NewEntry, Snapshot, TaskResult } from "../../src/snapshot/snapshot.ts";
 import { transition } from "../../src/snapshot/transition.ts";
 import { SOME_FAILED } from "./expected-run.ts";
 import { isNever } from "./random-flow.ts";
@@ -29,6 +30,7 @@ export class PureRun {
   readonly trace: TraceEntry[] = [];
   readonly #flow: Flow;
   #tokens = 0n;
+  #sequence = 0n;
   #now = 1_000;
 
   constructor(flow: Flow, input: unknown) {
@@ -50,6 +52,7 @@ export class PureRun {
       deadlineAt: null,
       forkedFrom: null,
       endedAt: null,
+      run: 1,
       positions: [],
       results: [],
     };
@@ -82,7 +85,8 @@ export class PureRun {
     const occurrence = await this.#happen(chosen);
     this.#claim(chosen.path);
     this.#move(chosen.path, occurrence);
-    if (occurrence.kind === "received") this.#move(chosen.path, { kind: "recorded", decision: null });
+    if (occurrence.kind === "received")
+      this.#move(chosen.path, { kind: "recorded", decision: this.#afterEvent(chosen) });
   }
 
   #claim(path: string): void {
@@ -96,13 +100,19 @@ export class PureRun {
   #move(path: string, occurrence: Occurrence): void {
     const result = transition(this.#flow, this.snapshot, path, occurrence, this.#facts());
     if (result === null) throw new Error("A held position was fenced.");
+    const { run } = this.snapshot;
     this.snapshot = result.snapshot;
-    for (const entry of result.effects.entries) {
-      const { taskId, attempt, kind, outcome, outputRef, durationMs, decision } = entry;
-      const sequence = BigInt(this.trace.length + 1);
-      const facts = { taskId, attempt, kind, outcome, outputRef, durationMs, decision };
-      this.trace.push({ ...facts, sequence, path, workerId: "w", at: this.#now });
-    }
+    for (const entry of result.effects.entries) this.#record(path, entry);
+    if (occurrence.kind !== "continued") return;
+    this.trace.length = 0;
+    const note = { kind: "instance", outcome: "noted", outputRef: null, durationMs: null, decision: null } as const;
+    this.#record("", { taskId: "$continue", attempt: run, ...note });
+  }
+
+  #record(path: string, entry: Omit<NewEntry, "output" | "failure">): void {
+    const { taskId, attempt, kind, outcome, outputRef, durationMs, decision } = entry;
+    const facts = { taskId, attempt, kind, outcome, outputRef, durationMs, decision };
+    this.trace.push({ ...facts, sequence: ++this.#sequence, path, workerId: "w", at: this.#now });
   }
 
   /** Recorded values by task id, as the interpreter lists them: of what has one of its own. */
@@ -117,7 +127,10 @@ export class PureRun {
     const { located } = standpoint(this.#flow, position.taskId);
     const { node } = located;
     const recorded = this.snapshot.results.find(({ taskId }) => taskId === position.taskId);
-    if (recorded !== undefined && node.kind !== "item") return recordedAs(located, recorded);
+    if (recorded !== undefined && node.kind !== "item") {
+      const decision = this.#afterEvent(position);
+      return decision === null ? recordedAs(located, recorded) : { kind: "recorded", decision };
+    }
     switch (node.kind) {
       case "delay":
         return { kind: "elapsed" };
@@ -142,17 +155,30 @@ export class PureRun {
         );
         return tasks.length > 0 ? { kind: "undoing", tasks } : { kind: "undone", failure: encode({}) };
       }
+      case "collect":
+        return await this.#run(position, node.join);
+      case "continue":
+        return await this.#run(position, node.next);
       case "subflow":
         throw new Error("Nothing stands at a sub-flow.");
     }
   }
 
+  #afterEvent({ taskId }: Position): Decision | null {
+    const { container } = standpoint(this.#flow, taskId).located;
+    if (container.kind !== "part" || container.of.node.kind !== "collect") return null;
+    const counted = (): number => Number(decode(this.#bytesUnder(countTaskId(taskId))));
+    return afterEvent(taskId, "completed", container.of.node.count ?? counted());
+  }
+
   async #run(position: Position, { run, policy }: TaskNode): Promise<Occurrence> {
     const { located } = standpoint(this.#flow, position.taskId);
-    const context = { taskId: position.taskId, attempt: position.attempt };
+    const output = async (taskId: string): Promise<unknown> => decode(this.#bytesUnder(taskId));
+    const context = { taskId: position.taskId, attempt: position.attempt, output };
     try {
       const value = await run(await this.#inputOf(position), context as never);
       if (isPart(located.container, "list")) return listed(value as readonly unknown[]);
+      if (located.node.kind === "continue") return { kind: "continued", input: encode(value), durationMs: 0 };
       const { output, decision } = interpretOutput(located, position.taskId, value);
       return { kind: "succeeded", output: encode(output), decision, durationMs: 0 };
     } catch (error) {
@@ -172,10 +198,10 @@ export class PureRun {
       findLastIteration: async () => null,
     };
     const held = {
-      ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0 },
+      ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0, run: 1 },
       codec,
       input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
-      ...{ armed: false, due: false, interrupted: false, isFresh: false, deadline: null },
+      ...{ armed: false, due: false, interrupted: false, isFresh: false, deadline: null, isAhead: false },
     };
     return await readInput(store, held);
   }

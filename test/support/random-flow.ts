@@ -45,6 +45,7 @@ export function flowFrom(
   description: FlowDescription,
   onRun: (taskId: string, attempt: number) => void = () => undefined,
 ): Flow {
+  if (description.restarts !== undefined) return endless(description, description.restarts, onRun);
   const steps = append(flow<unknown>(description.name), description.steps, onRun);
   if (description.isUndone !== true) return steps.build();
   return steps
@@ -55,10 +56,44 @@ export function flowFrom(
     .build();
 }
 
+/** What each run of a flow that restarts is given; the first one gets whatever comes in. */
+interface Round {
+  readonly left: number;
+  readonly value: unknown;
+}
+
+/** A flow that continues as new so often, with what its steps have made of their input. */
+function endless(description: FlowDescription, restarts: number, onRun: OnRun): Flow {
+  const told = <Result>({ taskId, attempt }: TaskContext, result: Result): Result => {
+    onRun(taskId, attempt);
+    return result;
+  };
+  const begun = flow<unknown>(description.name).then("begin", (input, context) => told(context, input));
+  const leftOf = async (context: { output(id: string): Promise<unknown> }): Promise<number> => {
+    const input = await context.output("begin");
+    return typeof input === "number" ? restarts : (input as Round).left;
+  };
+  return append(begun, description.steps, onRun)
+    .route("more", async (_, context) => told(context, (await leftOf(context)) > 0 ? "again" : "over"), [
+      "again",
+      "over",
+    ])
+    .branch("again", (b) =>
+      b.continueAsNew("go-on", async (value, context): Promise<Round> => {
+        return told(context, { left: (await leftOf(context)) - 1, value: mix("go-on", value) });
+      }),
+    )
+    .branch("over")
+    .done()
+    .build();
+}
+
 /** Names of the events that instances of the flow may wait for, each as often as they may. */
 export function eventsOf(steps: readonly StepDescription[]): string[] {
   return steps.flatMap((step) => {
     switch (step.kind) {
+      case "several":
+        return [...repeated([step.event], step.count), ...eventsOf(step.late ?? [])];
       case "wait":
         return [...(isNever(step.event) ? [] : [step.event]), ...eventsOf(step.late ?? [])];
       case "fork":
@@ -207,6 +242,8 @@ function appendStep(builder: Builder, step: StepDescription, onRun: OnRun): Buil
       if (step.timeoutMs === null) return builder.waitForEvent(id, step.event);
       return builder.waitForEvent(id, step.event, { timeout: step.timeoutMs, onTimeout: "continue" });
     }
+    case "several":
+      return appendSeveral(builder, step, onRun);
     case "subflow":
       return builder.thenFlow(id, flowFrom(step.flow, onRun));
   }
@@ -267,6 +304,22 @@ function appendHopeless(
     .then(id, fails, { retry, onFailure: { goto: `${id}-target` } })
     .then(`${id}-passed-by`, fails)
     .then(`${id}-target`, run);
+}
+
+function appendSeveral(builder: Builder, step: Extract<StepDescription, { kind: "several" }>, onRun: OnRun): Builder {
+  const { id, event, late, timeoutMs } = step;
+  const count = step.counted
+    ? (_: unknown, { taskId, attempt }: TaskContext): number => {
+        onRun(taskId, attempt);
+        return step.count;
+      }
+    : step.count;
+  if (timeoutMs === null) return builder.waitForEvents(id, event, { count });
+  if (late === null) return builder.waitForEvents(id, event, { count, timeout: timeoutMs, onTimeout: "continue" });
+  return builder.waitForEvents(id, event, {
+    ...{ count, timeout: timeoutMs },
+    onTimeout: (b: Builder): Builder => append(b, late, onRun),
+  });
 }
 
 function appendRoute(builder: Builder, step: Extract<StepDescription, { kind: "route" }>, onRun: OnRun): Builder {

@@ -30,6 +30,13 @@ type Shape =
   | { readonly kind: "delay"; readonly durationMs: number }
   | { readonly kind: "until" }
   | { readonly kind: "wait"; readonly timeoutMs: number | null; readonly late: readonly Shape[] | null }
+  | {
+      readonly kind: "several";
+      readonly count: number;
+      readonly counted: boolean;
+      readonly timeoutMs: number | null;
+      readonly late: readonly Shape[] | null;
+    }
   | { readonly kind: "subflow"; readonly steps: readonly Shape[] };
 
 export function shapes(options: RandomFlowOptions): fc.Arbitrary<readonly Shape[]> {
@@ -77,6 +84,8 @@ function scopedShapes(some: fc.Arbitrary<readonly Shape[]>): fc.Arbitrary<Shape>
   return [rounds, map, first, settled];
 }
 
+const counts = fc.record({ count: fc.integer({ min: 1, max: 3 }), counted: fc.boolean() });
+
 /** Waits whose time limit leads into a branch. */
 function lateShapes(
   { waits = true, timeoutsMs = [] }: RandomFlowOptions,
@@ -86,6 +95,9 @@ function lateShapes(
   if (!waits || limits.length === 0) return [];
   return [
     fc.tuple(fc.constantFrom(...limits), some).map(([timeoutMs, late]): Shape => ({ kind: "wait", timeoutMs, late })),
+    fc
+      .tuple(fc.constantFrom(...limits), some, counts)
+      .map(([timeoutMs, late, parts]): Shape => ({ kind: "several", timeoutMs, late, ...parts })),
   ];
 }
 
@@ -103,6 +115,9 @@ function simpleShape(options: RandomFlowOptions): fc.Arbitrary<Shape> {
   const wait = fc
     .nat()
     .map((n): Shape => ({ kind: "wait", timeoutMs: timeoutsMs[n % timeoutsMs.length] ?? null, late: null }));
+  const several = fc.tuple(fc.nat(), counts).map(([n, parts]): Shape => {
+    return { kind: "several", timeoutMs: timeoutsMs[n % timeoutsMs.length] ?? null, late: null, ...parts };
+  });
   const hopeless = fc
     .record({
       failures: fc.integer({ min: 1, max: maxFailures + 1 }),
@@ -116,6 +131,7 @@ function simpleShape(options: RandomFlowOptions): fc.Arbitrary<Shape> {
     { arbitrary: fc.constant<Shape>({ kind: "until" }), weight: delaysMs.length === 0 ? 0 : 1 },
     { arbitrary: delay, weight: delaysMs.length === 0 ? 0 : 1 },
     { arbitrary: wait, weight: waits ? 1 : 0 },
+    { arbitrary: several, weight: waits ? 1 : 0 },
   );
 }
 
@@ -134,7 +150,8 @@ export function named(steps: readonly Shape[], prefix: string, scope: { count: n
       case "hopeless":
       case "until":
         return { ...shape, id };
-      case "wait": {
+      case "wait":
+      case "several": {
         const late = shape.late === null ? null : inside(shape.late);
         return { ...shape, id, event: `go ${prefix}${id}`, late };
       }

@@ -18,6 +18,9 @@ export interface UntypedBuilder {
   loop(...args: readonly unknown[]): UntypedBuilder;
   delay(...args: readonly unknown[]): UntypedBuilder;
   waitForEvent(...args: readonly unknown[]): UntypedBuilder;
+  waitForEvents(...args: readonly unknown[]): UntypedBuilder;
+  waitForAny(...args: readonly unknown[]): UntypedBuilder;
+  continueAsNew(...args: readonly unknown[]): UntypedBuilder;
   thenFlow(...args: readonly unknown[]): UntypedBuilder;
   build(): Flow;
 }

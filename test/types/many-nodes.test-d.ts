@@ -201,16 +201,23 @@ test("delayUntil passes on what the flow has", () => {
 
 test("a wait whose time limit leads into a branch hands on the payload or what the branch does", () => {
   const built = flow<string>("f")
-    .waitForEvent<number, "wait">("wait", "news", {
+    .waitForEvent<number | boolean, "wait">("wait", "news", {
       timeout: "1h",
       onTimeout: (b) => b.then("late", (text) => text.length > 1),
     })
     .then("end", async (value, context) => {
-      expectTypeOf(await context.output("wait")).toEqualTypeOf<number | undefined>();
+      expectTypeOf(await context.output("wait")).toEqualTypeOf<number | boolean | undefined>();
       return value;
     })
     .build();
-  expectTypeOf(built).toExtend<Flow<string>>();
+  expectTypeOf(built).toEqualTypeOf<Flow<string, number | boolean>>();
+  const number = { "~standard": { version: 1, vendor: "test", validate: () => ({ value: 1 }) } } as const;
+  const inferred = flow<string>("f")
+    .waitForEvent("wait", "news", { timeout: "1h", schema: number, onTimeout: (b) => b.then("late", () => "late") })
+    .build();
+  expectTypeOf(inferred).toEqualTypeOf<Flow<string, number | string>>();
+  // @ts-expect-error the branch hands on something else than what was said
+  flow<string>("f").waitForEvent<number>("wait", "news", { timeout: 5, onTimeout: (b) => b.then(shout) });
   // @ts-expect-error without a time limit it never comes there
   flow<string>("f").waitForEvent("wait", "news", { onTimeout: (b: FlowBuilder<string, string>) => b.then(shout) });
   // @ts-expect-error the branch gets a string

@@ -67,6 +67,9 @@ CREATE TABLE :schema.instances (
   -- Of which instance it is a fork, and after which entry of its history it was forked off.
   forked_from     text        COLLATE "C",
   forked_at       bigint,
+  -- One more each time that it continues as new.
+  run             integer     NOT NULL DEFAULT 1
+                  CONSTRAINT instances_run_positive CHECK (run >= 1),
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- By when it has to have ended. While it is live, it has a position '$deadline' that comes due then.
   deadline_at     timestamptz,
@@ -126,7 +129,7 @@ CREATE INDEX positions_ready ON :schema.positions (lane, order_key) WHERE order_
 CREATE INDEX positions_due ON :schema.positions (available_at)
   WHERE order_key IS NULL AND available_at < 'infinity';
 
--- The history: append-only, one row a checkpoint. Outputs live here.
+-- The history of an instance's run: append-only, one row a checkpoint. Outputs live here.
 CREATE TABLE :schema.checkpoints (
   instance_id text        COLLATE "C" NOT NULL,
   task_id     text        COLLATE "C" NOT NULL,
@@ -463,7 +466,7 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
        i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
-       i.forked_at, i.created_at, i.deadline_at, i.ended_at
+       i.forked_at, i.run, i.created_at, i.deadline_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "2660c1bbcf69a9bc42a316a207e46f156f6ed01a251d874bcea0af71946a7faf",
+    sha256: "f735e455b9b2514f8571926a6d14530210f0664645bcc2a69328d8aff88f563b",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -89,6 +89,9 @@ CREATE TABLE :schema.instances (
   -- Of which instance it is a fork, and after which entry of its history it was forked off.
   forked_from     text        COLLATE "C",
   forked_at       bigint,
+  -- One more each time that it continues as new.
+  run             integer     NOT NULL DEFAULT 1
+                  CONSTRAINT instances_run_positive CHECK (run >= 1),
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- By when it has to have ended. While it is live, it has a position '$deadline' that comes due then.
   deadline_at     timestamptz,
@@ -148,7 +151,7 @@ CREATE INDEX positions_ready ON :schema.positions (lane, order_key) WHERE order_
 CREATE INDEX positions_due ON :schema.positions (available_at)
   WHERE order_key IS NULL AND available_at < 'infinity';
 
--- The history: append-only, one row a checkpoint. Outputs live here.
+-- The history of an instance's run: append-only, one row a checkpoint. Outputs live here.
 CREATE TABLE :schema.checkpoints (
   instance_id text        COLLATE "C" NOT NULL,
   task_id     text        COLLATE "C" NOT NULL,
@@ -485,7 +488,7 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
        i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
-       i.forked_at, i.created_at, i.deadline_at, i.ended_at
+       i.forked_at, i.run, i.created_at, i.deadline_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS

@@ -53,20 +53,20 @@ export function setDefinition(
 export function upsertInstance(t: Tables, instance: InstanceRecord): Query<never> {
   return sql`
     INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, status, input, output, failure, reason, priority,
-                                tags, labels, forked_from, forked_at, created_at, deadline_at, ended_at)
+                                tags, labels, forked_from, forked_at, created_at, deadline_at, ended_at, run)
     VALUES (${instance.instanceId}::text, ${instance.flow}::text, ${instance.definitionHash}::text, ${instance.codec}::text,
             ${instance.status}::text, ${instance.input}::bytea, ${instance.output}::bytea, ${instance.failure}::bytea,
             ${instance.reason}::text, ${instance.priority}::smallint, ${instance.tags}::text[],
             ${JSON.stringify(instance.labels)}::jsonb, ${instance.forkedFrom?.instanceId ?? null}::text,
             ${instance.forkedFrom?.sequence ?? null}::bigint, ${new Date(instance.createdAt)}::timestamptz,
             ${instance.deadlineAt === null ? null : new Date(instance.deadlineAt)}::timestamptz,
-            ${instance.endedAt === null ? null : new Date(instance.endedAt)}::timestamptz)
+            ${instance.endedAt === null ? null : new Date(instance.endedAt)}::timestamptz, ${instance.run}::int)
     ON CONFLICT (instance_id) DO UPDATE
     SET flow = excluded.flow, definition_hash = excluded.definition_hash, codec = excluded.codec, status = excluded.status,
         input = excluded.input, output = excluded.output, failure = excluded.failure, reason = excluded.reason,
         priority = excluded.priority, tags = excluded.tags, labels = excluded.labels,
         forked_from = excluded.forked_from, forked_at = excluded.forked_at, created_at = excluded.created_at,
-        deadline_at = excluded.deadline_at, ended_at = excluded.ended_at
+        deadline_at = excluded.deadline_at, ended_at = excluded.ended_at, run = excluded.run
   `;
 }
 

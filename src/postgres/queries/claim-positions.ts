@@ -27,6 +27,7 @@ export interface ClaimedRow {
   readonly instance_priority: number;
   readonly deadline_ms: number | null;
   readonly deadline_in_ms: number | null;
+  readonly run: number;
   readonly taken_order: bigint;
 }
 
@@ -126,7 +127,7 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
            c.taken_order, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
            i.flow, i.definition_hash, i.codec, i.priority AS instance_priority,
            extract(epoch FROM i.deadline_at)::float8 * 1000 AS deadline_ms,
-           extract(epoch FROM i.deadline_at - c.since)::float8 * 1000 AS deadline_in_ms,
+           extract(epoch FROM i.deadline_at - c.since)::float8 * 1000 AS deadline_in_ms, i.run,
            CASE
              WHEN c.kind = 'join' THEN NULL
              WHEN c.input_ref IS NULL THEN i.input
@@ -139,7 +140,7 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
            r.outcome AS recorded_outcome, r.output AS recorded_output
     FROM claimed AS c
     CROSS JOIN LATERAL (
-      SELECT n.flow, n.definition_hash, n.codec, n.priority, n.input, n.deadline_at
+      SELECT n.flow, n.definition_hash, n.codec, n.priority, n.input, n.deadline_at, n.run
       FROM ${t.instances} AS n
       WHERE n.instance_id = c.instance_id
       LIMIT 1

@@ -17,7 +17,7 @@ export interface ConsumeFateRow extends FateRow {
 
 /**
  * Takes buffered events together with recording them as the outcomes of the waits (INV-8). The
- * positions stay where they are, with their claims.
+ * positions stay where they are, with their claims and time limits: there may be others to wait for under the same.
  *
  * Locks: positions, then events by key, skipping locked ones of both.
  */
@@ -51,7 +51,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
     ),
     moved AS (
       UPDATE ${t.positions} AS p
-      SET lost = 0, wake_at = NULL,
+      SET lost = 0,
           worker_id = CASE WHEN p.interrupt IS NULL THEN p.worker_id END,
           available_at = CASE
             WHEN p.interrupt IS NULL THEN p.available_at

@@ -14,6 +14,7 @@ import { interruptedItemsTests, savedItemsTests } from "./items-kept.suite.ts";
 import { closingLeaveTests, leaveBranchTests } from "./leave-branch.suite.ts";
 import { noteTests } from "./note.suite.ts";
 import { parkUntilTests } from "./park-until.suite.ts";
+import { restartTests } from "./restart.suite.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
 import { toleratedTests } from "./tolerated.suite.ts";
 
@@ -218,6 +219,7 @@ export const positionStoreSuite: ConformanceSuite = {
     "commitCheckpoints, leaveBranch of an item": failingItemsTests,
     "commitCheckpoints, leaveBranch of what is interrupted": interruptedLeaveTests,
     "commitCheckpoints, collapse": collapseTests,
+    "commitCheckpoints, restart": restartTests,
     "commitCheckpoints, tolerated": toleratedTests,
     "commitCheckpoints, complete and fail": endTests,
     "commitCheckpoints, interrupted": interruptedMovesTests,
