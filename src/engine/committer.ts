@@ -22,6 +22,7 @@ const IN_FLIGHT: Readonly<Record<Move["kind"], number>> = {
   collapse: 1,
   complete: 1,
   fail: 1,
+  cancel: 1,
 };
 const MOST_ROWS = 512;
 /** Of payloads in one statement: a batch of large ones must not become one message of a gigabyte. */
@@ -59,6 +60,7 @@ export class Committer {
       collapse: gatherer("collapse"),
       complete: gatherer("complete"),
       fail: gatherer("fail"),
+      cancel: gatherer("cancel"),
     };
   }
 

@@ -14,6 +14,8 @@ import { decodeFailure } from "./payloads.ts";
 export type StatusReport<Output = unknown> = CurrentStatus<Output> & {
   /** Of which instance it is a fork, and after which entry of that one's history. Only of a fork. */
   readonly forkedFrom?: ForkPoint;
+  /** A request to cancel it that nobody has acted on yet. Only while there is one. */
+  readonly cancelRequested?: { readonly reason: string | null; readonly undo: boolean };
 };
 
 type CurrentStatus<Output> =
@@ -60,7 +62,14 @@ export async function reportStatus(
 ): Promise<StatusReport> {
   const { forkedFrom } = state.instance;
   const report = await currentStatus(backend, state);
-  return forkedFrom === null ? report : { ...report, forkedFrom };
+  const request = state.signals.find(({ kind }) => kind === "cancel")?.request;
+  return {
+    ...report,
+    ...(forkedFrom === null ? {} : { forkedFrom }),
+    ...(request === undefined
+      ? {}
+      : { cancelRequested: { reason: request.reason ?? null, undo: request.undo === true } }),
+  };
 }
 
 async function currentStatus(

@@ -154,6 +154,7 @@ export function startingPositions(
     case "collapse":
     case "complete":
     case "fail":
+    case "cancel":
       throw new InvalidArgumentError("flow", `"${flow.name}" has no nodes.`);
   }
 }

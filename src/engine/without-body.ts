@@ -4,15 +4,13 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { DelayNode, WaitNode } from "../flow/definition.ts";
-import { nextToUndo } from "../flow/undo-order.ts";
-import { NOTES } from "../snapshot/apply.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { decisionOfRecorded } from "./interpret-output.ts";
-import { decodeOwned, encodeFailure, eventContext } from "./payloads.ts";
+import { decodeOwned, eventContext } from "./payloads.ts";
 import { encodeFailureOf } from "./task-bodies.ts";
 
 /** The value of an item is in the history; who has claimed its position has it, who was granted it may not. */
@@ -24,15 +22,6 @@ export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occu
     if (result?.output == null) throw new InvalidArgumentError(`"${taskId}"`, "has no recorded value.");
     return { kind: "begun", value: result.output };
   });
-}
-
-/** What has been done and not undone yet is in the history. */
-export async function lookWhatToUndo(store: Backend, { flow, claim, codec, stand }: HeldPosition): Promise<Occurrence> {
-  const tasks = nextToUndo(flow, await store.listCompleted(claim.instanceId));
-  if (tasks.length > 0) return { kind: "undoing", tasks };
-  const failure = await store.lastFailure(claim.instanceId, NOTES.failed);
-  const lost = new InvalidArgumentError(`"${NOTES.failed}"`, "has no entry in the history.");
-  return { kind: "undone", failure: failure ?? (await encodeFailure(codec, lost, claim.instanceId, stand.taskId)) };
 }
 
 /** Until when a delay sleeps that was woken before its time. */

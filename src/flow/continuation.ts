@@ -80,6 +80,7 @@ export function after(flow: Flow, taskId: TaskId): Continuation {
       case "until":
         return { kind: "stand", at: at(flow, [...scope, segment(of.node.id)]) };
       case "undo":
+      case "handler":
         return { kind: "stand", at: standpoint(flow, UNDO_ID) };
       case "list":
       case "fallback":

@@ -65,6 +65,7 @@ export interface FlowHead {
   readonly name: string;
   readonly description: string | null;
   readonly inputSchema: StandardSchema | null;
+  readonly onFailure: TaskNode | null;
   readonly issues: readonly string[];
 }
 

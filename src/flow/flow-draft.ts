@@ -88,8 +88,9 @@ export class FlowDraft {
     const { root, issues } = compile(head, this.#steps);
     const all = [...issues, ...definitionIssues(head.name, root)];
     if (all.length > 0) throw new DefinitionError(head.name, all);
-    const { name, description, inputSchema } = head;
-    return new Flow({ name, description, inputSchema, root, hash: definitionHash(name, root) });
+    const { name, description, inputSchema, onFailure } = head;
+    const hash = definitionHash(name, root, onFailure);
+    return new Flow({ name, description, inputSchema, onFailure, root, hash });
   }
 
   /** This builder with one more step. */

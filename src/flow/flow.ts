@@ -7,12 +7,22 @@ import { FlowDraft } from "./flow-draft.ts";
 import { readOptions, textOf } from "./known-options.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import type { Accepted, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
-import { resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
+import { resolveHandler } from "./task-draft.ts";
+import { type FailureHandler, resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
 
-/** Options of a flow. Neither changes the definition hash. */
-export interface FlowOptions {
-  /** For people; at most 1,000 characters. */
+/**
+ * Options of a flow.
+ *
+ * @typeParam Input - what its first step gets
+ */
+export interface FlowOptions<Input = unknown> {
+  /** For people; at most 1,000 characters. Doesn't change the definition hash. */
   readonly description?: string;
+  /**
+   * Runs before an instance fails, when all has been undone that can be; the instance then fails as it would have without. Not
+   * run for cancelled instances. Whether there is one is part of the definition hash. A flow that has one can't be inlined.
+   */
+  readonly onFailure?: FailureHandler<Input>;
 }
 
 /**
@@ -81,12 +91,12 @@ export function flow(name: string, options?: FlowOptions & { readonly input?: un
 /** @typeParam Input - what an instance is started with */
 export function flow<Input>(
   name: string,
-  options?: FlowOptions & { readonly input?: undefined },
+  options?: FlowOptions<Input> & { readonly input?: undefined },
 ): FlowBuilder<Input, Input>;
 /** @param options.input - checks (and may transform) the input; the first step gets what it gives back */
 export function flow<InputSchema extends StandardSchema>(
   name: string,
-  options: FlowOptions & { readonly input: InputSchema },
+  options: FlowOptions<SchemaOutput<InputSchema>> & { readonly input: InputSchema },
 ): FlowBuilder<SchemaInput<InputSchema>, SchemaOutput<InputSchema>>;
 export function flow(name: unknown, options?: unknown): FlowStart {
   return new FlowDraft(headFrom(name, options)) as unknown as FlowStart;
@@ -96,11 +106,12 @@ function headFrom(name: unknown, given: unknown): FlowHead {
   const issues: string[] = [];
   const problem = nameIssue(name);
   if (problem !== null) issues.push(`name ${problem}`);
-  const options = readOptions(given, "options", ["description", "input"], issues);
+  const options = readOptions(given, "options", ["description", "input", "onFailure"], issues);
   return {
     name: problem === null ? textOf(name) : "(flow)",
     description: resolveDescription(options.description, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
+    onFailure: options.onFailure === undefined ? null : resolveHandler(options.onFailure, issues),
     issues,
   };
 }

@@ -1,8 +1,9 @@
 import type { TaskId } from "../ids.ts";
+import { NOTES } from "../snapshot/apply.ts";
 import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { putBack, type StoodPosition } from "../snapshot/stood-position.ts";
-import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 
@@ -11,10 +12,11 @@ export function request(
   state: MemoryState,
   instance: StoredInstance,
   kind: SignalKind,
-  facts: SignalRequest,
+  facts: CancelRequest,
   now: number,
 ): void {
-  instance.signals.set(kind, facts);
+  const isUndone = facts.undo === true || instance.signals.get(kind)?.undo === true;
+  instance.signals.set(kind, isUndone ? { ...facts, undo: true } : facts);
   refreshInterrupts(state, instance, now);
 }
 
@@ -58,6 +60,11 @@ export function retry(
   instance.stood = null;
   state.note(instance, "retry", now);
   for (const position of kept) state.place(instance, putBack(position, status, now), now);
+}
+
+/** Whether the instance is being undone because it is to be cancelled. */
+export function isCancelling({ history }: StoredInstance): boolean {
+  return history.highestAttemptOf(NOTES.cancelling) > 0;
 }
 
 /** Withdraws a request; what it would have stopped goes on. */

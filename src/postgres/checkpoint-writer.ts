@@ -4,7 +4,7 @@ import type { Lane, Standing } from "../snapshot/position.ts";
 import { checkCheckpoints } from "../store/check-checkpoint.ts";
 import { checkHolder } from "../store/check-instance.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
-import { collapse, leaveBranch, leaveBranchIn } from "./branch-leaver.ts";
+import { cancel, collapse, leaveBranch, leaveBranchIn } from "./branch-leaver.ts";
 import type { Session } from "./database.ts";
 import { failInstance } from "./instance-control.ts";
 import { advance } from "./queries/advance.ts";
@@ -25,7 +25,7 @@ import type { StoreContext } from "./store-context.ts";
 /** Which statement writes a checkpoint. Each checkpoint is in exactly one. */
 type Shape = BatchShape | LoneShape;
 /** What takes more than one statement. */
-type LoneShape = "leaveBranch" | "collapse" | "failBranch";
+type LoneShape = "leaveBranch" | "collapse" | "failBranch" | "cancel";
 type BatchShape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endItem" | "endInstance";
 
 type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow>;
@@ -69,7 +69,7 @@ export class CheckpointWriter {
     // Not in the transaction: the number is remembered here, also if that is rolled back.
     await this.#context.lanes.resolve(lanesOf(group));
     const shape = shapeOf(checkpoint);
-    if (shape === "failBranch" || shape === "collapse")
+    if (shape === "failBranch" || shape === "collapse" || shape === "cancel")
       throw new TypeError("A failure is not written in a task's transaction.");
     try {
       if (shape === "leaveBranch") return await leaveBranchIn(this.#context, tx, checkpoint, holder);
@@ -90,7 +90,7 @@ export class CheckpointWriter {
     fates: Map<Checkpoint, CheckpointFate>,
   ): Promise<void> {
     const { db } = this.#context;
-    if (shape === "failBranch" || shape === "leaveBranch" || shape === "collapse") {
+    if (shape === "failBranch" || shape === "leaveBranch" || shape === "collapse" || shape === "cancel") {
       await Promise.all(
         group.map(async (checkpoint) => fates.set(checkpoint, await this.#writeAlone(shape, checkpoint, holder))),
       );
@@ -125,6 +125,8 @@ export class CheckpointWriter {
         return await leaveBranch(this.#context, checkpoint, holder);
       case "collapse":
         return await collapse(this.#context, checkpoint, holder);
+      case "cancel":
+        return await cancel(this.#context, checkpoint, holder);
       case "failBranch":
         return await failInstance(this.#context, checkpoint, holder.workerId);
     }
@@ -209,6 +211,7 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
     case "endItem":
     case "leaveBranch":
     case "collapse":
+    case "cancel":
       return move.kind;
   }
 }
@@ -228,6 +231,7 @@ function standingOf({ move }: Checkpoint): Standing {
     case "collapse":
     case "complete":
     case "fail":
+    case "cancel":
       throw new TypeError(`A move "${move.kind}" leads nowhere.`);
   }
 }

@@ -1,7 +1,7 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import { type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
-import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { parseControlRequest, parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import {
   checkFilter,
   checkFork,
@@ -23,7 +23,7 @@ import type {
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
-import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { forkInstance } from "./fork-instance.ts";
 import { LockedInstance, requestFrom } from "./instance-control.ts";
@@ -141,10 +141,9 @@ export class PostgresInstanceStore implements InstanceStore {
     return rows.map((row) => row.instance_id);
   }
 
-  async requestControl(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+  async requestControl(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
     const id = parseInstanceId(instanceId);
-    parseSignalKind(kind);
-    const parsed = parseSignalRequest(request);
+    const parsed = parseControlRequest(parseSignalKind(kind), request);
     const outcome = await this.#context.db.transaction<ControlOutcome>("request-control", async (tx) => {
       const instance = await LockedInstance.get(this.#context, tx, id);
       if (instance.isAlready(kind)) return "unchanged";
@@ -152,7 +151,9 @@ export class PostgresInstanceStore implements InstanceStore {
         await instance.pause(parsed);
         return "applied";
       }
-      if (!instance.isHeld) {
+      if (await instance.isCancelling()) return "requested";
+      const isUndone = parsed.undo === true || instance.pending("cancel")?.undo === true;
+      if (!isUndone && !instance.isHeld) {
         await instance.cancel(parsed, null);
         return "applied";
       }
@@ -199,7 +200,9 @@ export class PostgresInstanceStore implements InstanceStore {
       if (instance === null || isTerminal(instance.status)) return instance?.status ?? null;
       const cancel = instance.pending("cancel");
       if (cancel !== null) {
-        if (instance.isHeld) return instance.status;
+        // Whoever takes it next begins to undo it.
+        if (cancel.undo === true) await instance.refresh();
+        if (cancel.undo === true || instance.isHeld) return instance.status;
         await instance.cancel(cancel, task);
         return "cancelled";
       }

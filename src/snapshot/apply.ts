@@ -1,5 +1,5 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
-import type { Checkpoint, LeaveBranch, Move } from "./checkpoint.ts";
+import type { Checkpoint, Collapse, LeaveBranch, Move } from "./checkpoint.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
 import { INTERRUPT_RECHECK_MS, isPendingJoin } from "./position-rules.ts";
 import type { InstanceRecord } from "./snapshot.ts";
@@ -22,14 +22,18 @@ export interface Changes {
   readonly upserts: readonly Position[];
   /** "all": the instance has ended. */
   readonly removals: readonly Path[] | "all";
-  readonly instance: Partial<Pick<InstanceRecord, "status" | "output" | "failure" | "endedAt">> | null;
+  readonly instance: Partial<Pick<InstanceRecord, "status" | "output" | "failure" | "reason" | "endedAt">> | null;
   /** Whether the worker still holds the position that it moved. */
   readonly kept: boolean;
   readonly interrupt: Interrupt | null;
   /** Positions that the worker now holds besides. */
   readonly granted: readonly Position[];
-  /** Where the instance stood, to be kept with it; `null` unless it has failed. */
+  /** Where the instance stood, to be kept with it; `null`: nothing is kept that was not before. */
   readonly stood: readonly StoodPosition[] | null;
+  /** What was kept before stays, if there is anything; only then, `stood` is kept. */
+  readonly staysKept: boolean;
+  /** The requests to the instance are gone. */
+  readonly clears: boolean;
 }
 
 /**
@@ -62,7 +66,7 @@ export function applyCheckpoint(
     case "leaveBranch":
       return leaveBranch(positions, held, move, facts);
     case "collapse":
-      return collapse(positions, held, move.to, facts);
+      return collapse(positions, held, move, facts);
     case "complete":
       return change({ removals: "all", instance: { status: "completed", output: move.output, endedAt: facts.now } });
     case "fail":
@@ -70,6 +74,13 @@ export function applyCheckpoint(
         removals: "all",
         instance: { status: "failed", failure: move.failure, endedAt: facts.now },
         stood: stoodPositions(positions.values(), held.path, move.to),
+        staysKept: move.asKept === true,
+      });
+    case "cancel":
+      if (held.path !== "" && held.interrupt !== "undo") return null;
+      return change({
+        removals: "all",
+        instance: { status: "cancelled", reason: move.reason, endedAt: facts.now },
       });
   }
 }
@@ -125,14 +136,24 @@ function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: Appl
   });
 }
 
-function collapse(positions: ReadonlyMap<Path, Position>, held: Position, to: Standing, facts: ApplyFacts): Changes {
-  const trunk: Position = { ...at(held, to, null), path: "" };
-  const placed = held.interrupt === null ? claimed(trunk, facts) : interrupted(trunk, facts);
+function collapse(
+  positions: ReadonlyMap<Path, Position>,
+  held: Position,
+  { to, keeps, cancels }: Collapse,
+  facts: ApplyFacts,
+): Changes | null {
+  if (cancels && held.interrupt !== "undo") return null;
+  const interrupt = cancels ? null : held.interrupt;
+  const trunk: Position = { ...at(held, to, null), path: "", interrupt };
+  const placed = interrupt === null ? claimed(trunk, facts) : interrupted(trunk, facts);
   return change({
     upserts: [placed],
     removals: [...positions.keys()].filter((path) => path !== ""),
-    interrupt: held.interrupt,
+    instance: cancels ? { status: "in_progress" } : null,
+    interrupt,
     granted: placed.claim === null ? [] : [placed],
+    stood: keeps === null ? null : stoodPositions(positions.values(), held.path, keeps),
+    clears: cancels,
   });
 }
 
@@ -243,6 +264,8 @@ function change(parts: Partial<Changes>): Changes {
     interrupt: null,
     granted: [],
     stood: null,
+    staysKept: false,
+    clears: false,
     ...parts,
   };
 }
@@ -251,6 +274,7 @@ function change(parts: Partial<Changes>): Changes {
 export const NOTES: {
   readonly failed: TaskId;
   readonly cancel: TaskId;
+  readonly cancelling: TaskId;
   readonly pause: TaskId;
   readonly unpause: TaskId;
   readonly retry: TaskId;
@@ -260,6 +284,7 @@ export const NOTES: {
 } = {
   failed: "$failed",
   cancel: "$cancel",
+  cancelling: "$cancelling",
   pause: "$pause",
   unpause: "$unpause",
   retry: "$retry",

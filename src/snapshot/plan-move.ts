@@ -87,6 +87,7 @@ export function startBranch(flow: Flow, { path, first }: BranchStart, from: From
     case "collapse":
     case "complete":
     case "fail":
+    case "cancel":
       throw new TypeError(`A branch can't start with "${move.kind}".`);
   }
 }

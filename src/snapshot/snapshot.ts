@@ -48,7 +48,7 @@ export type EntryOutcome =
   | "timed_out"
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
-  /** Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`. */
+  /** Not a task's outcome but a change of the instance: `$failed`, `$cancelling`, `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`. */
   | "noted";
 
 /** What a history entry is about. */

@@ -139,7 +139,7 @@ export class PureRun {
           this.#flow,
           done.map(({ taskId }) => taskId),
         );
-        return tasks.length > 0 ? { kind: "undoing", tasks } : { kind: "undone", failure: encode({}) };
+        return tasks.length > 0 ? { kind: "undoing", tasks } : { kind: "undone", failure: encode({}), asKept: false };
       }
       case "subflow":
         throw new Error("Nothing stands at a sub-flow.");
@@ -169,12 +169,13 @@ export class PureRun {
       loadResults: async (_: string, ids: readonly string[]) => results.filter((it) => ids.includes(it.taskId)),
       lastFailure: async () => encode({ name: "Error", message: "" }),
       findLastIteration: async () => null,
+      findInstance: async () => null,
     };
     const held = {
       ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0 },
       codec,
       input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
-      ...{ armed: false, due: false, interrupted: false, isFresh: false },
+      ...{ armed: false, due: false, interrupt: null, isFresh: false },
     };
     return await readInput(store, held);
   }
