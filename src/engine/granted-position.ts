@@ -27,4 +27,3 @@ export function grantedPosition(
   const taskId = isItem ? `${path}~item` : isUndoTaskId(branch) ? UNDO_ID : joinTaskIdOf(branch);
   return placed(movedTo(held, { taskId, attempt: 1, inputRef: null }, null));
 }
-

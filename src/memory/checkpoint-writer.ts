@@ -77,7 +77,8 @@ function refusal(problem: string): CheckpointFate {
 
 function write(state: MemoryState, instance: StoredInstance, changes: Changes, now: number): void {
   const { status = null, reason = null } = changes.instance ?? {};
-  const keepsOn = changes.stood === null ? !isTerminal(status ?? "in_progress") : changes.staysKept && instance.stood !== null;
+  const keepsOn =
+    changes.stood === null ? !isTerminal(status ?? "in_progress") : changes.staysKept && instance.stood !== null;
   if (!keepsOn) instance.stood = changes.stood;
   if (status !== null && isTerminal(status)) {
     state.end(instance, {

@@ -115,7 +115,8 @@ function checkMove(move: Move, field: string): void {
       requireBoolean(move.cancels, `${field}.cancels`);
       return;
     case "cancel":
-      if (move.reason !== null && typeof move.reason !== "string") refuse(`${field}.reason`, "must be a string or null");
+      if (move.reason !== null && typeof move.reason !== "string")
+        refuse(`${field}.reason`, "must be a string or null");
       return;
     case "park":
       checkStanding(move.to, `${field}.to`);

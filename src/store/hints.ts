@@ -76,6 +76,5 @@ export function hintControlled(
     sink.interrupted();
     // What nobody holds has come up.
     sink.due(0);
-  }
-  else if (outcome === "applied" && kind === "cancel") sink.ended([{ instanceId, output: null }]);
+  } else if (outcome === "applied" && kind === "cancel") sink.ended([{ instanceId, output: null }]);
 }
