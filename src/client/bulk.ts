@@ -9,6 +9,7 @@ import type { Backend } from "../store/backend.ts";
 import { checkFilter } from "../store/check-instance.ts";
 import type { InstanceFilter } from "../store/instance-store.ts";
 import type { CancelRequest, RetryRequest } from "../store/signal-store.ts";
+import { retryInstance } from "./retry.ts";
 
 /** Which instances are meant. All parts must fit; where no status is named, those in which the call makes sense. */
 export type BulkFilter = Omit<InstanceFilter, "limit">;
@@ -108,7 +109,7 @@ const DEEDS: Readonly<Record<BulkAction, Deed>> = {
     usual: ["failed"],
     possible: ["failed"],
     keys: [...REASON_KEYS, "paused"],
-    act: (backend, id, request) => backend.retryInstance(id, request),
+    act: (backend, id, request) => retryInstance(backend, id, request),
   },
   delete: {
     name: "delete",

@@ -4,6 +4,7 @@ import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
 import type { CancelRequest, RetryRequest, SignalRequest } from "../store/signal-store.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
+import { retryInstance } from "./retry.ts";
 
 const REQUEST_KEYS = ["reason", "requestedBy"];
 
@@ -73,11 +74,12 @@ export abstract class InstanceControl {
    *   goes on (`unpause`); default `false`. `reason` is shown as the instance's until its status changes again
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has not failed, or somebody has just retried it, or it was saved as failed without
-   *   a position
+   *   a position; or it would fail again at once, because too many items of a map, or all branches of a fork, have failed for
+   *   good, and `paused` is not set. The message says what to do instead
    * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE it may have been retried
    */
   async retry(instanceId: string, request: RetryRequest = {}): Promise<void> {
-    await this.#store.retryInstance(checked(instanceId, request, ["paused"]), request);
+    await retryInstance(this.#store, checked(instanceId, request, ["paused"]), request);
   }
 
   /**

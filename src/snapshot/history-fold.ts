@@ -126,7 +126,7 @@ export class HistoryFold {
   #note({ taskId, path, sequence }: TraceEntry): void {
     const failing = taskId === NOTES.failed ? this.#failingAt(path) : null;
     if (failing !== null) this.#apply(path, failing.move);
-    else if (taskId === NOTES.cancelling) this.#beginCancel(path);
+    else if (taskId === NOTES.cancelling) this.#beginCancel(path, sequence);
     else if (taskId === NOTES.cancel) this.#ended = "cancelled";
     else if (taskId === NOTES.retry || taskId === NOTES.fork) this.#resume();
     else if (taskId === NOTES.save)
@@ -142,7 +142,8 @@ export class HistoryFold {
     return planNext(this.#flow, this.#standAt(path), { kind: "unusable", failure: NOTHING });
   }
 
-  #beginCancel(path: Path): void {
+  #beginCancel(path: Path, sequence: bigint): void {
+    if (!this.#positions.has(path)) throw new UnreadableTrace(sequence, `nothing stood at path "${path}"`);
     this.#isCancelling = true;
     const plan = planNext(this.#flow, this.#standAt(path), { kind: "cancelling", why: NOTHING, reason: null });
     this.#positions.set(path, { ...this.#positionAt(path), interrupt: "undo" });

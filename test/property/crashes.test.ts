@@ -136,6 +136,19 @@ describe("an instance whose runners crash between any two calls of the store", (
     await fc.assert(inPostgres, { numRuns: postgresRuns });
   });
 
+  test("is undone where that is asked for with a cancel (memory, PostgreSQL)", limit, async () => {
+    const undone = fc
+      .tuple(scenarios(CRASH_MODES), fc.integer({ min: 1, max: LAST_CALL }), fc.boolean())
+      .map(([scenario, beforeCall, isUndone]): Scenario => {
+        const { description } = scenario;
+        return { ...scenario, description: { ...description, isUndone }, request: { kind: "undo", beforeCall } };
+      });
+    const inMemory = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, memoryWorld())));
+    await fc.assert(inMemory, { numRuns: memoryRuns });
+    const inPostgres = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, postgresWorld)));
+    await fc.assert(inPostgres, { numRuns: postgresRuns });
+  });
+
   test("runs no body twice where statements are merely sent again", limit, async () => {
     const property = fc.asyncProperty(scenarios(["repeated"]), async (scenario) => {
       const { starts } = await runScenario(scenario, memoryWorld());
@@ -168,6 +181,7 @@ describe("an instance with every kind of node", () => {
 
   const requests = [
     ["cancel", ["cancelled", "completed"]],
+    ["undo", ["cancelled", "completed"]],
     ["pause", ["completed"]],
   ] as const;
 

@@ -77,9 +77,9 @@ describe.each(await bothBackends())("on $name, a flow's failure handler", ({ bac
     let runs = 0;
     const handler = task(
       "tell",
-      (_: FailedInstance<number>): never => {
+      ({ failure }: FailedInstance<number>): never => {
         runs++;
-        throw new Error("nobody listens");
+        throw new Error(`nobody listens: ${failure.message}`);
       },
       { retry: { attempts: 3, initialDelay: 0 } },
     );
@@ -93,7 +93,7 @@ describe.each(await bothBackends())("on $name, a flow's failure handler", ({ bac
       "$onFailure[0]#2 failed",
       "$onFailure[0]#3 tolerated",
     ]);
-    expect((await client.history(id)).at(-1)?.failure?.message).toBe("nobody listens");
+    expect((await client.history(id)).at(-1)?.failure?.message).toBe("nobody listens: out of stock");
   });
 
   test("doesn't stand in the way of a retry, which goes on where it failed, and runs it again if that fails", async () => {
@@ -185,7 +185,7 @@ describe.each(await bothBackends())("on $name, a flow's failure handler", ({ bac
 
   test("can be completed by hand", async () => {
     const f = flow<number>("by-hand", {
-      onFailure: task("tell", (_: FailedInstance<number>): never => fails(), {
+      onFailure: task("tell", (): never => fails(), {
         retry: { attempts: 9, initialDelay: "1h" },
       }),
     })

@@ -53,7 +53,7 @@ describe.each(await bothBackends())("on $name, a cancel that asks for undoing", 
       "book~undo#1 completed",
       "$cancel#1 noted",
     ]);
-    const [begun] = (await client.history(id)).filter(({ taskId }) => taskId === "$cancelling");
+    const begun = (await client.history(id)).find(({ taskId }) => taskId === "$cancelling");
     expect(begun).toMatchObject({ outputRef: "rest", failure: { code: "INSTANCE_CANCELLED" } });
   });
 

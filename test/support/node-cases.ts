@@ -2,6 +2,7 @@ import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
+import { endingCases } from "./ending-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
@@ -111,6 +112,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
       report: failed("work~fallback"),
     },
   },
+  ...endingCases,
   fork: {
     good: {
       make: () =>
