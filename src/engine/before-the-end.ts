@@ -35,17 +35,18 @@ export async function lookHowToEnd(store: Backend, held: HeldPosition): Promise<
   };
 }
 
-/** What is asked of an instance that is to be cancelled and undone; `null` if others still hold positions of it, or it isn't. */
+/** What is asked of an instance that is to be cancelled and undone; `null` if somebody still runs something of it, or it isn't. */
 export async function lookHowToCancel(store: Backend, held: HeldPosition): Promise<Occurrence | null> {
   const { claim, codec, stand } = held;
   const state = await store.findInstance(claim.instanceId);
   const request = state?.signals.find(({ kind }) => kind === "cancel")?.request;
   if (state === null || request?.undo !== true) return null;
-  const isHeldByOthers = state.positions.some(
-    ({ path, claim: other }) =>
-      path !== claim.path && other !== null && (other.expiresAt === null || other.expiresAt > state.now),
+  // Who runs a body had its claim before this one. Claims that came later are there for the same request: the first acts on it.
+  const isRunning = state.positions.some(
+    ({ claim: other }) =>
+      other !== null && other.token < claim.token && (other.expiresAt === null || other.expiresAt > state.now),
   );
-  if (isHeldByOthers) return null;
+  if (isRunning) return null;
   const { reason = null } = request;
   // The request is gone by the time that all has been undone: the reason is kept with it, as its cause.
   const cause = reason === null ? {} : { cause: { name: "Reason", message: reason } };

@@ -187,6 +187,7 @@ describe("an instance with every kind of node", () => {
 
   test.each(requests)(
     "comes to a good end whenever a %s is requested, whatever happens to the runner then",
+    limit,
     async (kind, statuses) => {
       const seen = new Set<string>();
       for (const beforeCall of await callsOf()) {
@@ -203,7 +204,7 @@ describe("an instance with every kind of node", () => {
     },
   );
 
-  test.each(requests)("comes to a good end whenever a %s is requested (PostgreSQL)", async (kind, statuses) => {
+  test.each(requests)("comes to a good end whenever a %s is requested (PostgreSQL)", limit, async (kind, statuses) => {
     const seen = new Set<string>();
     for (const beforeCall of await callsOf()) {
       seen.add((await runScenario({ ...clean, request: { kind, beforeCall } }, postgresWorld)).status);

@@ -102,6 +102,24 @@ describe.each(await bothBackends())("on $name, a cancel that asks for undoing", 
     expect(log).toEqual(["quick~undo", "first~undo"]);
   });
 
+  test("is acted on by the first of several positions that come up for it at the same time", async () => {
+    const log: string[] = [];
+    const asleep = (id: string) =>
+      branch(id, (b) =>
+        b.then(`book-${id}`, () => 1, { undo: () => void log.push(`book-${id}~undo`) }).delay(`rest-${id}`, "1h"),
+      );
+    const f = flow<number>("two")
+      .fork([asleep("a"), asleep("b"), asleep("c")])
+      .join("all", () => 1)
+      .build();
+    const id = fresh("two");
+    await runner.run(f, id, 1);
+    await client.cancel(id, undo);
+
+    expect(await runner.resume(f, id, ended)).toMatchObject({ status: "cancelled" });
+    expect(log.toSorted()).toEqual(["book-a~undo", "book-b~undo", "book-c~undo"]);
+  });
+
   test("is an ordinary cancel where nothing can be undone", async () => {
     const f = flow<number>("plain").delay("rest", "1h").build();
     const id = fresh("plain");
