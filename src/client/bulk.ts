@@ -4,11 +4,12 @@ import { type ErrorCode, WaymarkError } from "../errors/waymark-error.ts";
 import type { InstanceId } from "../ids.ts";
 import type { InstanceStatus } from "../snapshot/snapshot.ts";
 import { requireBoolean } from "../store/argument-shapes.ts";
-import { parseRetryRequest, parseWhole } from "../store/arguments.ts";
+import { parseControlRequest, parseRetryRequest, parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
 import { checkFilter } from "../store/check-instance.ts";
 import type { InstanceFilter } from "../store/instance-store.ts";
-import type { RetryRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest } from "../store/signal-store.ts";
+import { retryInstance } from "./retry.ts";
 
 /** Which instances are meant. All parts must fit; where no status is named, those in which the call makes sense. */
 export type BulkFilter = Omit<InstanceFilter, "limit">;
@@ -65,7 +66,7 @@ export interface Deed {
   /** Options of its own. */
   readonly keys: readonly string[];
   /** Resolves to "unchanged" where there was nothing to do. */
-  act(backend: Backend, instanceId: InstanceId, request: RetryRequest): Promise<unknown>;
+  act(backend: Backend, instanceId: InstanceId, request: CancelRequest & RetryRequest): Promise<unknown>;
   /** Tells without a change, by what it rejects with, whether it can be done; where a dry run is to know that. */
   readonly tryOut?: (instanceId: InstanceId) => Promise<unknown>;
 }
@@ -79,7 +80,7 @@ const DEEDS: Readonly<Record<BulkAction, Deed>> = {
     name: "cancel",
     usual: LIVE,
     possible: LIVE,
-    keys: REASON_KEYS,
+    keys: [...REASON_KEYS, "undo"],
     act: (backend, id, request) => backend.requestControl(id, "cancel", request),
   },
   terminate: {
@@ -108,7 +109,7 @@ const DEEDS: Readonly<Record<BulkAction, Deed>> = {
     usual: ["failed"],
     possible: ["failed"],
     keys: [...REASON_KEYS, "paused", "deadline"],
-    act: (backend, id, request) => backend.retryInstance(id, request),
+    act: (backend, id, request) => retryInstance(backend, id, request),
   },
   delete: {
     name: "delete",
@@ -140,14 +141,14 @@ export async function forMany(
   backend: Backend,
   action: BulkAction | Deed,
   filter: BulkFilter,
-  options: BulkOptions & RetryRequest,
+  options: BulkOptions & CancelRequest & RetryRequest,
 ): Promise<BulkResult> {
   const deed = typeof action === "string" ? DEEDS[action] : action;
   checkOptions(filter, FILTER_KEYS, "filter");
   checkFilter(filter);
   checkOptions(options, [...OPTION_KEYS, ...deed.keys]);
   const { batchSize, limit } = checkBulkOptions(options);
-  const request = parseRetryRequest(options, "options");
+  const request = { ...parseRetryRequest(options, "options"), ...parseControlRequest("cancel", options, "options") };
   requireCondition(filter, options.all === true);
   const wanted = { ...filter, status: statusesOf(deed, filter) };
   const tally = new Tally(options.dryRun === true);

@@ -3,9 +3,10 @@ import { type InstanceId, parseInstanceId } from "../ids.ts";
 import { parseDeadline } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
-import type { RetryRequest, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
+import { retryInstance } from "./retry.ts";
 
 const REQUEST_KEYS = ["reason", "requestedBy"];
 
@@ -22,12 +23,16 @@ export abstract class InstanceControl {
    * the running body's `AbortSignal` fires. What was only requested comes too late if the last task ends before: the
    * instance completes then (INV-11).
    *
-   * @returns "applied" if it is cancelled now, "requested" if whoever runs it has to stop first
+   * With `undo: true`, what it has done is undone before it ends, as after a failure; the flow's failure handler doesn't run. Whoever
+   * runs it does that, so there has to be a worker for its flow. Until it ends, further calls change nothing, and `terminate` ends
+   * it at once. An instance that is being undone because it has failed goes on with that, and fails.
+   *
+   * @returns "applied" if it is cancelled now, "requested" if whoever runs it has to stop first, or to undo it
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has completed or failed
    */
-  async cancel(instanceId: string, request: SignalRequest = {}): Promise<ControlOutcome> {
-    return await this.#store.requestControl(checked(instanceId, request), "cancel", request);
+  async cancel(instanceId: string, request: CancelRequest = {}): Promise<ControlOutcome> {
+    return await this.#store.requestControl(checked(instanceId, request, ["undo"]), "cancel", request);
   }
 
   /**
@@ -72,11 +77,12 @@ export abstract class InstanceControl {
    *   by when it has to have ended; default never, also if it had one
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has not failed, or somebody has just retried it, or it was saved as failed without
-   *   a position
+   *   a position; or it would fail again at once, because too many items of a map, or all branches of a fork, have failed for
+   *   good, and `paused` is not set. The message says what to do instead
    * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE it may have been retried
    */
   async retry(instanceId: string, request: RetryRequest = {}): Promise<void> {
-    await this.#store.retryInstance(checked(instanceId, request, ["paused", "deadline"]), request);
+    await retryInstance(this.#store, checked(instanceId, request, ["paused", "deadline"]), request);
   }
 
   /**
@@ -102,7 +108,7 @@ export abstract class InstanceControl {
    *   nothing was changed
    * @throws {BackendError} the database failed; what was done by then stays done, and the same call goes on
    */
-  async cancelMany(filter: BulkFilter, options: BulkOptions & SignalRequest = {}): Promise<BulkResult> {
+  async cancelMany(filter: BulkFilter, options: BulkOptions & CancelRequest = {}): Promise<BulkResult> {
     return await forMany(this.#store, "cancel", filter, options);
   }
 

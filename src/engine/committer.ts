@@ -23,6 +23,7 @@ const IN_FLIGHT: Readonly<Record<Move["kind"], number>> = {
   restart: 2,
   complete: 1,
   fail: 1,
+  cancel: 1,
 };
 const MOST_ROWS = 512;
 /** Of payloads in one statement: a batch of large ones must not become one message of a gigabyte. */
@@ -61,6 +62,7 @@ export class Committer {
       restart: gatherer("restart"),
       complete: gatherer("complete"),
       fail: gatherer("fail"),
+      cancel: gatherer("cancel"),
     };
   }
 

@@ -104,7 +104,7 @@ function heldDeadline(beside: HeldPosition, claim: ClaimRef, state: InstanceStat
     stand: { ...moved.stand, path: claim.path },
     armed: wakeAt !== null,
     due: wakeAt !== null && wakeAt <= state.now,
-    interrupted: interrupt !== null,
+    interrupt,
     deadline: { at, atMs: 0 },
   };
 }

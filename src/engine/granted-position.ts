@@ -1,6 +1,6 @@
 import { UNDO_ID } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
-import type { Path } from "../ids.ts";
+import { isUndoTaskId } from "../flow/undo-order.ts";
 import type { Move } from "../snapshot/checkpoint.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { GrantedPosition } from "../store/position-store.ts";
@@ -28,11 +28,6 @@ export function grantedPosition(
   // The join that this branch has closed, whose inputs are in the history; or the next item.
   const isItem = move.kind === "endItem" || move.kind === "leaveBranch" ? path !== move.joinPath : false;
   const branch = move.kind === "leaveBranch" ? move.path : held.stand.path;
-  const taskId = isItem ? `${path}~item` : isUndone(branch) ? UNDO_ID : joinTaskIdOf(branch);
+  const taskId = isItem ? `${path}~item` : isUndoTaskId(branch) ? UNDO_ID : joinTaskIdOf(branch);
   return placed(movedTo(held, { taskId, attempt: 1, inputRef: null }, null));
-}
-
-/** Whether a path is that of a task that is undone beside others. */
-function isUndone(path: Path): boolean {
-  return path.endsWith("~undo");
 }

@@ -3,7 +3,7 @@ import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { TaskId } from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
-import type { Standing } from "../snapshot/position.ts";
+import type { Interrupt, Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Stand } from "../snapshot/standing.ts";
 import type { ClaimedPosition, RecordedOutcome } from "../store/position-store.ts";
@@ -20,7 +20,8 @@ export interface HeldPosition {
   /** Whether a time limit or wake time is set, and whether it has passed. */
   readonly armed: boolean;
   readonly due: boolean;
-  readonly interrupted: boolean;
+  /** What has to be settled before anything else. */
+  readonly interrupt: Interrupt | null;
   /** Whether its row has just been moved here, by this process: nobody can have begun the task before. */
   readonly isFresh: boolean;
   /** Whether its row still stands where nothing was to be recorded any more: it follows with the next checkpoint. */
@@ -54,7 +55,7 @@ export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec, now
     recorded: claimed.recorded,
     armed: claimed.armed && !isStart,
     due: claimed.due && !isStart,
-    interrupted: claimed.interrupt !== null,
+    interrupt: claimed.interrupt,
     isFresh: false,
     isAhead: false,
     lost: claimed.lost,
@@ -83,7 +84,7 @@ export function movedTo(
     recorded: null,
     armed: false,
     due: false,
-    interrupted: false,
+    interrupt: null,
     isFresh: attempt === 1,
     isAhead: false,
     lost: 0,

@@ -17,6 +17,8 @@ export type StatusReport<Output = unknown> = CurrentStatus<Output> & {
   readonly forkedFrom?: ForkPoint;
   /** By when it has to have ended, or had. Only of one that has a deadline. */
   readonly deadline?: Date;
+  /** A request to cancel it that nobody has acted on yet. Only while there is one. */
+  readonly cancelRequested?: { readonly reason: string | null; readonly undo: boolean };
 };
 
 type CurrentStatus<Output> =
@@ -65,10 +67,14 @@ export async function reportStatus(
 ): Promise<StatusReport> {
   const { forkedFrom, deadlineAt } = state.instance;
   const report = await currentStatus(backend, state);
+  const request = state.signals.find(({ kind }) => kind === "cancel")?.request;
   return {
     ...report,
     ...(forkedFrom === null ? {} : { forkedFrom }),
     ...(deadlineAt === null ? {} : { deadline: new Date(deadlineAt) }),
+    ...(request === undefined
+      ? {}
+      : { cancelRequested: { reason: request.reason ?? null, undo: request.undo === true } }),
   };
 }
 

@@ -132,7 +132,7 @@ export class LeaseKeeper {
         const renewal = renewals[index];
         if (renewal === undefined || !renewal.held) lease.end(lost(lease));
         else confirm(lease, sentAtMs + this.#leaseMs);
-        if (renewal?.interrupt === "cancel") lease.end(cancelled(lease));
+        if (renewal?.interrupt === "cancel" || renewal?.interrupt === "undo") lease.end(cancelled(lease));
       }
     } catch (error) {
       this.#ports.logger.warn({ error, claims: all.length }, "Leases could not be renewed; trying again.");

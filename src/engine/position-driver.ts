@@ -6,8 +6,10 @@ import { isDeadline } from "../snapshot/deadline.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
+import { isUndoing } from "../snapshot/plan-undo.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
+import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
 import type { Gatherer } from "./gatherer.ts";
 import { grantedPosition } from "./granted-position.ts";
 import type { Happening } from "./happening.ts";
@@ -19,15 +21,7 @@ import { decodeOwned, encodePayload } from "./payloads.ts";
 import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
 import type { Committed } from "./task-transactions.ts";
 import { tellCheckpoint, tellReceived } from "./tell-observer.ts";
-import {
-  beginItem,
-  decideAfterEvent,
-  lookAtDeadline,
-  lookWhatToUndo,
-  overdueError,
-  readWait,
-  sleepOn,
-} from "./without-body.ts";
+import { beginItem, decideAfterEvent, lookAtDeadline, overdueError, readWait, sleepOn } from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
@@ -67,7 +61,8 @@ export class PositionDriver {
 
   /** @returns the position as it is held now; `null` if it isn't any more */
   #step(held: HeldPosition): MaybePromise<HeldPosition | null> {
-    if (held.interrupted) return this.#giveUp(held, true);
+    if (held.interrupt === "undo") return this.#cancelAndUndo(held);
+    if (held.interrupt !== null) return this.#giveUp(held, true);
     // No body starts once the claim is lost, the instance is to be cancelled, or the process is about to end.
     const { lease, host } = this.#parts;
     if (lease.ended !== null || host.givesBack || this.#isOutOfReach(held))
@@ -89,6 +84,18 @@ export class PositionDriver {
       happening = await this.#stumble(held, error);
     }
     return await this.#goOn(held, happening);
+  }
+
+  /** Where nobody else holds a position of the instance any more: what runs may stop, or be recorded and undone. */
+  async #cancelAndUndo(held: HeldPosition): Promise<HeldPosition | null> {
+    const { store } = this.#parts;
+    if (isUndoing(standpoint(held.flow, held.stand.taskId))) {
+      // It is being undone because it has failed, and ends so.
+      await store.clearSignal(held.claim.instanceId, "cancel");
+      return await this.#giveUp(held, false);
+    }
+    const happening = await lookHowToCancel(store, held);
+    return happening === null ? await this.#giveUp(held, false) : await this.#goOn(held, happening);
   }
 
   /** A join that this host has closed, for which it lacks the tags. */
@@ -123,7 +130,7 @@ export class PositionDriver {
     const { located } = standpoint(held.flow, held.stand.taskId);
     const { node } = located;
     if (node.kind === "item") return beginItem(this.#parts.store, held);
-    if (node.kind === "undo") return lookWhatToUndo(this.#parts.store, held);
+    if (node.kind === "undo") return lookHowToEnd(this.#parts.store, held);
     if (held.recorded !== null) return this.#readRecorded(held, located, held.recorded);
     // Never early (INV-10): one that was woken too soon sleeps again.
     if (node.kind === "delay")

@@ -176,6 +176,7 @@ export function startingPositions(
     case "restart":
     case "complete":
     case "fail":
+    case "cancel":
       throw new InvalidArgumentError("flow", `"${flow.name}" has no nodes.`);
   }
 }

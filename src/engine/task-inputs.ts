@@ -8,13 +8,14 @@ import type { Flow } from "../flow/flow-definition.ts";
 import { branchOutputs, itemOutput } from "../flow/output-ids.ts";
 import { parseTaskId, type TaskId } from "../ids.ts";
 import type { TaskResult } from "../snapshot/snapshot.ts";
-import type { HistoryStore } from "../store/history-store.ts";
+import type { Backend } from "../store/backend.ts";
+import { readFailedInstance } from "./before-the-end.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { isPart } from "./interpret-output.ts";
 import { decodeFailure, decodeOwned, hasOwnOutput, type OwnedPayload } from "./payloads.ts";
 
 /** What reading inputs needs of a store. */
-type Results = Pick<HistoryStore, "loadResults" | "lastFailure" | "findLastIteration">;
+type Results = Pick<Backend, "loadResults" | "lastFailure" | "findLastIteration" | "findInstance">;
 
 /** Most outcomes that are read at once. */
 const PAGE = 2_000;
@@ -31,6 +32,7 @@ export function readInput(store: Results, held: HeldPosition): MaybePromise<unkn
   if (node.kind === "fork") return readJoinedInput(store, held, node);
   if (node.kind === "map") return readMappedInput(store, held, node);
   if (node.kind === "collect") return readCollected(store, held, node);
+  if (isPart(container, "handler")) return readFailedInstance(store, held);
   if (isPart(container, "undo") && held.input === null) return readOutputOf(store, held, stand.inputRef ?? "");
   const input = decodeOwned(flow, codec, claim.instanceId, { owner: stand.inputRef, bytes: held.input });
   return isPart(container, "fallback") ? readFailedInput(store, held, input) : input;

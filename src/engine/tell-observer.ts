@@ -6,6 +6,12 @@ import type { HeldPosition } from "./held-position.ts";
 import { durationOf } from "./occurrence-values.ts";
 import { atTask, type BodyParts } from "./task-bodies.ts";
 
+const ENDS: Partial<Readonly<Record<Move["kind"], "completed" | "failed" | "cancelled">>> = {
+  complete: "completed",
+  fail: "failed",
+  cancel: "cancelled",
+};
+
 /** Tells observers, and the host's counts, of a checkpoint that was accepted. `error`: what the last failed attempt threw. */
 export function tellCheckpoint(
   { observer, host, ports }: Pick<BodyParts, "observer" | "host" | "ports">,
@@ -29,10 +35,8 @@ export function tellCheckpoint(
     const { taskId, attempt, event } = move.to;
     observer({ kind: "parked", event, wakeAfterMs, ...at, taskId, attempt });
   }
-  if (move.kind === "complete" || move.kind === "fail") {
-    const status = move.kind === "complete" ? "completed" : "failed";
-    observer({ kind: "instance_ended", instanceId: at.instanceId, status });
-  }
+  const status = ENDS[move.kind];
+  if (status !== undefined) observer({ kind: "instance_ended", instanceId: at.instanceId, status });
 }
 
 /** Whether it was delivered to the wait or taken from the buffer: the outcome is recorded before it is used. */

@@ -6,7 +6,7 @@ import { EventTimeoutError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { DelayNode, FlowNode, WaitNode } from "../flow/definition.ts";
 import { UNDO_ID } from "../flow/flow-definition.ts";
-import { nextToUndo } from "../flow/undo-order.ts";
+import type { InstanceId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import { afterEvent, countTaskId } from "../snapshot/events.ts";
 import type { Decision, Occurrence } from "../snapshot/occurrence.ts";
@@ -15,7 +15,7 @@ import type { Backend } from "../store/backend.ts";
 import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { decisionOfRecorded } from "./interpret-output.ts";
-import { decodeOwned, encodeFailure, eventContext } from "./payloads.ts";
+import { decodeOwned, eventContext } from "./payloads.ts";
 import { encodeFailureOf } from "./task-bodies.ts";
 import { readCount } from "./task-inputs.ts";
 
@@ -34,23 +34,22 @@ export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occu
 export async function lookAtDeadline(store: Backend, held: HeldPosition): Promise<Happening> {
   const { flow, claim, deadline, due } = held;
   const { instanceId } = claim;
-  const isUndone = flow.find(UNDO_ID) !== null && (await store.lastFailure(instanceId, NOTES.failed)) !== null;
-  if (deadline === null || isUndone) return { kind: "sleep", forMs: null };
+  if (deadline === null || (flow.find(UNDO_ID) !== null && (await isEnding(store, instanceId))))
+    return { kind: "sleep", forMs: null };
   if (!due) return { kind: "sleep", forMs: null, until: deadline.at };
   return { kind: "overdue", failure: await encodeFailureOf(held, overdueError(held)) };
 }
 
-export function overdueError({ claim, deadline }: HeldPosition): DeadlineExceededError {
-  return new DeadlineExceededError(claim.instanceId, new Date(deadline?.at ?? 0));
+/** Whether it is being undone, because it has failed or is to be cancelled. */
+async function isEnding(store: Backend, instanceId: InstanceId): Promise<boolean> {
+  for (const why of [NOTES.failed, NOTES.cancelling]) {
+    if ((await store.lastFailure(instanceId, why)) !== null) return true;
+  }
+  return false;
 }
 
-/** What has been done and not undone yet is in the history. */
-export async function lookWhatToUndo(store: Backend, { flow, claim, codec, stand }: HeldPosition): Promise<Occurrence> {
-  const tasks = nextToUndo(flow, await store.listCompleted(claim.instanceId));
-  if (tasks.length > 0) return { kind: "undoing", tasks };
-  const failure = await store.lastFailure(claim.instanceId, NOTES.failed);
-  const lost = new InvalidArgumentError(`"${NOTES.failed}"`, "has no entry in the history.");
-  return { kind: "undone", failure: failure ?? (await encodeFailure(codec, lost, claim.instanceId, stand.taskId)) };
+export function overdueError({ claim, deadline }: HeldPosition): DeadlineExceededError {
+  return new DeadlineExceededError(claim.instanceId, new Date(deadline?.at ?? 0));
 }
 
 /** Until when a delay sleeps that was woken before its time. */

@@ -83,6 +83,7 @@ export function after(flow: Flow, taskId: TaskId): Continuation {
       case "count":
         return { kind: "stand", at: at(flow, [...scope, segment(of.node.id, 0)]) };
       case "undo":
+      case "handler":
         return { kind: "stand", at: standpoint(flow, UNDO_ID) };
       case "list":
       case "fallback":

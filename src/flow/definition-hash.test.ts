@@ -73,7 +73,7 @@ describe("the hash", () => {
 
   test("is the same each time", () => {
     const { hash, name, root } = example();
-    expect([example().hash, definitionHash(name, root)]).toEqual([hash, hash]);
+    expect([example().hash, definitionHash(name, root, null)]).toEqual([hash, hash]);
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
   });
 });

@@ -17,7 +17,7 @@ type Shape = string | number | null | readonly Shape[];
  * branches and of inlined flows; which branches a fork waits for; route keys and whether there is a
  * default; event names; how many events are waited for, or that a function says it; whether a wait goes on after a timeout, a loop after its last iteration, a map
  * after failed items and a task after its failure, and how, because that decides what is handed on; which
- * tasks can be undone; where a run of the instance ends and the next begins;
+ * tasks can be undone, and whether the flow has a failure handler; where a run of the instance ends and the next begins;
  * and a task's `version`, by which the user says that its meaning has changed.
  *
  * Everything else is policy and may change under running instances: functions, descriptions,
@@ -26,8 +26,9 @@ type Shape = string | number | null | readonly Shape[];
  * what follows, is the same either way. An instance on its way gets the guarantee as soon as its workers
  * are deployed, also at a task that has begun before.
  */
-export function definitionHash(name: string, root: Sequence): DefinitionHash {
-  const shape: Shape = ["waymark definition", FORMAT_VERSION, name, shapeOf(root)];
+export function definitionHash(name: string, root: Sequence, onFailure: TaskNode | null): DefinitionHash {
+  const handled: Shape[] = onFailure === null ? [] : [["onFailure", onFailure.version]];
+  const shape: Shape = ["waymark definition", FORMAT_VERSION, name, shapeOf(root), ...handled];
   return createHash("sha256").update(JSON.stringify(shape)).digest("hex");
 }
 

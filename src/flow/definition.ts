@@ -165,8 +165,8 @@ export interface ItemNode {
 }
 
 /**
- * Where an instance stands that has failed and is being undone: its task id is `$undo`. From there it goes to the `undo` of
- * what is recorded, in reverse order. No node that users write.
+ * Where an instance stands that is to end as failed or cancelled: its task id is `$undo`. From there it goes to the `undo` of
+ * what is recorded, in reverse order, then to the flow's failure handler. No node that users write.
  */
 export interface UndoNode {
   readonly kind: "undo";

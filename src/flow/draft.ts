@@ -66,6 +66,7 @@ export interface FlowHead {
   readonly description: string | null;
   readonly inputSchema: StandardSchema | null;
   readonly deadlineMs: number | null;
+  readonly onFailure: TaskNode | null;
   readonly issues: readonly string[];
 }
 

@@ -23,6 +23,8 @@ export type FailureResponse =
  */
 export function responseToFailure(flow: Flow, taskId: TaskId, isRecorded: boolean): FailureResponse {
   const located = flow.get(addressOf(parseSegments(taskId)));
+  // What the handler fails with is no reason for the instance to fail: that has one already.
+  if (located.container.kind === "part" && located.container.role === "handler") return { kind: "skip" };
   const handling = isRecorded || located.container.kind === "part" ? null : failureHandlingOf(located.node);
   switch (handling?.kind) {
     case "skip":

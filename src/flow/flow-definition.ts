@@ -20,10 +20,12 @@ export type Container =
   | { readonly kind: "part"; readonly of: LocatedNode; readonly role: PartRole };
 
 /** What a part is to its node. Stands behind the node's id in the part's address and task id: `resize~list`; but events have their numbers. */
-export type PartRole = "list" | "item" | "until" | "count" | "event" | "fallback" | "undo";
+export type PartRole = "list" | "item" | "until" | "count" | "event" | "fallback" | "undo" | "handler";
 
-/** Task id at which an instance stands while it is undone. */
+/** Task id at which an instance stands that is to end as failed or cancelled, as far as something is to be done before. */
 export const UNDO_ID = "$undo";
+/** Address of a flow's own failure handler, a part of the node with `UNDO_ID`. */
+export const HANDLER_ID = "$onFailure";
 
 /** Path and task id of the position that comes due when the instance's time is up. No branch has such a name. */
 export const DEADLINE_ID = "$deadline";
@@ -56,6 +58,8 @@ export class Flow<Input = unknown, Output = unknown> {
   readonly inputSchema: StandardSchema | null;
   /** How long an instance may take, in milliseconds, unless it was given another deadline; `null` for ever. Not in the hash. */
   readonly deadlineMs: number | null;
+  /** Runs before an instance fails; its `run` gets a FailedInstance. Its task ids are `$onFailure[0]`, `$onFailure[1]` … */
+  readonly onFailure: TaskNode | null;
   /** Exists for the type checker only. */
   declare readonly "~types"?: { readonly input: Input; readonly output: Output };
   readonly #located: ReadonlyMap<string, LocatedNode>;
@@ -70,6 +74,7 @@ export class Flow<Input = unknown, Output = unknown> {
     readonly root: Sequence;
     readonly inputSchema: StandardSchema | null;
     readonly deadlineMs?: number | null;
+    readonly onFailure: TaskNode | null;
   }) {
     this.name = parts.name;
     this.hash = parts.hash;
@@ -77,11 +82,10 @@ export class Flow<Input = unknown, Output = unknown> {
     this.root = parts.root;
     this.inputSchema = parts.inputSchema;
     this.deadlineMs = parts.deadlineMs ?? null;
+    this.onFailure = parts.onFailure;
     const located = new Map<string, LocatedNode>();
     locate(parts.root, { kind: "root" }, "", 0, located);
-    if ([...located.values()].some(({ node }) => undoOf(node) !== null)) {
-      located.set(UNDO_ID, ofItsOwn({ kind: "undo", id: UNDO_ID }));
-    }
+    locateLast(parts.onFailure, located);
     this.#deadline = ofItsOwn({ kind: "delay", id: DEADLINE_ID, durationMs: null, until: null });
     this.#located = located;
     Object.defineProperty(this, BRAND, { value: true });
@@ -144,6 +148,19 @@ function locate(
     locateParts(here, located);
     locateWithin(here, prefix, located);
   }
+}
+
+/** What is done before an instance fails: nothing, in most flows. */
+function locateLast(onFailure: TaskNode | null, located: Map<string, LocatedNode>): void {
+  if (onFailure === null && ![...located.values()].some(({ node }) => undoOf(node) !== null)) return;
+  const node = { kind: "undo", id: UNDO_ID } as const;
+  const undo: LocatedNode = {
+    ...{ node, address: UNDO_ID, depth: 0, container: { kind: "root" }, sequence: [node], index: 0 },
+  };
+  located.set(UNDO_ID, undo);
+  if (onFailure === null) return;
+  const container: Container = { kind: "part", of: undo, role: "handler" };
+  located.set(HANDLER_ID, { ...undo, node: onFailure, address: HANDLER_ID, container });
 }
 
 /** What stands inside a node: beside it, or in scopes of its own. */

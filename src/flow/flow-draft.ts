@@ -102,8 +102,9 @@ export class FlowDraft {
     const { root, issues } = compile(head, this.#steps);
     const all = [...issues, ...definitionIssues(head.name, root)];
     if (all.length > 0) throw new DefinitionError(head.name, all);
-    const { name, description, inputSchema, deadlineMs } = head;
-    return new Flow({ name, description, inputSchema, deadlineMs, root, hash: definitionHash(name, root) });
+    const { name, description, inputSchema, deadlineMs, onFailure } = head;
+    const hash = definitionHash(name, root, onFailure);
+    return new Flow({ name, description, inputSchema, deadlineMs, onFailure, root, hash });
   }
 
   /** This builder with one more step. */

@@ -9,17 +9,28 @@ import { readOptions, textOf } from "./known-options.ts";
 import { resolveSpan } from "./option-values.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import type { Accepted, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
-import { resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
+import { resolveHandler } from "./task-draft.ts";
+import { type FailureHandler, resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
 
-/** Options of a flow. None of them changes the definition hash. */
-export interface FlowOptions {
-  /** For people; at most 1,000 characters. */
+/**
+ * Options of a flow.
+ *
+ * @typeParam Input - what its first step gets
+ */
+export interface FlowOptions<Input = unknown> {
+  /** For people; at most 1,000 characters. Doesn't change the definition hash. */
   readonly description?: string;
   /**
    * How long an instance may take from its start on, by the database's clock: if it has not ended by then, it fails with
-   * `DeadlineExceededError`. Of a flow that is inlined in another one, that one's counts. Default: as long as it takes.
+   * `DeadlineExceededError`. Of a flow that is inlined in another one, that one's counts. Default: as long as it takes. Doesn't
+   * change the definition hash.
    */
   readonly deadline?: Duration;
+  /**
+   * Runs before an instance fails, when all has been undone that can be; the instance then fails as it would have without. Not
+   * run for cancelled instances. Whether there is one is part of the definition hash. A flow that has one can't be inlined.
+   */
+  readonly onFailure?: FailureHandler<Input>;
 }
 
 /**
@@ -88,12 +99,12 @@ export function flow(name: string, options?: FlowOptions & { readonly input?: un
 /** @typeParam Input - what an instance is started with */
 export function flow<Input>(
   name: string,
-  options?: FlowOptions & { readonly input?: undefined },
+  options?: FlowOptions<Input> & { readonly input?: undefined },
 ): FlowBuilder<Input, Input>;
 /** @param options.input - checks (and may transform) the input; the first step gets what it gives back */
 export function flow<InputSchema extends StandardSchema>(
   name: string,
-  options: FlowOptions & { readonly input: InputSchema },
+  options: FlowOptions<SchemaOutput<InputSchema>> & { readonly input: InputSchema },
 ): FlowBuilder<SchemaInput<InputSchema>, SchemaOutput<InputSchema>>;
 export function flow(name: unknown, options?: unknown): FlowStart {
   return new FlowDraft(headFrom(name, options)) as unknown as FlowStart;
@@ -103,12 +114,13 @@ function headFrom(name: unknown, given: unknown): FlowHead {
   const issues: string[] = [];
   const problem = nameIssue(name);
   if (problem !== null) issues.push(`name ${problem}`);
-  const options = readOptions(given, "options", ["description", "input", "deadline"], issues);
+  const options = readOptions(given, "options", ["description", "input", "deadline", "onFailure"], issues);
   return {
     name: problem === null ? textOf(name) : "(flow)",
     description: resolveDescription(options.description, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
     deadlineMs: resolveSpan(options.deadline, "deadline", issues),
+    onFailure: options.onFailure === undefined ? null : resolveHandler(options.onFailure, issues),
     issues,
   };
 }

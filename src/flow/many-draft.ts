@@ -39,10 +39,10 @@ export function raceFrom(args: readonly unknown[]): ForkDraft {
 export function mapFrom(args: readonly unknown[]): SimpleDraft | BadCall {
   const listIsGiven = typeof args[1] === "function" && !Task.is(args[1]);
   const [id, list, body, given] = listIsGiven ? args : [args[0], (input: unknown) => input, args[1], args[2]];
-  const sequence = sequenceOf(body);
+  const issues = Task.is(body) ? [...body.issues] : [];
+  const sequence = sequenceOf(body, issues);
   if (sequence === null)
     return bad(`map() takes an id, a function that makes the list, and a task or built flow, not ${whatIs(body)}`);
-  const issues = Task.is(body) ? [...body.issues] : [];
   const options = readOptions(given, "options", MAP_KEYS, issues);
   const node = taskNode(id, list, { ...options, onFailure: undefined }, issues);
   return simple(
@@ -59,9 +59,9 @@ export function mapFrom(args: readonly unknown[]): SimpleDraft | BadCall {
   );
 }
 
-function sequenceOf(body: unknown): Sequence | null {
+function sequenceOf(body: unknown, issues: string[]): Sequence | null {
   if (Task.is(body)) return Object.freeze([body.node]);
-  return Flow.is(body) ? inlined(body) : null;
+  return Flow.is(body) ? inlined(body, issues) : null;
 }
 
 function resolveConcurrency(value: unknown, issues: string[]): number | null {

@@ -10,7 +10,7 @@ import {
   type WaitDraft,
 } from "./draft.ts";
 import { Flow } from "./flow-definition.ts";
-import { readOptions, textOf } from "./known-options.ts";
+import { quoted, readOptions, textOf } from "./known-options.ts";
 import { LoopResult } from "./loop-result.ts";
 import { resolveChoice, resolveDuration } from "./option-values.ts";
 import { Task } from "./task.ts";
@@ -96,7 +96,7 @@ function flowLoop(id: string, child: Flow, given: unknown): SimpleDraft {
     return isDone ? LoopResult.done(output) : LoopResult.again(output);
   };
   const body = taskNode(id, decide, options, issues);
-  return simple({ ...loopNode(body, options, issues), sequence: inlined(child) }, issues);
+  return simple({ ...loopNode(body, options, issues), sequence: inlined(child, issues) }, issues);
 }
 
 export function delayFrom(args: readonly unknown[]): SimpleDraft {
@@ -155,7 +155,7 @@ export function subflowFrom(args: readonly unknown[]): SimpleDraft | BadCall {
   }
   const issues: string[] = [];
   const id = args.length === 1 ? child.name : checkedId(args[0], issues);
-  return simple({ kind: "subflow", id, flow: child.name, sequence: inlined(child) }, issues);
+  return simple({ kind: "subflow", id, flow: child.name, sequence: inlined(child, issues) }, issues);
 }
 
 /** A route without its branches. */
@@ -227,7 +227,13 @@ function checkedKeys(value: unknown, issues: string[]): string[] {
  * A flow's steps for use in another. Its input schema becomes a task, because checking runs user
  * code, and only a task has a place for the failure of that.
  */
-export function inlined(child: Flow): Sequence {
+export function inlined(child: Flow, issues: string[]): Sequence {
+  if (child.onFailure !== null) {
+    issues.push(
+      `inlines flow ${quoted(child.name)}, whose onFailure would never run: only the outermost flow fails; ` +
+        "give it to that one, and build the inner flow without",
+    );
+  }
   if (child.inputSchema === null) return child.root;
   const check: TaskNode = Object.freeze({
     kind: "task",

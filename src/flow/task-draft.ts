@@ -130,6 +130,11 @@ function resolveUndo(value: unknown, policy: TaskPolicy, issues: string[]): Task
   return partFrom(value, { field: "undo", id: "undo", policy }, issues);
 }
 
+/** What is run before a flow's instances fail: a task with a policy of its own, or a function. */
+export function resolveHandler(value: unknown, issues: string[]): TaskNode {
+  return partFrom(value, { field: "onFailure", id: "onFailure", policy: DEFAULT_POLICY }, issues);
+}
+
 /** A task that is part of another: given as a task, or as a function. */
 function partFrom(
   value: unknown,

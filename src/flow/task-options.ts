@@ -64,6 +64,24 @@ export type Recovered<Skip extends "skip", Instead> =
   | ([NoInfer<Skip>] extends [never] ? never : undefined)
   | Awaited<NoInfer<Instead>>;
 
+/**
+ * What a flow does before its instances fail: a function, which is not tried again, or a task with a policy of its own. What it
+ * returns is recorded, and changes nothing.
+ */
+export type FailureHandler<Input> =
+  | Task<string, FailedInstance<Input>>
+  | ((failed: FailedInstance<Input>, context: TaskContext) => unknown);
+
+/** What the failure handler of a flow gets. */
+export interface FailedInstance<Input> {
+  /** What the instance was started with; `undefined` where that can't be read. */
+  readonly input: Input | undefined;
+  /** Why it fails; `taskId` says at which task. Where it was being cancelled, that it was. */
+  readonly failure: SerializedFailure;
+  /** What an `undo` has failed with; then the instance fails with that. `null` where all could be undone. */
+  readonly undoFailure: SerializedFailure | null;
+}
+
 /** What takes back what a task has done. */
 export type Undo<Output> = Task<string, Output> | ((output: Output, context: TaskContext) => unknown);
 

@@ -26,12 +26,18 @@ const UNITS: readonly (readonly [string, number])[] = [
 ];
 
 /** A flow as a Mermaid flowchart, top down. */
-export function toMermaid(flow: { readonly name: string; readonly root: Sequence }): string {
+export function toMermaid(flow: {
+  readonly name: string;
+  readonly root: Sequence;
+  readonly onFailure: { readonly id: string } | null;
+}): string {
   const chart = new Chart();
   const start = chart.node(`((${text(flow.name)}))`);
   chart.start = start;
   const exits = chart.sequence(flow.root, [{ from: start, label: null }]);
   if (exits.length > 0) chart.connect(exits, chart.node(`((${text("end")}))`));
+  if (flow.onFailure !== null)
+    chart.connect([{ from: start, label: "failed" }], chart.node(`[${text(flow.onFailure.id)}]`));
   return chart.print();
 }
 

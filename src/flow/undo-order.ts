@@ -1,5 +1,5 @@
 import type { TaskId } from "../ids.ts";
-import { type Flow, type LocatedNode, undoOf } from "./flow-definition.ts";
+import { type Flow, HANDLER_ID, type LocatedNode, undoOf } from "./flow-definition.ts";
 import { addressOf, parseSegments, type Segment } from "./task-id.ts";
 
 /** Where a task stands in the order of its flow: compared number by number; equal for what runs side by side. */
@@ -12,6 +12,16 @@ const BEHIND = 2;
 /** The task id under which it is recorded that a task has been undone. */
 export function undoTaskId(taskId: TaskId): TaskId {
   return `${taskId}~undo`;
+}
+
+/** Whether a task id is that of something undone. */
+export function isUndoTaskId(taskId: TaskId): boolean {
+  return taskId.endsWith("~undo");
+}
+
+/** The task id of a flow's failure handler, before the instance fails for the `nth` time, counted from 0. */
+export function handlerTaskId(nth: number): TaskId {
+  return `${HANDLER_ID}[${nth}]`;
 }
 
 /**

@@ -2,7 +2,7 @@ import { BackendError } from "../errors/backend-errors.ts";
 import type { WorkerId } from "../ids.ts";
 import { applyCheckpoint, type Changes, NOTES } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
-import type { Bytes, NewEntry } from "../snapshot/snapshot.ts";
+import { type Bytes, isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -17,9 +17,10 @@ export interface WriteFacts {
 
 /** Writes one checkpoint as a whole, or not at all. */
 export function writeCheckpoint(state: MemoryState, checkpoint: Checkpoint, facts: WriteFacts): CheckpointFate {
-  const { claim, entries, consumes } = checkpoint;
+  const { claim, consumes } = checkpoint;
   const instance = state.find(claim.instanceId);
   if (instance === null || !holdsClaim(instance, checkpoint)) return { kind: "fenced" };
+  const entries = numbered(instance, checkpoint);
   if (entries.some((entry) => instance.history.conflictsWith(entry))) return { kind: "recorded" };
   const mailbox = state.findMailbox(instance.id);
   const event = awaitedEvent(checkpoint);
@@ -47,6 +48,14 @@ export function writeCheckpoint(state: MemoryState, checkpoint: Checkpoint, fact
     interrupt: changes.interrupt,
     granted: changes.granted.map(({ path, claim: granted }) => ({ path, token: granted?.token ?? 0n })),
   };
+}
+
+/** Notes of an instance that is to end get an attempt here: it may have come there before. */
+function numbered({ history }: StoredInstance, { entries, move }: Checkpoint): readonly NewEntry[] {
+  if (move.kind !== "collapse" && move.kind !== "cancel") return entries;
+  return entries.map((entry) =>
+    entry.outcome === "noted" ? { ...entry, attempt: history.freeAttempt(entry.taskId, null) } : entry,
+  );
 }
 
 function holdsClaim(instance: StoredInstance, { claim }: Checkpoint): boolean {
@@ -78,16 +87,22 @@ function beginRun(state: MemoryState, instance: StoredInstance, input: Bytes, fa
 }
 
 function write(state: MemoryState, instance: StoredInstance, changes: Changes, now: number): void {
-  if (changes.instance?.status !== undefined) {
-    instance.stood = changes.stood;
+  const { status = null, reason = null } = changes.instance ?? {};
+  const keepsOn =
+    changes.stood === null ? !isTerminal(status ?? "in_progress") : changes.staysKept && instance.stood !== null;
+  if (!keepsOn) instance.stood = changes.stood;
+  if (status !== null && isTerminal(status)) {
     state.end(instance, {
-      status: changes.instance.status,
+      status,
+      reason,
       endedAt: now,
-      output: copyOrNull(changes.instance.output ?? null),
-      failure: copyOrNull(changes.instance.failure ?? null),
+      output: copyOrNull(changes.instance?.output ?? null),
+      failure: copyOrNull(changes.instance?.failure ?? null),
     });
     return;
   }
+  if (status !== null && status !== instance.record.status) instance.record = { ...instance.record, status, reason };
+  if (changes.clears) instance.signals.clear();
   for (const path of changes.removals === "all" ? [] : changes.removals) state.table.remove(instance, path);
   // What a fork makes is taken in the order of the branches; the first position is the join. A run begins in that of the paths.
   for (const [index, position] of changes.upserts.entries())

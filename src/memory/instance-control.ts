@@ -1,11 +1,12 @@
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import type { TaskId } from "../ids.ts";
+import { NOTES } from "../snapshot/apply.ts";
 import { deadlineTime } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { putBack, type StoodPosition } from "../snapshot/stood-position.ts";
 import { parseDeadline } from "../store/arguments.ts";
-import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 
@@ -14,10 +15,11 @@ export function request(
   state: MemoryState,
   instance: StoredInstance,
   kind: SignalKind,
-  facts: SignalRequest,
+  facts: CancelRequest,
   now: number,
 ): void {
-  instance.signals.set(kind, facts);
+  const isUndone = facts.undo === true || instance.signals.get(kind)?.undo === true;
+  instance.signals.set(kind, isUndone ? { ...facts, undo: true } : facts);
   refreshInterrupts(state, instance, now);
 }
 
@@ -70,6 +72,11 @@ export function retry(
   const { deadline } = request;
   const next = deadline === undefined ? null : parseDeadline(deadline, "request.deadline");
   state.setDeadline(instance, deadlineTime(next, now), now);
+}
+
+/** Whether the instance is being undone because it is to be cancelled. */
+export function isCancelling({ history }: StoredInstance): boolean {
+  return history.highestAttemptOf(NOTES.cancelling) > 0;
 }
 
 /** Withdraws a request; what it would have stopped goes on. */

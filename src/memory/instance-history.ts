@@ -91,6 +91,11 @@ export class InstanceHistory {
     return (record?.highest ?? 0) + 1;
   }
 
+  /** 0 if there is no entry of it. */
+  highestAttemptOf(taskId: TaskId): number {
+    return this.#tasks.get(taskId)?.highest ?? 0;
+  }
+
   /** The recorded value under a task id; what passes on another's output is followed. */
   valueOf(taskId: TaskId | null, instanceInput: Bytes): Bytes | null {
     const seen = new Set<TaskId>();

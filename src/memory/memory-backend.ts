@@ -39,7 +39,14 @@ import type {
   Renewal,
 } from "../store/position-store.ts";
 import type { ProgressFate } from "../store/progress-store.ts";
-import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type {
+  CancelRequest,
+  RetryRequest,
+  SendOptions,
+  SendOutcome,
+  SignalKind,
+  SignalRequest,
+} from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
@@ -155,12 +162,13 @@ export class InMemoryBackend implements Backend {
     return await this.#open("listSnapshots", this.#snapshots).listSnapshots(page);
   }
 
-  async storeSignal(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<void> {
+  async storeSignal(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<void> {
     await this.#open("storeSignal", this.#signals).storeSignal(instanceId, kind, request);
     this.#hub.interrupted();
+    this.#hub.due(0);
   }
 
-  async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<SignalRequest | null> {
+  async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<CancelRequest | null> {
     return await this.#open("getSignal", this.#signals).getSignal(instanceId, kind);
   }
 
@@ -244,7 +252,7 @@ export class InMemoryBackend implements Backend {
     return await this.#open("listInstanceIds", this.#instances).listInstanceIds(filter);
   }
 
-  async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+  async requestControl(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
     const outcome = await this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request);
     hintControlled(this.#hub, instanceId, kind, outcome);
     return outcome;
@@ -352,6 +360,10 @@ export class InMemoryBackend implements Backend {
 
   async listCompleted(instanceId: InstanceId): Promise<readonly TaskId[]> {
     return await this.#open("listCompleted", this.#history).listCompleted(instanceId);
+  }
+
+  async highestAttempt(instanceId: InstanceId, taskId: TaskId): Promise<number> {
+    return await this.#open("highestAttempt", this.#history).highestAttempt(instanceId, taskId);
   }
 
   async lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null> {

@@ -66,6 +66,12 @@ export class MemoryHistoryStore implements HistoryStore {
     return this.#state.find(instanceId)?.history.lastFailureOf(taskId) ?? null;
   }
 
+  async highestAttempt(instanceId: InstanceId, taskId: TaskId): Promise<number> {
+    parseInstanceId(instanceId);
+    parseTaskId(taskId);
+    return this.#state.find(instanceId)?.history.highestAttemptOf(taskId) ?? 0;
+  }
+
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
     parseInstanceId(instanceId);
     parseTaskId(taskId);

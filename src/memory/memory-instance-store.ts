@@ -5,7 +5,7 @@ import type { Position } from "../snapshot/position.ts";
 import { type InstanceOutline, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { startingPosition } from "../snapshot/starting-position.ts";
 import { requireStood } from "../snapshot/stood-position.ts";
-import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { parseControlRequest, parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import {
   checkDeadline,
   checkFilter,
@@ -27,7 +27,7 @@ import type {
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
-import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { forkInstance } from "./fork-instance.ts";
 import * as control from "./instance-control.ts";
 import { isAlready } from "./memory-signal-store.ts";
@@ -101,10 +101,9 @@ export class MemoryInstanceStore implements InstanceStore {
     return this.#page(filter).map(({ instanceId }) => instanceId);
   }
 
-  async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+  async requestControl(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
     parseInstanceId(instanceId);
-    parseSignalKind(kind);
-    const facts = parseSignalRequest(request);
+    const facts = parseControlRequest(parseSignalKind(kind), request);
     const instance = this.#state.get(instanceId);
     if (isAlready(instance, kind)) return "unchanged";
     const now = this.#state.now();
@@ -112,7 +111,9 @@ export class MemoryInstanceStore implements InstanceStore {
       control.pause(this.#state, instance, facts, now);
       return "applied";
     }
-    if (!instance.isHeld(now)) {
+    if (control.isCancelling(instance)) return "requested";
+    const isUndone = facts.undo === true || instance.signals.get("cancel")?.undo === true;
+    if (!isUndone && !instance.isHeld(now)) {
       control.cancel(this.#state, instance, facts, null, now);
       return "applied";
     }
@@ -186,7 +187,8 @@ export class MemoryInstanceStore implements InstanceStore {
     const now = this.#state.now();
     const cancel = instance.signals.get("cancel");
     if (cancel !== undefined) {
-      if (!instance.isHeld(now)) control.cancel(this.#state, instance, cancel, interruptedAtTask, now);
+      if (cancel.undo === true) control.refreshInterrupts(this.#state, instance, now);
+      else if (!instance.isHeld(now)) control.cancel(this.#state, instance, cancel, interruptedAtTask, now);
       return;
     }
     const pause = instance.signals.get("pause");

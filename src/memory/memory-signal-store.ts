@@ -2,9 +2,9 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { type InstanceId, parseEventName, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot } from "../snapshot/snapshot.ts";
-import { parseBytes, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { parseBytes, parseControlRequest, parseSignalKind } from "../store/arguments.ts";
 import { checkSendOptions } from "../store/check-instance.ts";
-import type { SendOptions, SendOutcome, SignalKind, SignalRequest, SignalStore } from "../store/signal-store.ts";
+import type { CancelRequest, SendOptions, SendOutcome, SignalKind, SignalStore } from "../store/signal-store.ts";
 import { copyOf } from "./bytes.ts";
 import * as control from "./instance-control.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -19,16 +19,15 @@ export class MemorySignalStore implements SignalStore {
     this.#state = state;
   }
 
-  async storeSignal(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<void> {
+  async storeSignal(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<void> {
     parseInstanceId(instanceId);
-    parseSignalKind(kind);
-    const facts = parseSignalRequest(request);
+    const facts = parseControlRequest(parseSignalKind(kind), request);
     const instance = this.#state.get(instanceId);
-    if (isAlready(instance, kind)) return;
+    if (isAlready(instance, kind) || (kind === "cancel" && control.isCancelling(instance))) return;
     control.request(this.#state, instance, kind, facts, this.#state.now());
   }
 
-  async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<SignalRequest | null> {
+  async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<CancelRequest | null> {
     parseInstanceId(instanceId);
     parseSignalKind(kind);
     const request = this.#state.find(instanceId)?.signals.get(kind);
@@ -82,7 +81,7 @@ export class MemorySignalStore implements SignalStore {
     parseInstanceId(instanceId);
     if (interruptedAtTask !== undefined) parseTaskId(interruptedAtTask, "interruptedAtTask");
     const pending = this.#pending(instanceId, "cancel");
-    if (pending === null) return false;
+    if (pending === null || pending.request.undo === true) return false;
     control.cancel(this.#state, pending.instance, pending.request, interruptedAtTask ?? null, this.#state.now());
     return true;
   }
@@ -100,7 +99,7 @@ export class MemorySignalStore implements SignalStore {
     return snapshotOf(instance);
   }
 
-  #pending(instanceId: InstanceId, kind: SignalKind): { instance: StoredInstance; request: SignalRequest } | null {
+  #pending(instanceId: InstanceId, kind: SignalKind): { instance: StoredInstance; request: CancelRequest } | null {
     const instance = this.#state.find(instanceId);
     const request = instance?.signals.get(kind);
     if (instance == null || request === undefined || instance.record.status !== "in_progress") return null;

@@ -106,6 +106,7 @@ export class MemorySnapshotStore implements SnapshotStore {
     const kept = new Set(positions.map((position) => position.path));
     for (const path of before.keys()) if (!kept.has(path)) this.#state.table.remove(instance, path);
     instance.record = record;
+    instance.stood = null;
     for (const position of positions) {
       const stored = before.get(position.path);
       const next =

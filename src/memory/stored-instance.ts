@@ -3,7 +3,7 @@ import type { Position } from "../snapshot/position.ts";
 import type { InstanceRecord } from "../snapshot/snapshot.ts";
 import type { StoodPosition } from "../snapshot/stood-position.ts";
 import type { SavedProgress } from "../store/progress-store.ts";
-import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, SignalKind } from "../store/signal-store.ts";
 import { compareCodePoints } from "./code-points.ts";
 import { IndexedHeap } from "./indexed-heap.ts";
 import { InstanceHistory } from "./instance-history.ts";
@@ -38,7 +38,7 @@ const AGING_INTERVAL_MS = 300_000;
 /** One instance with all that belongs to it, its events excepted: those may be there before it. */
 export class StoredInstance {
   record: InstanceRecord;
-  /** Where it stood when it failed; `null` unless it has, at a position. */
+  /** Where it stood when it failed, or what that is to be; `null` unless it has, at a position. */
   stood: readonly StoodPosition[] | null = null;
   readonly slots: Map<Path, Slot> = new Map();
   /** The same positions as in `slots`, as `applyCheckpoint` reads them. */
@@ -51,7 +51,7 @@ export class StoredInstance {
   readonly due: IndexedHeap<"inInstanceDue", Slot> = new IndexedHeap("inInstanceDue", compareDue);
   /** Parked waits by the event that they wait for, longest parked first. */
   readonly parked: Map<string, IndexedHeap<"inParked", Slot>> = new Map();
-  readonly signals: Map<SignalKind, SignalRequest> = new Map();
+  readonly signals: Map<SignalKind, CancelRequest> = new Map();
   /** What was saved last at each path. */
   readonly progress: Map<Path, SavedProgress> = new Map();
   readonly history: InstanceHistory = new InstanceHistory();

@@ -3,7 +3,7 @@ import type { Position } from "../snapshot/position.ts";
 import type { InstanceOutline, InstanceRecord, Snapshot } from "../snapshot/snapshot.ts";
 import type { NewInstance } from "../store/instance-store.ts";
 import type { SavedProgress } from "../store/progress-store.ts";
-import type { SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest } from "../store/signal-store.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
 import { compareCodePoints } from "./code-points.ts";
 import type { StoredInstance } from "./stored-instance.ts";
@@ -97,8 +97,9 @@ export function copyProgress({ positions, progress }: StoredInstance): SavedProg
     .map((one) => ({ ...one, value: copyOf(one.value) }));
 }
 
-export function copyRequest(request: SignalRequest): SignalRequest {
+export function copyRequest(request: CancelRequest): CancelRequest {
   return {
+    ...(request.undo === undefined ? {} : { undo: request.undo }),
     ...(request.reason === undefined ? {} : { reason: request.reason }),
     ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
   };

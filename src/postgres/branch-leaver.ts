@@ -3,11 +3,12 @@ import { applyCheckpoint, type Changes } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
 import { DEADLINE_PATH } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
-import { isTerminal } from "../snapshot/snapshot.ts";
+import { isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import type { Session } from "./database.ts";
+import { deletePositions, deleteSignals, KEEP_STOOD, keepStood, setStatus } from "./queries/change-instance.ts";
 import { lockInstance, lockPositions } from "./queries/find-instances.ts";
-import { appendEntry, findOutcome } from "./queries/history.ts";
+import { appendEntry, findOutcome, highestAttempt } from "./queries/history.ts";
 import {
   countJoin,
   deletePaths,
@@ -20,6 +21,7 @@ import {
 import { deletePositionsExcept, upsertPositions } from "./queries/write-positions.ts";
 import { type InstanceRow, positionFromRow } from "./rows.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
+import { stoodToJson } from "./stood-json.ts";
 import type { StoreContext } from "./store-context.ts";
 
 interface Holder {
@@ -74,6 +76,7 @@ export async function collapse(context: StoreContext, checkpoint: Checkpoint, ho
   return await inTransaction(context, checkpoint, (tx) =>
     writeIn(context, tx, { checkpoint, holder }, async (instance) => {
       const { instanceId } = checkpoint.claim;
+      const now = context.now();
       const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
       const applied = await apply(context, tx, { checkpoint, holder, instance, positions });
       const { upserts = [] } = applied.changes ?? {};
@@ -82,9 +85,36 @@ export async function collapse(context: StoreContext, checkpoint: Checkpoint, ho
       await tx.run("delete-positions", deletePositionsExcept(tables, { instanceId, paths: ["", DEADLINE_PATH] }));
       // The deadline is in the lane of what is to be undone: neither has tags.
       const placed = upserts.map((position) => ({ position, lane: lanes.numberOf(move.to.lane) }));
-      await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: placed, now: context.now() }));
+      await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: placed, now }));
       await tx.run("hold-join", holdJoin(tables, { instanceId, join: trunk, now: applied.now }));
+      const stoodAt = stoodToJson(applied.changes?.stood ?? []);
+      if (applied.changes?.stood != null) await tx.run("keep-stood", keepStood(tables, { instanceId, stoodAt }));
+      if (applied.changes?.clears === true) await tx.run("delete-signals", deleteSignals(tables, instanceId));
+      if (instance.status === "paused" && move.cancels) {
+        const going = { status: "in_progress", failure: null, reason: null, stoodAt: KEEP_STOOD } as const;
+        await tx.run("set-status", setStatus(tables, { instanceId, ...going, now }));
+      }
       return applied.changes;
+    }),
+  );
+}
+
+/** Ends an instance as cancelled, whoever holds positions of it. In the same order. */
+export async function cancel(context: StoreContext, checkpoint: Checkpoint, holder: Holder): Promise<CheckpointFate> {
+  const { move } = checkpoint;
+  if (move.kind !== "cancel") throw new TypeError("Only what is cancelled ends so.");
+  const { tables } = context;
+  return await inTransaction(context, checkpoint, (tx) =>
+    writeIn(context, tx, { checkpoint, holder }, async (instance) => {
+      const { instanceId } = checkpoint.claim;
+      const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
+      const { changes } = await apply(context, tx, { checkpoint, holder, instance, positions });
+      if (changes === null) return null;
+      await tx.run("delete-positions", deletePositions(tables, instanceId));
+      await tx.run("delete-signals", deleteSignals(tables, instanceId));
+      const ended = { status: "cancelled", failure: null, reason: move.reason, stoodAt: null } as const;
+      await tx.run("set-status", setStatus(tables, { instanceId, ...ended, now: context.now() }));
+      return changes;
     }),
   );
 }
@@ -129,7 +159,8 @@ export async function writeIn(
   const changes = await work(instance);
   if (changes === null) return { kind: "fenced" };
   for (const entry of entries) {
-    const appended = { instanceId, path, entry, workerId: holder.workerId, now: context.now() };
+    const numbered = await numberedIn(context, tx, checkpoint, entry);
+    const appended = { instanceId, path, entry: numbered, workerId: holder.workerId, now: context.now() };
     await tx.run("append-entry", appendEntry(tables, appended));
   }
   return {
@@ -138,6 +169,19 @@ export async function writeIn(
     interrupt: changes.interrupt,
     granted: changes.granted.map((granted) => ({ path: granted.path, token: granted.claim?.token ?? 0n })),
   };
+}
+
+/** Notes of an instance that is to end get an attempt here: it may have come there before. */
+async function numberedIn(
+  { tables }: StoreContext,
+  tx: Session,
+  { claim, move }: Checkpoint,
+  entry: NewEntry,
+): Promise<NewEntry> {
+  if (entry.outcome !== "noted" || (move.kind !== "collapse" && move.kind !== "cancel")) return entry;
+  const { instanceId } = claim;
+  const [last] = await tx.run("highest-attempt", highestAttempt(tables, { instanceId, taskId: entry.taskId }));
+  return { ...entry, attempt: (last?.attempt ?? 0) + 1 };
 }
 
 /** As in memory: a claim that does not hold comes first. */

@@ -4,7 +4,7 @@ import type { Lane, Standing } from "../snapshot/position.ts";
 import { checkCheckpoints } from "../store/check-checkpoint.ts";
 import { checkHolder } from "../store/check-instance.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
-import { collapse, leaveBranch, leaveBranchIn } from "./branch-leaver.ts";
+import { cancel, collapse, leaveBranch, leaveBranchIn } from "./branch-leaver.ts";
 import type { Session } from "./database.ts";
 import { failInstance } from "./instance-control.ts";
 import { advance } from "./queries/advance.ts";
@@ -26,7 +26,7 @@ import type { StoreContext } from "./store-context.ts";
 /** Which statement writes a checkpoint. Each checkpoint is in exactly one. */
 type Shape = BatchShape | LoneShape;
 /** What takes more than one statement. */
-type LoneShape = "leaveBranch" | "collapse" | "restart" | "failBranch";
+type LoneShape = "leaveBranch" | "collapse" | "restart" | "failBranch" | "cancel";
 type BatchShape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endItem" | "endInstance";
 
 type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow>;
@@ -70,7 +70,7 @@ export class CheckpointWriter {
     // Not in the transaction: the number is remembered here, also if that is rolled back.
     await this.#context.lanes.resolve(lanesOf(group));
     const shape = shapeOf(checkpoint);
-    if (shape === "failBranch" || shape === "collapse" || shape === "restart")
+    if (shape === "failBranch" || shape === "collapse" || shape === "restart" || shape === "cancel")
       throw new TypeError("What ends more than a task is not written in its transaction.");
     try {
       if (shape === "leaveBranch") return await leaveBranchIn(this.#context, tx, checkpoint, holder);
@@ -128,6 +128,8 @@ export class CheckpointWriter {
         return await collapse(this.#context, checkpoint, holder);
       case "restart":
         return await restart(this.#context, checkpoint, holder);
+      case "cancel":
+        return await cancel(this.#context, checkpoint, holder);
       case "failBranch":
         return await failInstance(this.#context, checkpoint, holder.workerId);
     }
@@ -213,6 +215,7 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
     case "leaveBranch":
     case "collapse":
     case "restart":
+    case "cancel":
       return move.kind;
   }
 }
@@ -237,6 +240,7 @@ function standingOf({ move }: Checkpoint): Standing {
     case "restart":
     case "complete":
     case "fail":
+    case "cancel":
       throw new TypeError(`A move "${move.kind}" leads nowhere.`);
   }
 }

@@ -50,7 +50,7 @@ export async function writeDeadline(
     return;
   }
   const [last] = await tx.run("highest-attempt", highestAttempt(tables, { instanceId, taskId: DEADLINE_PATH }));
-  const interrupt = interruptOf(status, { has: (kind) => instance.pending(kind) !== null });
+  const interrupt = interruptOf(status, { get: (kind) => instance.pending(kind) ?? undefined });
   const position = withInterrupt(deadlinePosition(at, (last?.attempt ?? 0) + 1), interrupt, instance.now);
   const positions = [{ position, lane: lanes.numberOf(laneOf(row)) }];
   await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions, now: context.now() }));

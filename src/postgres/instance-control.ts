@@ -6,9 +6,9 @@ import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { type InstanceStatus, isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
 import { stoodPositions } from "../snapshot/stood-position.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
-import type { SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
-import { deletePositions, deleteSignals, setStatus } from "./queries/change-instance.ts";
+import { deletePositions, deleteSignals, KEEP_STOOD, setStatus } from "./queries/change-instance.ts";
 import { lockInstance, lockPositions } from "./queries/find-instances.ts";
 import { appendEntry, findOutcome, highestAttempt } from "./queries/history.ts";
 import { deleteSignal, findSignals, storeSignal } from "./queries/signals.ts";
@@ -29,14 +29,14 @@ export class LockedInstance {
   readonly #context: StoreContext;
   readonly #tx: Session;
   readonly #positions: readonly Position[];
-  readonly #signals: Map<SignalKind, SignalRequest>;
+  readonly #signals: Map<SignalKind, CancelRequest>;
 
   private constructor(
     context: StoreContext,
     tx: Session,
     row: InstanceRow,
     positions: readonly Position[],
-    signals: Map<SignalKind, SignalRequest>,
+    signals: Map<SignalKind, CancelRequest>,
   ) {
     this.row = row;
     this.#context = context;
@@ -86,7 +86,7 @@ export class LockedInstance {
     return this.#context.now()?.getTime() ?? this.row.now_ms;
   }
 
-  pending(kind: SignalKind): SignalRequest | null {
+  pending(kind: SignalKind): CancelRequest | null {
     return this.#signals.get(kind) ?? null;
   }
 
@@ -101,12 +101,20 @@ export class LockedInstance {
     return false;
   }
 
+  /** Whether it is being undone because it is to be cancelled. */
+  async isCancelling(): Promise<boolean> {
+    const params = { instanceId: this.id, taskId: NOTES.cancelling };
+    const [last] = await this.#tx.run("highest-attempt", highestAttempt(this.#context.tables, params));
+    return (last?.attempt ?? 0) > 0;
+  }
+
   /** Stores a request as pending, and marks the positions. */
-  async request(kind: SignalKind, request: SignalRequest): Promise<void> {
+  async request(kind: SignalKind, request: CancelRequest): Promise<void> {
     const { reason = null, requestedBy = null } = request;
-    const params = { instanceId: this.id, kind, reason, requestedBy, now: this.#context.now() };
+    const undo = request.undo === true || this.#signals.get(kind)?.undo === true;
+    const params = { instanceId: this.id, kind, reason, requestedBy, undo, now: this.#context.now() };
     await this.#tx.run("store-signal", storeSignal(this.#context.tables, params));
-    this.#signals.set(kind, request);
+    this.#signals.set(kind, undo ? { ...request, undo } : request);
     await this.#refresh(this.status);
   }
 
@@ -158,7 +166,7 @@ export class LockedInstance {
   }
 
   async #setStatus(status: InstanceStatus, reason: string | null): Promise<void> {
-    const nothing = { failure: null, stoodAt: null };
+    const nothing = { failure: null, stoodAt: isTerminal(status) ? null : KEEP_STOOD };
     const params = { instanceId: this.id, status, reason, ...nothing, now: this.#context.now() };
     await this.#tx.run("set-status", setStatus(this.#context.tables, params));
   }
@@ -167,8 +175,10 @@ export class LockedInstance {
 export function requestFrom(row: {
   readonly reason: string | null;
   readonly requested_by: string | null;
-}): SignalRequest {
+  readonly undo: boolean;
+}): CancelRequest {
   return {
+    ...(row.undo ? { undo: true } : {}),
     ...(row.reason === null ? {} : { reason: row.reason }),
     ...(row.requested_by === null ? {} : { requestedBy: row.requested_by }),
   };

@@ -7,6 +7,7 @@ import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";
 import {
   findLastIteration,
+  highestAttempt,
   lastFailure,
   listCompleted,
   loadResults,
@@ -82,6 +83,13 @@ export class PostgresHistoryStore implements HistoryStore {
     const params = { instanceId: parseInstanceId(instanceId), taskId: parseTaskId(taskId) };
     const [row] = await db.run("last-failure", lastFailure(tables, params));
     return row?.failure ?? null;
+  }
+
+  async highestAttempt(instanceId: string, taskId: string): Promise<number> {
+    const { db, tables } = this.#context;
+    const params = { instanceId: parseInstanceId(instanceId), taskId: parseTaskId(taskId) };
+    const [row] = await db.run("highest-attempt", highestAttempt(tables, params));
+    return row?.attempt ?? 0;
   }
 
   async sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {

@@ -2,7 +2,7 @@ import { BackendError } from "../errors/backend-errors.ts";
 import { parseInstanceId, parseTaskId } from "../ids.ts";
 import { deadlineLane, type NewDeadline } from "../snapshot/deadline.ts";
 import { type InstanceOutline, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
-import { parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { parseControlRequest, parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
 import {
   checkDeadline,
   checkFilter,
@@ -25,7 +25,7 @@ import type {
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
-import type { RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { changeDeadline } from "./deadline-control.ts";
 import { forkInstance } from "./fork-instance.ts";
@@ -146,10 +146,9 @@ export class PostgresInstanceStore implements InstanceStore {
     return rows.map((row) => row.instance_id);
   }
 
-  async requestControl(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+  async requestControl(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
     const id = parseInstanceId(instanceId);
-    parseSignalKind(kind);
-    const parsed = parseSignalRequest(request);
+    const parsed = parseControlRequest(parseSignalKind(kind), request);
     const outcome = await this.#context.db.transaction<ControlOutcome>("request-control", async (tx) => {
       const instance = await LockedInstance.get(this.#context, tx, id);
       if (instance.isAlready(kind)) return "unchanged";
@@ -157,7 +156,9 @@ export class PostgresInstanceStore implements InstanceStore {
         await instance.pause(parsed);
         return "applied";
       }
-      if (!instance.isHeld) {
+      if (await instance.isCancelling()) return "requested";
+      const isUndone = parsed.undo === true || instance.pending("cancel")?.undo === true;
+      if (!isUndone && !instance.isHeld) {
         await instance.cancel(parsed, null);
         return "applied";
       }
@@ -217,7 +218,9 @@ export class PostgresInstanceStore implements InstanceStore {
       if (instance === null || isTerminal(instance.status)) return instance?.status ?? null;
       const cancel = instance.pending("cancel");
       if (cancel !== null) {
-        if (instance.isHeld) return instance.status;
+        // Whoever takes it next begins to undo it.
+        if (cancel.undo === true) await instance.refresh();
+        if (cancel.undo === true || instance.isHeld) return instance.status;
         await instance.cancel(cancel, task);
         return "cancelled";
       }

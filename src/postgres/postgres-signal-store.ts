@@ -3,9 +3,9 @@ import { BackendError } from "../errors/backend-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { Bytes, Snapshot } from "../snapshot/snapshot.ts";
-import { parseBytes, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
+import { parseBytes, parseControlRequest, parseSignalKind } from "../store/arguments.ts";
 import { checkSendOptions } from "../store/check-instance.ts";
-import type { SendOptions, SendOutcome, SignalKind, SignalRequest, SignalStore } from "../store/signal-store.ts";
+import type { CancelRequest, SendOptions, SendOutcome, SignalKind, SignalStore } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { LockedInstance, requestFrom, unpauseIn } from "./instance-control.ts";
 import { readSnapshot } from "./postgres-snapshot-store.ts";
@@ -21,18 +21,19 @@ export class PostgresSignalStore implements SignalStore {
     this.#context = context;
   }
 
-  async storeSignal(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<void> {
+  async storeSignal(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<void> {
     const id = parseInstanceId(instanceId);
-    parseSignalKind(kind);
-    const parsed = parseSignalRequest(request);
+    const parsed = parseControlRequest(parseSignalKind(kind), request);
     await this.#context.db.transaction("store-signal", async (tx) => {
       const instance = await LockedInstance.get(this.#context, tx, id);
-      if (!instance.isAlready(kind)) await instance.request(kind, parsed);
+      if (instance.isAlready(kind) || (kind === "cancel" && (await instance.isCancelling()))) return;
+      await instance.request(kind, parsed);
     });
     this.#context.hints.interrupted();
+    this.#context.hints.due(0);
   }
 
-  async getSignal(instanceId: string, kind: SignalKind): Promise<SignalRequest | null> {
+  async getSignal(instanceId: string, kind: SignalKind): Promise<CancelRequest | null> {
     const id = parseInstanceId(instanceId);
     parseSignalKind(kind);
     const rows = await this.#context.db.run("find-signals", findSignals(this.#context.tables, id));
@@ -98,7 +99,7 @@ export class PostgresSignalStore implements SignalStore {
   async #applyPending(
     instanceId: string,
     kind: SignalKind,
-    apply: (instance: LockedInstance, request: SignalRequest) => Promise<void>,
+    apply: (instance: LockedInstance, request: CancelRequest) => Promise<void>,
   ): Promise<boolean> {
     const applied = await this.#context.db.transaction(`check-and-${kind}`, async (tx) => {
       const instance = await LockedInstance.find(this.#context, tx, instanceId);

@@ -32,7 +32,14 @@ import type {
   Renewal,
 } from "../store/position-store.ts";
 import type { ProgressFate } from "../store/progress-store.ts";
-import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type {
+  CancelRequest,
+  RetryRequest,
+  SendOptions,
+  SendOutcome,
+  SignalKind,
+  SignalRequest,
+} from "../store/signal-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type {
   TaskTransaction,
@@ -95,10 +102,10 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
     return this.#snapshots.listSnapshots(page);
   }
 
-  storeSignal(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<void> {
+  storeSignal(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<void> {
     return this.#signals.storeSignal(instanceId, kind, request);
   }
-  getSignal(instanceId: string, kind: SignalKind): Promise<SignalRequest | null> {
+  getSignal(instanceId: string, kind: SignalKind): Promise<CancelRequest | null> {
     return this.#signals.getSignal(instanceId, kind);
   }
   clearSignal(instanceId: string, kind: SignalKind): Promise<void> {
@@ -160,7 +167,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   listInstanceIds(filter: InstanceFilter): Promise<readonly string[]> {
     return this.#instances.listInstanceIds(filter);
   }
-  requestControl(instanceId: string, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
+  requestControl(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
     return this.#instances.requestControl(instanceId, kind, request);
   }
   terminateInstance(instanceId: string, request: SignalRequest): Promise<TerminateOutcome> {
@@ -234,6 +241,10 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   listCompleted(instanceId: string): Promise<readonly string[]> {
     return this.#history.listCompleted(instanceId);
   }
+  highestAttempt(instanceId: string, taskId: string): Promise<number> {
+    return this.#history.highestAttempt(instanceId, taskId);
+  }
+
   lastFailure(instanceId: string, taskId: string): Promise<Uint8Array | null> {
     return this.#history.lastFailure(instanceId, taskId);
   }

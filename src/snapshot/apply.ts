@@ -1,6 +1,6 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
-import type { Checkpoint, LeaveBranch, Move, NewPosition } from "./checkpoint.ts";
-import { isDeadline } from "./deadline.ts";
+import type { Checkpoint, Collapse, LeaveBranch, Move, NewPosition } from "./checkpoint.ts";
+import { DEADLINE_PATH, isDeadline } from "./deadline.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
 import { INTERRUPT_RECHECK_MS, isPendingJoin } from "./position-rules.ts";
 import type { Bytes, InstanceRecord } from "./snapshot.ts";
@@ -25,14 +25,18 @@ export interface Changes {
   readonly restart: Bytes | null;
   /** "all": the instance has ended. */
   readonly removals: readonly Path[] | "all";
-  readonly instance: Partial<Pick<InstanceRecord, "status" | "output" | "failure" | "endedAt">> | null;
+  readonly instance: Partial<Pick<InstanceRecord, "status" | "output" | "failure" | "reason" | "endedAt">> | null;
   /** Whether the worker still holds the position that it moved. */
   readonly kept: boolean;
   readonly interrupt: Interrupt | null;
   /** Positions that the worker now holds besides. */
   readonly granted: readonly Position[];
-  /** Where the instance stood, to be kept with it; `null` unless it has failed. */
+  /** Where the instance stood, to be kept with it; `null`: nothing is kept that was not before. */
   readonly stood: readonly StoodPosition[] | null;
+  /** What was kept before stays, if there is anything; only then, `stood` is kept. */
+  readonly staysKept: boolean;
+  /** The requests to the instance are gone. */
+  readonly clears: boolean;
 }
 
 /**
@@ -66,7 +70,7 @@ export function applyCheckpoint(
     case "leaveBranch":
       return leaveBranch(positions, held, move, facts);
     case "collapse":
-      return collapse(positions, held, move.to, facts);
+      return collapse(positions, held, move, facts);
     case "restart":
       return restart(held, move, facts);
     case "complete":
@@ -76,6 +80,13 @@ export function applyCheckpoint(
         removals: "all",
         instance: { status: "failed", failure: move.failure, endedAt: facts.now },
         stood: stoodPositions(positions.values(), held.path, move.to),
+        staysKept: move.asKept === true,
+      });
+    case "cancel":
+      if (held.path !== "" && held.interrupt !== "undo") return null;
+      return change({
+        removals: "all",
+        instance: { status: "cancelled", reason: move.reason, endedAt: facts.now },
       });
   }
 }
@@ -145,16 +156,27 @@ function restart(held: Position, move: Extract<Move, { kind: "restart" }>, facts
   });
 }
 
-function collapse(positions: ReadonlyMap<Path, Position>, held: Position, to: Standing, facts: ApplyFacts): Changes {
-  const trunk: Position = { ...at(held, to, null), path: "" };
-  const placed = held.interrupt === null ? claimed(trunk, facts) : interrupted(trunk, facts);
-  // What is undone takes as long as it takes.
-  const passed: Position = { ...held, ready: false, availableAt: null, wakeAt: null, lost: 0, claim: null };
+function collapse(
+  positions: ReadonlyMap<Path, Position>,
+  held: Position,
+  { to, keeps, cancels }: Collapse,
+  facts: ApplyFacts,
+): Changes | null {
+  if (cancels && held.interrupt !== "undo") return null;
+  const interrupt = cancels ? null : held.interrupt;
+  const trunk: Position = { ...at(held, to, null), path: "", interrupt };
+  const placed = interrupt === null ? claimed(trunk, facts) : interrupted(trunk, facts);
+  // What is undone takes as long as it takes. A request that has been acted on stops nothing any more.
+  const deadline = isDeadline(held) || cancels ? positions.get(DEADLINE_PATH) : undefined;
+  const nowhere = { ready: false, availableAt: null, wakeAt: null, lost: 0, claim: null };
   return change({
-    upserts: isDeadline(held) ? [placed, passed] : [placed],
+    upserts: deadline === undefined ? [placed] : [placed, { ...deadline, ...nowhere, interrupt }],
     removals: [...positions.keys()].filter((path) => path !== "" && !isDeadline({ path })),
-    interrupt: held.interrupt,
+    instance: cancels ? { status: "in_progress" } : null,
+    interrupt,
     granted: placed.claim === null ? [] : [placed],
+    stood: keeps === null ? null : stoodPositions(positions.values(), held.path, keeps),
+    clears: cancels,
   });
 }
 
@@ -266,6 +288,8 @@ function change(parts: Partial<Changes>): Changes {
     granted: [],
     restart: null,
     stood: null,
+    staysKept: false,
+    clears: false,
     ...parts,
   };
 }
@@ -277,6 +301,7 @@ export const KEPT_ENTRY: TaskId = "$state";
 export const NOTES: {
   readonly failed: TaskId;
   readonly cancel: TaskId;
+  readonly cancelling: TaskId;
   readonly pause: TaskId;
   readonly unpause: TaskId;
   readonly retry: TaskId;
@@ -288,6 +313,7 @@ export const NOTES: {
 } = {
   failed: "$failed",
   cancel: "$cancel",
+  cancelling: "$cancelling",
   pause: "$pause",
   unpause: "$unpause",
   retry: "$retry",

@@ -49,7 +49,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
       position.pending > 0
     ), `${field}.ready`, "can't be while branches are pending.");
     // A cancel that waits for a running body outlasts a pause.
-    const interrupts = status === "paused" ? ["paused", "cancel"] : [null, "pause", "cancel"];
+    const interrupts = status === "paused" ? ["paused", "cancel", "undo"] : [null, "pause", "cancel", "undo"];
     require(interrupts.includes(
       position.interrupt,
     ), `${field}.interrupt`, `can't be "${position.interrupt ?? "none"}" while the instance is ${status}.`);

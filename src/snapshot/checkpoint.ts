@@ -55,7 +55,7 @@ export type Move =
    * All positions of the instance are gone, whoever holds them, but for the trunk's, which stands there and is held, and the
    * deadline's, which sleeps for ever if it is the one that moves.
    */
-  | { readonly kind: "collapse"; readonly to: Standing }
+  | Collapse
   /**
    * It is gone, and the instance's next run begins: with this input, at these positions, the first of which is the trunk's.
    * Its history is gone, too, but for its last `$state`, and a note `$continue`, whose attempt is the number of runs that are
@@ -66,9 +66,31 @@ export type Move =
   | { readonly kind: "complete"; readonly output: Bytes; readonly codec: string }
   /**
    * All positions are gone and the instance has failed. They are kept with it, the deadline's excepted, so that a retry can
-   * put them back: this one at `to`, which is the next attempt where this one is recorded as failed.
+   * put them back: this one at `to`, which is the next attempt where this one is recorded as failed. With `asKept` (default: no), those that a `collapse`
+   * has kept stay instead, if there are any; only of the trunk.
    */
-  | { readonly kind: "fail"; readonly failure: Bytes; readonly to: Standing };
+  | { readonly kind: "fail"; readonly failure: Bytes; readonly to: Standing; readonly asKept?: boolean }
+  /**
+   * All positions are gone, whoever holds them, and so are the requests: the instance is cancelled. Of the trunk, or of a
+   * position that a request to cancel and undo has stopped.
+   */
+  | { readonly kind: "cancel"; readonly reason: string | null };
+
+/** What is left of an instance that is to end, until that has been seen to. */
+export interface Collapse {
+  readonly kind: "collapse";
+  readonly to: Standing;
+  /**
+   * The positions are kept with the instance, for a retry, as of one that fails: this one at `keeps`. `null`: what is kept
+   * stays as it is.
+   */
+  readonly keeps: Standing | null;
+  /**
+   * It acts on a request to cancel and undo, which must have stopped the position: all requests to the instance are cleared, and
+   * if it is paused, it is in progress again.
+   */
+  readonly cancels: boolean;
+}
 
 /** How a branch ends that others may be standing in, or that ends others. */
 export interface LeaveBranch {
@@ -87,6 +109,7 @@ export interface LeaveBranch {
 /** One atomic write: fence, history, move (DESIGN §5). */
 export interface Checkpoint {
   readonly claim: ClaimRef;
+  /** With a `collapse` or `cancel`, notes among them get the next attempt that is free: an instance can come there again. */
   readonly entries: readonly NewEntry[];
   readonly move: Move;
   /**

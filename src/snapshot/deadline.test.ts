@@ -78,7 +78,7 @@ describe("what is overdue", () => {
   });
 
   test("sleeps for ever beside what is undone; what another failure leaves alone goes on sleeping", () => {
-    const move = { kind: "collapse", to: aStanding({ taskId: "$undo" }) } as const;
+    const move = { kind: "collapse", to: aStanding({ taskId: "$undo" }), keeps: null, cancels: false } as const;
     const by = (path: string, token: bigint): ReturnType<typeof applyCheckpoint> => {
       const ref = { instanceId: "i", path, token };
       return applyCheckpoint(positions(), { claim: ref, entries: [], move, consumes: null }, facts);

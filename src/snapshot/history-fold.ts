@@ -2,7 +2,7 @@ import { standpoint } from "../flow/continuation.ts";
 import { type Flow, UNDO_ID } from "../flow/flow-definition.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
-import { nextToUndo } from "../flow/undo-order.ts";
+import { handlerTaskId, isUndoTaskId, nextToUndo } from "../flow/undo-order.ts";
 import type { Path, TaskId } from "../ids.ts";
 import { applyCheckpoint, type Changes, NOTES } from "./apply.ts";
 import type { Move } from "./checkpoint.ts";
@@ -11,7 +11,8 @@ import { afterEvent, countTaskId, isLate } from "./events.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { planNext, planStart } from "./plan.ts";
 import type { Plan } from "./plan-move.ts";
-import type { Position } from "./position.ts";
+import { isUndoing } from "./plan-undo.ts";
+import type { Position, Standing } from "./position.ts";
 import { isPendingJoin } from "./position-rules.ts";
 import type { HistoryEntry, InstanceRecord } from "./snapshot.ts";
 import type { Stand } from "./standing.ts";
@@ -69,6 +70,11 @@ export class HistoryFold {
   /** Paths whose last checkpoint has entries that are still to come. */
   readonly #open = new Set<Path>();
   #ended: DerivedState["ended"] = null;
+  /** What a collapse has kept, for a retry. */
+  #kept: readonly Position[] = [];
+  /** How often the instance has been taken back, or forked, since it was made. */
+  #resumptions = 0;
+  #isCancelling = false;
   #sequence = 0n;
   #now: number;
 
@@ -126,15 +132,16 @@ export class HistoryFold {
   }
 
   #note({ taskId, path, sequence }: TraceEntry): void {
-    const failing = taskId === NOTES.failed ? this.#leaving.get(path) : undefined;
-    if (failing !== undefined) {
+    const failing = taskId === NOTES.failed ? this.#failingAt(path) : null;
+    if (failing !== null) {
       this.#apply(path, failing.move);
       // It is no point at which the instance stands.
       if (isDeadline({ path })) this.#remove(path);
     } // The history of a run begins with it; what is told of before is when.
     else if (taskId === NOTES.continue) this.#begin();
+    else if (taskId === NOTES.cancelling) this.#beginCancel(path, sequence);
     else if (taskId === NOTES.cancel) this.#ended = "cancelled";
-    else if (taskId === NOTES.retry || taskId === NOTES.fork) this.#ended = null;
+    else if (taskId === NOTES.retry || taskId === NOTES.fork) this.#resume();
     else if (taskId === NOTES.save)
       throw new UnreadableTrace(sequence, "the instance was saved from outside, wherever it stood");
   }
@@ -150,6 +157,35 @@ export class HistoryFold {
       this.#leaving.set(path, plan);
       this.#open.add(path);
     }
+  }
+  /** A failure that has no entry of its own, because the task has an outcome, is known by the note alone. */
+  #failingAt(path: Path): Plan | null {
+    const known = this.#leaving.get(path);
+    if (known !== undefined) return known;
+    const position = this.#positions.get(path);
+    if (position === undefined || isUndoing(standpoint(this.#flow, position.taskId))) return null;
+    return planNext(this.#flow, this.#standAt(path), { kind: "unusable", failure: NOTHING });
+  }
+
+  #beginCancel(path: Path, sequence: bigint): void {
+    if (!this.#positions.has(path)) throw new UnreadableTrace(sequence, `nothing stood at path "${path}"`);
+    this.#isCancelling = true;
+    const plan = planNext(this.#flow, this.#standAt(path), { kind: "cancelling", why: NOTHING, reason: null });
+    this.#positions.set(path, { ...this.#positionAt(path), interrupt: "undo" });
+    this.#apply(path, plan.move);
+  }
+
+  #resume(): void {
+    this.#ended = null;
+    this.#resumptions++;
+  }
+
+  /** The instance fails, and stands where a retry would put it. */
+  #endFailed(asKept: boolean): void {
+    this.#ended = "failed";
+    if (!asKept || this.#kept.length === 0) return;
+    for (const path of [...this.#positions.keys()]) this.#remove(path);
+    for (const position of this.#kept) this.#place(position);
   }
 
   #fail(entry: TraceEntry): void {
@@ -234,8 +270,16 @@ export class HistoryFold {
       this.#flow,
       completed.map(({ taskId }) => taskId),
     );
-    if (tasks.length === 0) this.#ended = "failed";
-    else this.#apply(path, planNext(this.#flow, this.#standAt(path), { kind: "undoing", tasks }).move);
+    const stand = this.#standAt(path);
+    if (stand.inputRef === null && tasks.length > 0)
+      return this.#apply(path, planNext(this.#flow, stand, { kind: "undoing", tasks }).move);
+    // The note says that it has been cancelled.
+    if (stand.inputRef === null && this.#isCancelling) return;
+    const taskId = handlerTaskId(this.#resumptions);
+    if (this.#flow.onFailure !== null && !this.#results.has(taskId))
+      return this.#apply(path, planNext(this.#flow, stand, { kind: "handling", taskId }).move);
+    const isUndone = completed.some((result) => isUndoTaskId(result.taskId));
+    this.#endFailed(stand.inputRef !== null || !isUndone);
   }
 
   #occurrence(result: TraceEntry): Occurrence {
@@ -252,7 +296,17 @@ export class HistoryFold {
     const facts = { now: this.#now, workerId: "", leaseEnd: this.#now, nextToken: () => 0n, hasEvent: () => false };
     const changes = applyCheckpoint(this.#positions, { claim, entries: [], move, consumes: null }, facts);
     if (changes === null) throw new UnreadableTrace(this.#sequence, `nothing waits for the branch at "${path}" to end`);
+    if (move.kind === "collapse" && move.keeps !== null) this.#keep(path, move.keeps);
     this.#write(changes);
+  }
+
+  #keep(failedPath: Path, to: Standing): void {
+    const { lane: _, ...standing } = to;
+    this.#kept = Array.from(this.#positions.values(), (position) => ({
+      ...position,
+      ...(position.path === failedPath ? { ...standing, tags: to.lane.tags, wakeAt: null } : {}),
+      claim: null,
+    }));
   }
 
   #write({ removals, upserts }: Changes): void {

@@ -25,8 +25,16 @@ export type Occurrence =
   | { readonly kind: "continued"; readonly input: Bytes; readonly durationMs: number }
   /** These tasks, side by side, are to be undone next. */
   | { readonly kind: "undoing"; readonly tasks: readonly TaskId[] }
-  /** All that is recorded has been undone; `failure` is why. */
-  | { readonly kind: "undone"; readonly failure: Bytes }
+  /** The flow's failure handler is to run, under this task id. */
+  | { readonly kind: "handling"; readonly taskId: TaskId }
+  /**
+   * All that is to be done before the instance ends has been done: it fails with `failure`, or is cancelled. `asKept`: nothing
+   * has been undone, or something could not be, so that a retry goes on where it failed.
+   */
+  | { readonly kind: "undone"; readonly failure: Bytes; readonly asKept: boolean }
+  | { readonly kind: "cancelled"; readonly reason: string | null }
+  /** It is to be cancelled, and what it has done undone before; `why` says so, encoded as a failure. */
+  | { readonly kind: "cancelling"; readonly why: Bytes; readonly reason: string | null }
   /** An item of a map begins. */
   | { readonly kind: "begun"; readonly value: Bytes }
   /** An attempt has failed; `retryAfterMs` is `null` if it was the last. */

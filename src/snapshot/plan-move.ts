@@ -97,6 +97,7 @@ export function startBranch(flow: Flow, { path, first }: BranchStart, from: From
     case "restart":
     case "complete":
     case "fail":
+    case "cancel":
       throw new TypeError(`A branch can't start with "${move.kind}".`);
   }
 }

@@ -9,15 +9,49 @@ import type { Bytes, NewEntry } from "./snapshot.ts";
 import { entry, type Stand, standing } from "./standing.ts";
 
 /** Before the instance fails, what it has done is undone. Why is kept in the history. */
-export function beginUndo(flow: Flow, stand: Stand, entries: readonly NewEntry[], failure: Bytes): Plan {
-  const to = standing(flow, standpoint(flow, UNDO_ID), { ...stand, inputRef: null }, 1);
-  const why = { ...entry(stand, "instance", { outcome: "noted", failure }), taskId: NOTES.failed, attempt: 1 };
-  const move: PlannedMove = stand.path === "" ? { kind: "advance", to } : { kind: "collapse", to };
-  return { entries: [...entries, why], move, consumes: null };
+export function beginUndo(
+  flow: Flow,
+  stand: Stand,
+  failed: { readonly entries: readonly NewEntry[]; readonly failure: Bytes; readonly keeps: Standing },
+): Plan {
+  const { entries, failure, keeps } = failed;
+  const move: PlannedMove = { kind: "collapse", to: atUndo(flow, stand, null), keeps, cancels: false };
+  return { entries: [...entries, note(stand, NOTES.failed, { failure })], move, consumes: null };
 }
 
-export function isUndoing({ located: { node, container } }: Standpoint): boolean {
-  return node.kind === "undo" || (container.kind === "part" && container.role === "undo");
+/** Something can't be undone: nothing else is, and the flow's handler hears of it before the instance fails. */
+export function stopUndoing(flow: Flow, stand: Stand, entries: readonly NewEntry[], keeps: Standing): Plan {
+  const to = atUndo(flow, stand, stand.taskId);
+  return { entries, move: { kind: "collapse", to, keeps, cancels: false }, consumes: null };
+}
+
+/** A request to cancel and undo is acted on. An instance of which nothing can be undone is cancelled at once. */
+export function planCancel(
+  flow: Flow,
+  stand: Stand,
+  { why, reason }: { readonly why: Bytes; readonly reason: string | null },
+): Plan {
+  if (flow.find(UNDO_ID) === null) return planCancelled(stand, reason);
+  const move: PlannedMove = { kind: "collapse", to: atUndo(flow, stand, null), keeps: null, cancels: true };
+  const begun = note(stand, NOTES.cancelling, { failure: why, outputRef: stand.taskId });
+  return { entries: [begun], move, consumes: null };
+}
+
+/** The instance is cancelled. */
+export function planCancelled(stand: Stand, reason: string | null): Plan {
+  const ended = note(stand, NOTES.cancel, { outputRef: stand.taskId });
+  return { entries: [ended], move: { kind: "cancel", reason }, consumes: null };
+}
+
+/** Whether a position stands at what is done before an instance ends as failed or cancelled. */
+export function isUndoing(here: Standpoint): boolean {
+  const { node, container } = here.located;
+  return node.kind === "undo" || (container.kind === "part" && container.role === "undo") || isHandler(here);
+}
+
+/** Whether it is the flow's own failure handler. */
+export function isHandler({ located: { container } }: Standpoint): boolean {
+  return container.kind === "part" && container.role === "handler";
 }
 
 /** A task alone is undone on the trunk; several are side by side, and the trunk waits for them. */
@@ -27,7 +61,7 @@ export function planUndo(flow: Flow, stand: Stand, tasks: readonly TaskId[]): Pl
   const [first] = tasks;
   if (first !== undefined && tasks.length === 1)
     return { entries: [], move: { kind: "advance", to: undo(first) }, consumes: null };
-  const join = standing(flow, standpoint(flow, UNDO_ID), { ...stand, inputRef: null }, 1);
+  const join = atUndo(flow, stand, null);
   const branches = tasks.map((taskId) => {
     return { path: undoTaskId(taskId), standing: undo(taskId), wakeAfterMs: 0, claimed: false };
   });
@@ -36,4 +70,19 @@ export function planUndo(flow: Flow, stand: Stand, tasks: readonly TaskId[]): Pl
     move: { kind: "fork", join: { ...join, kind: "join", pending: tasks.length }, branches },
     consumes: null,
   };
+}
+
+/** The flow's failure handler runs, on the trunk. It learns by `inputRef` what could not be undone. */
+export function planHandling(flow: Flow, stand: Stand, taskId: TaskId): Plan {
+  const to = standing(flow, standpoint(flow, taskId), stand, 1);
+  return { entries: [], move: { kind: "advance", to }, consumes: null };
+}
+
+/** `failedUndo`: the undoing that has failed, which stands there for the input. */
+function atUndo(flow: Flow, stand: Stand, failedUndo: TaskId | null): Standing {
+  return standing(flow, standpoint(flow, UNDO_ID), { ...stand, inputRef: failedUndo }, 1);
+}
+
+function note(stand: Stand, taskId: TaskId, facts: Partial<NewEntry>): NewEntry {
+  return { ...entry(stand, "instance", { outcome: "noted", ...facts }), taskId, attempt: 1 };
 }

@@ -19,7 +19,16 @@ import { idIssue, type TaskId } from "../ids.ts";
 import type { Move, NewPosition } from "./checkpoint.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { follow, leave, moveTo, type Plan, type PlannedMove, startBranch, startRun } from "./plan-move.ts";
-import { beginUndo, isUndoing, planUndo } from "./plan-undo.ts";
+import {
+  beginUndo,
+  isHandler,
+  isUndoing,
+  planCancel,
+  planCancelled,
+  planHandling,
+  planUndo,
+  stopUndoing,
+} from "./plan-undo.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
 import { entry, entryKindOf, type From, type Stand, standing } from "./standing.ts";
 
@@ -53,8 +62,16 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
       return proceed(flow, stand, here, null, []);
     case "undoing":
       return planUndo(flow, stand, occurrence.tasks);
-    case "undone":
-      return { entries: [], move: failing(flow, stand, here, occurrence.failure, stand.attempt), consumes: null };
+    case "handling":
+      return planHandling(flow, stand, occurrence.taskId);
+    case "undone": {
+      const move = failing(flow, stand, here, occurrence.failure, stand.attempt);
+      return { entries: [], move: { ...move, asKept: occurrence.asKept }, consumes: null };
+    }
+    case "cancelling":
+      return planCancel(flow, stand, occurrence);
+    case "cancelled":
+      return planCancelled(stand, occurrence.reason);
     case "unusable":
       // No entry for the task: the one that is there stands (INV-3).
       return respond(flow, stand, here, { failure: occurrence.failure, entries: [], isRecorded: true });
@@ -194,8 +211,9 @@ function respond(
   const response = responseToFailure(flow, stand.taskId, isRecorded);
   switch (response.kind) {
     case "skip": {
+      const value = isHandler(here) ? stand.inputRef : stand.taskId;
       const skipped = entries.map((one): NewEntry => ({ ...one, outcome: "tolerated", decision: null }));
-      return follow(flow, stand, after(flow, stand.taskId), { value: stand.taskId, entries: skipped });
+      return follow(flow, stand, after(flow, stand.taskId), { value, entries: skipped });
     }
     case "goOn":
       return follow(flow, stand, response.next, { value: stand.inputRef, entries });
@@ -205,9 +223,12 @@ function respond(
       return { entries: [...entries, left], move: leave(stand, end), consumes: null };
     }
     case "fail": {
-      if (flow.find(UNDO_ID) !== null && !isUndoing(here)) return beginUndo(flow, stand, entries, failure);
       // Where there is no entry of the attempt, a retry makes it again.
       const attempt = isRecorded ? stand.attempt : stand.attempt + 1;
+      if (flow.find(UNDO_ID) !== null && !isUndoing(here))
+        return beginUndo(flow, stand, { entries, failure, keeps: standing(flow, here, stand, attempt) });
+      if (flow.onFailure !== null && here.located.node.kind !== "undo")
+        return stopUndoing(flow, stand, entries, standing(flow, here, stand, attempt));
       return { entries, move: failing(flow, stand, here, failure, attempt), consumes: null };
     }
   }
@@ -216,12 +237,21 @@ function respond(
 /** It fails, wherever it stands; what can be undone is undone before. */
 function planOverdue(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes): Plan {
   const late = entry(stand, "instance", { outcome: "failed", failure, decision: "last" });
-  if (flow.find(UNDO_ID) !== null) return beginUndo(flow, stand, [late], failure);
+  if (flow.find(UNDO_ID) !== null) {
+    const keeps = standing(flow, here, stand, stand.attempt + 1);
+    return beginUndo(flow, stand, { entries: [late], failure, keeps });
+  }
   return { entries: [late], move: failing(flow, stand, here, failure, stand.attempt + 1), consumes: null };
 }
 
 /** The instance fails here. `attempt` is the one that a retry of it makes. */
-function failing(flow: Flow, stand: Stand, here: Standpoint, failure: Bytes, attempt: number): PlannedMove {
+function failing(
+  flow: Flow,
+  stand: Stand,
+  here: Standpoint,
+  failure: Bytes,
+  attempt: number,
+): Extract<PlannedMove, { kind: "fail" }> {
   return { kind: "fail", failure, to: standing(flow, here, stand, attempt) };
 }
 
@@ -259,8 +289,12 @@ function wakeAtOf(decision: Decision | null): number | null {
 }
 
 /** Whose output is the value that flows on from a node. */
-function valueAfter(stand: Stand, { located: { node, container } }: Standpoint): TaskId | null {
+function valueAfter(stand: Stand, here: Standpoint): TaskId | null {
+  const { node, container } = here.located;
+  // What has been undone is of no use to anybody; what could not be is known behind the handler, too.
+  if (isUndoing(here) && !isHandler(here)) return null;
   const passesOn =
+    isHandler(here) ||
     node.kind === "delay" ||
     node.kind === "route" ||
     isFlowLoop(node) ||

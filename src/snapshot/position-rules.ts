@@ -13,11 +13,12 @@ export const INTERRUPT_RECHECK_MS = 1_000;
  */
 export function interruptOf(
   status: InstanceStatus,
-  pending: { has(kind: "cancel" | "pause"): boolean },
+  pending: { get(kind: "cancel" | "pause"): { readonly undo?: boolean } | undefined },
 ): Interrupt | null {
-  if (pending.has("cancel")) return "cancel";
+  const cancel = pending.get("cancel");
+  if (cancel !== undefined) return cancel.undo === true ? "undo" : "cancel";
   if (status === "paused") return "paused";
-  return pending.has("pause") ? "pause" : null;
+  return pending.get("pause") === undefined ? null : "pause";
 }
 
 /** How a position is left when the requests to its instance have changed. The same object if it hasn't. */
@@ -25,7 +26,8 @@ export function withInterrupt(position: Position, interrupt: Interrupt | null, n
   if (interrupt === null) return position.interrupt === null ? position : resumePosition(position, now);
   if (position.claim !== null || isPendingJoin(position)) return { ...position, interrupt };
   if (interrupt === "paused") return { ...position, interrupt, ready: false, availableAt: null };
-  const soon = now + INTERRUPT_RECHECK_MS;
+  // Whoever runs it has to begin to undo it; the other requests are acted on where they are made.
+  const soon = interrupt === "undo" ? now : now + INTERRUPT_RECHECK_MS;
   return { ...position, interrupt, ready: false, availableAt: Math.min(position.availableAt ?? soon, soon) };
 }
 

@@ -50,10 +50,10 @@ export interface ItemCounts {
 }
 
 /**
- * What stops a position at its next checkpoint: a pending request ("pause", "cancel"), or that its
- * instance is paused ("paused").
+ * What stops a position at its next checkpoint: a pending request ("pause", "cancel", or "undo" for one to cancel and undo), or
+ * that its instance is paused ("paused").
  */
-export type Interrupt = "pause" | "cancel" | "paused";
+export type Interrupt = "pause" | "cancel" | "undo" | "paused";
 
 /** A point at which an instance stands, as stored. Times are milliseconds since the epoch, database clock. */
 export interface Position extends Omit<Standing, "lane"> {

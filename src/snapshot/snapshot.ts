@@ -57,7 +57,7 @@ export type EntryOutcome =
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
   /**
-   * Not a task's outcome but a change of the instance: `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`.
+   * Not a task's outcome but a change of the instance: `$failed`, `$cancelling`, `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`.
    * `$continue`.
    */
   | "noted";

@@ -16,7 +16,7 @@ import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { type Duration, MAX_DURATION_MS, parseDuration } from "../time/duration.ts";
 import { requireBoolean } from "./argument-shapes.ts";
-import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** Most tags that an instance, a task or a worker can have. */
 export const MAX_TAGS = 32;
@@ -69,6 +69,16 @@ export function parseSignalRequest(value: unknown, field: string = "request"): S
     ...(reason === undefined ? {} : { reason: parseText(reason, `${field}.reason`, MAX_REASON_LENGTH) }),
     ...(requestedBy === undefined ? {} : { requestedBy: parseText(requestedBy, `${field}.requestedBy`, 255) }),
   };
+}
+
+/** @throws {InvalidArgumentError} naming the part of `field` */
+export function parseControlRequest(kind: SignalKind, value: unknown, field: string = "request"): CancelRequest {
+  const request = parseSignalRequest(value, field);
+  const { undo } = value as { undo?: unknown };
+  if (undo === undefined) return request;
+  if (kind !== "cancel") throw new InvalidArgumentError(`${field}.undo`, "goes with a cancel only; leave it out.");
+  requireBoolean(undo, `${field}.undo`);
+  return undo === true ? { ...request, undo: true } : request;
 }
 
 /** @throws {InvalidArgumentError} naming the part of `field` */

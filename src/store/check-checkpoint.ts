@@ -29,6 +29,7 @@ const MOVES = [
   "restart",
   "complete",
   "fail",
+  "cancel",
 ];
 const OUTCOMES = ["completed", "failed", "timed_out", "tolerated", "noted"];
 export const ENTRY_KINDS: readonly string[] = [
@@ -108,8 +109,16 @@ function checkMove(move: Move, field: string): void {
     case "note":
       return;
     case "advance":
+      checkStanding(move.to, `${field}.to`);
+      return;
     case "collapse":
       checkStanding(move.to, `${field}.to`);
+      if (move.keeps !== null) checkStanding(move.keeps, `${field}.keeps`);
+      requireBoolean(move.cancels, `${field}.cancels`);
+      return;
+    case "cancel":
+      if (move.reason !== null && typeof move.reason !== "string")
+        refuse(`${field}.reason`, "must be a string or null");
       return;
     case "park":
       checkStanding(move.to, `${field}.to`);
@@ -144,6 +153,7 @@ function checkMove(move: Move, field: string): void {
     case "fail":
       parseBytes(move.failure, `${field}.failure`);
       checkStanding(move.to, `${field}.to`);
+      if (move.asKept !== undefined) requireBoolean(move.asKept, `${field}.asKept`);
       if (move.to.pending > 0) refuse(`${field}.to.pending`, "must be 0: no branch would wake it");
   }
 }

@@ -57,7 +57,7 @@ function checkPosition(position: Position, field: string): void {
   requireTimeOrNull(position.wakeAt, `${field}.wakeAt`);
   parseWhole(position.lost, `${field}.lost`, 0, MAX_LOST);
   if (position.interrupt !== null) {
-    requireOneOf(position.interrupt, `${field}.interrupt`, ["pause", "cancel", "paused"]);
+    requireOneOf(position.interrupt, `${field}.interrupt`, ["pause", "cancel", "undo", "paused"]);
   }
   if (position.claim !== null) checkClaim(position.claim, `${field}.claim`);
 }

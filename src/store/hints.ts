@@ -50,6 +50,7 @@ export function hintCommitted(
     const { instanceId } = claim;
     if (move.kind === "complete") ended.push({ instanceId, output: { bytes: move.output, codec: move.codec } });
     else if (move.kind === "fail") ended.push({ instanceId, output: null });
+    else if (move.kind === "cancel") hintTerminated(sink, instanceId);
     else if (move.kind === "park" && move.wakeAfterMs === 0) ready.push(move.to.lane);
     else if (move.kind === "fork") addReady(ready, move.branches);
     else if (move.kind === "restart") addReady(ready, move.positions);
@@ -80,6 +81,9 @@ export function hintControlled(
   kind: "cancel" | "pause",
   outcome: ControlOutcome,
 ): void {
-  if (outcome === "requested") sink.interrupted();
-  else if (outcome === "applied" && kind === "cancel") sink.ended([{ instanceId, output: null }]);
+  if (outcome === "requested") {
+    sink.interrupted();
+    // What nobody holds has come up.
+    sink.due(0);
+  } else if (outcome === "applied" && kind === "cancel") sink.ended([{ instanceId, output: null }]);
 }

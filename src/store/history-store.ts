@@ -45,6 +45,9 @@ export interface HistoryStore {
   /** What the last failed attempt of a task failed with, encoded; `null` if none has failed. */
   lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null>;
 
+  /** The highest attempt of which there is an entry, of a task or a note; 0 if there is none. */
+  highestAttempt(instanceId: InstanceId, taskId: TaskId): Promise<number>;
+
   /** What has been recorded of the steps inside a task, in order. Their task ids are `task>step`. */
   loadSteps(instanceId: InstanceId, taskId: TaskId): Promise<readonly TaskResult[]>;
 }

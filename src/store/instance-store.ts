@@ -4,7 +4,7 @@ import type { NewDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { Bytes, ForkPoint, InstanceOutline, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
 import type { SavedProgress } from "./progress-store.ts";
-import type { RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
+import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** An instance to be made. */
 export interface NewInstance {
@@ -83,7 +83,7 @@ export interface Migration {
 export interface InstanceState {
   readonly instance: InstanceRecord;
   readonly positions: readonly Position[];
-  readonly signals: readonly { readonly kind: SignalKind; readonly request: SignalRequest }[];
+  readonly signals: readonly { readonly kind: SignalKind; readonly request: CancelRequest }[];
   /** How far the tasks say they are at which its positions stand. */
   readonly progress: readonly SavedProgress[];
   /** The store's clock when this was read, in milliseconds since the epoch. */
@@ -151,12 +151,14 @@ export interface InstanceStore {
 
   /**
    * Stores a cancel or pause request and applies it at once where possible, in one transaction: a
-   * pause always, a cancel if nobody holds a position.
+   * pause always, a cancel if nobody holds a position. One that asks for undoing stays a request, until whoever runs the instance
+   * acts on it; so does every cancel after that.
    *
+   * @param request - `undo` only with a cancel
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} as `storeSignal`
    */
-  requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome>;
+  requestControl(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome>;
 
   /**
    * Cancels the instance at once, whoever holds its positions: their claims are void from then on (INV-5).
@@ -225,7 +227,8 @@ export interface InstanceStore {
 
   /**
    * Acts on what is pending: called by a worker whose checkpoint, claim or heartbeat told of an
-   * interrupt. A cancel is applied once nobody holds a position of the instance any more.
+   * interrupt. A cancel is applied once nobody holds a position of the instance any more; for one that asks for undoing, the
+   * positions come up at once.
    *
    * @param interruptedAtTask - where the caller was interrupted, for the history
    * @returns the instance's status after that; `null` if it is gone

@@ -12,6 +12,15 @@ export interface SignalRequest {
   readonly requestedBy?: string;
 }
 
+/** How an instance is cancelled. */
+export interface CancelRequest extends SignalRequest {
+  /**
+   * Whether what it has done is undone before it ends, as after a failure. Then whoever runs it acts on the request. Default:
+   * `false`.
+   */
+  readonly undo?: boolean;
+}
+
 /** How a failed instance is taken back. `reason` is shown as the instance's until its status changes again. */
 export interface RetryRequest extends SignalRequest {
   /** Whether it comes back paused, so that a task can be completed by hand before it goes on. Default: `false`. */
@@ -42,17 +51,20 @@ export interface SignalStore {
   /**
    * A request of this kind is pending. At most one of each kind is pending per instance: another
    * replaces its reason. The instance's positions stop at their next checkpoint and come up soon, so
-   * that somebody acts on the request.
+   * that somebody acts on the request. A request to cancel that asks for undoing comes up at once, and a later one that doesn't
+   * ask for it doesn't take that back.
    *
-   * Nothing happens if the instance is in the requested state already (cancelled, paused).
+   * Nothing happens if the instance is in the requested state already (cancelled, paused), or is being undone because it is to be
+   * cancelled.
    *
+   * @param request - `undo` only with a cancel
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} cancel of a completed or failed instance; pause of a terminal one
    */
-  storeSignal(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<void>;
+  storeSignal(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<void>;
 
   /** The pending request of this kind; `null` if there is none, or no such instance. */
-  getSignal(instanceId: InstanceId, kind: SignalKind): Promise<SignalRequest | null>;
+  getSignal(instanceId: InstanceId, kind: SignalKind): Promise<CancelRequest | null>;
 
   /** No request of this kind is pending. Positions that it would have stopped go on. Idempotent. */
   clearSignal(instanceId: InstanceId, kind: SignalKind): Promise<void>;
@@ -74,7 +86,7 @@ export interface SignalStore {
 
   /**
    * Applies a pending cancel request to an instance that is in progress, and clears it, in one
-   * transaction. Whoever holds a position is fenced.
+   * transaction. Whoever holds a position is fenced. One that asks for undoing is not applied: whoever runs the instance does that.
    *
    * @param interruptedAtTask - where it was interrupted, for the history
    * @returns whether it was applied

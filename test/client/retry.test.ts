@@ -5,6 +5,7 @@ import { BackendError } from "../../src/errors/backend-errors.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { standpoint } from "../../src/flow/continuation.ts";
 import { flow } from "../../src/flow/flow.ts";
+import { task } from "../../src/flow/task.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { laneOf } from "../../src/snapshot/standing.ts";
 import { bothBackends, withChanges } from "../support/both-backends.ts";
@@ -265,5 +266,42 @@ describe.each(await bothBackends())("retry on $name", ({ backend }) => {
     await expect(client.retry("nobody")).rejects.toMatchObject({ code: "INSTANCE_NOT_FOUND" });
     await expect(client.retry(id, { pause: true } as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await expect(client.cancel(id, { paused: true } as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  test("refuses what would fail again at once, says what to do instead, and lets it be done", async () => {
+    const odd = task("check", (n: number) => {
+      if (n % 2 === 1) throw new Error(`${n} is odd`);
+      return n;
+    });
+    const mapped = flow<readonly number[]>("mapped")
+      .map("items", odd, { onFailure: { tolerate: 1 } })
+      .then("count", (all) => all.length)
+      .build();
+    const forked = flow<number>("forked")
+      .then("begin", (n) => n)
+      .fork([branch("a", odd), branch("b", odd)], { mode: "any" })
+      .join("either", ({ output }) => output)
+      .build();
+    const runner = new Runner(backend);
+    const [map, fork] = [fresh("mapped"), fresh("forked")];
+    await runner.run(mapped, map, [1, 2, 3]);
+    await runner.run(forked, fork, 1);
+
+    await expect(client.retry(map)).rejects.toMatchObject({
+      code: "INVALID_TRANSITION",
+      message: expect.stringMatching(/fork it at "items~list".*paused: true, and complete "items" by hand/) as string,
+    });
+    await expect(client.retry(fork)).rejects.toMatchObject({ code: "INVALID_TRANSITION" });
+    expect(await client.retryMany({ idPrefix: map })).toMatchObject({
+      changed: 0,
+      refused: [{ instanceId: map, code: "INVALID_TRANSITION" }],
+    });
+    await client.retry(map, { paused: true });
+    await client.completeTask(map, "items", [{ ok: true, value: 2 }]);
+    await client.unpause(map);
+    expect(await runner.resume(mapped, map)).toEqual({ status: "completed", output: 1 });
+    const anew = fresh("mapped");
+    await client.fork(mapped, map, anew, { at: "items~list", input: [2, 4, 5] });
+    expect(await runner.resume(mapped, anew)).toMatchObject({ status: "completed", output: 3 });
   });
 });

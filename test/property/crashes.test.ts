@@ -149,6 +149,19 @@ describe("an instance whose runners crash between any two calls of the store", (
     await fc.assert(inPostgres, { numRuns: postgresRuns });
   });
 
+  test("is undone where that is asked for with a cancel (memory, PostgreSQL)", limit, async () => {
+    const undone = fc
+      .tuple(scenarios(CRASH_MODES), fc.integer({ min: 1, max: LAST_CALL }), fc.boolean())
+      .map(([scenario, beforeCall, isUndone]): Scenario => {
+        const { description } = scenario;
+        return { ...scenario, description: { ...description, isUndone }, request: { kind: "undo", beforeCall } };
+      });
+    const inMemory = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, memoryWorld())));
+    await fc.assert(inMemory, { numRuns: memoryRuns });
+    const inPostgres = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, postgresWorld)));
+    await fc.assert(inPostgres, { numRuns: postgresRuns });
+  });
+
   test("runs no body twice where statements are merely sent again", limit, async () => {
     const property = fc.asyncProperty(scenarios(["repeated"]), async (scenario) => {
       const { starts } = await runScenario(scenario, memoryWorld());
@@ -203,11 +216,13 @@ describe("an instance with every kind of node", () => {
 
   const requests = [
     ["cancel", ["cancelled", "completed"]],
+    ["undo", ["cancelled", "completed"]],
     ["pause", ["completed"]],
   ] as const;
 
   test.each(requests)(
     "comes to a good end whenever a %s is requested, whatever happens to the runner then",
+    limit,
     async (kind, statuses) => {
       const seen = new Set<string>();
       for (const beforeCall of await callsOf()) {
@@ -224,7 +239,7 @@ describe("an instance with every kind of node", () => {
     },
   );
 
-  test.each(requests)("comes to a good end whenever a %s is requested (PostgreSQL)", async (kind, statuses) => {
+  test.each(requests)("comes to a good end whenever a %s is requested (PostgreSQL)", limit, async (kind, statuses) => {
     const seen = new Set<string>();
     for (const beforeCall of await callsOf()) {
       seen.add((await runScenario({ ...clean, request: { kind, beforeCall } }, postgresWorld)).status);

@@ -99,7 +99,22 @@ export class StepCheckpoints {
       case "leave":
         return this.#leave(at, positions, step);
       case "fail":
-        return { move: failureOf(at, lane), entries: [failed] };
+        return { move: { ...failureOf(at, lane), asKept: step.asKept && at.path === "" }, entries: [failed] };
+      case "collapse": {
+        const keeps = step.keeps ? failureOf(at, lane).to : null;
+        const to = standing({ taskId: this.#name("u") });
+        const note = {
+          ...failed,
+          taskId: step.cancels ? "$cancelling" : "$failed",
+          kind: "instance",
+          outcome: "noted",
+        } as const;
+        return { move: { kind: "collapse", to, keeps, cancels: step.cancels }, entries: [{ ...note, attempt: 1 }] };
+      }
+      case "cancel": {
+        const note = { ...failed, taskId: "$cancel", attempt: 1, kind: "instance", outcome: "noted" } as const;
+        return { move: { kind: "cancel", reason: "not wanted" }, entries: [{ ...note, failure: null }] };
+      }
     }
   }
 
@@ -181,7 +196,7 @@ function endOf(at: Position, positions: readonly Position[], lane: Lane): Move {
 }
 
 /** Not always at where the row stands: an engine may be a step ahead of it. */
-function failureOf(at: Position, lane: Lane): Move {
+function failureOf(at: Position, lane: Lane): Extract<Move, { kind: "fail" }> {
   const { taskId, kind, inputRef, attempt, priority, event } = at;
   const to = aStanding({ taskId, kind, inputRef, attempt: attempt + 1, priority, event, lane });
   return { kind: "fail", failure: bytesOf("3"), to };

@@ -39,7 +39,9 @@ export type Step =
       readonly closes: boolean;
       readonly mostFailed: number | null;
     }
-  | { readonly kind: "fail" };
+  | { readonly kind: "fail"; readonly asKept: boolean }
+  | { readonly kind: "collapse"; readonly keeps: boolean; readonly cancels: boolean }
+  | { readonly kind: "cancel" };
 
 /** One checkpoint of a batch: of the `claim`-th claim seen, with an entry or without. */
 export interface StepOfClaim {
@@ -72,6 +74,7 @@ export type StoreOperation =
       readonly id: Instance;
       readonly signal: SignalKind;
       readonly reason: number;
+      readonly undo: boolean;
     }
   | { readonly kind: "send"; readonly id: Instance; readonly event: Event; readonly dedupKey: number | null }
   | { readonly kind: "consume" | "peek"; readonly id: Instance; readonly event: Event }
@@ -152,7 +155,12 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
       mostFailed: fc.constantFrom(null, null, 0, 1),
     }),
   },
-  { weight: 2, arbitrary: fc.constant({ kind: "fail" } as const) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("fail" as const), asKept: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("collapse" as const), keeps: fc.boolean(), cancels: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "cancel" } as const) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("note" as const), step: fc.constantFrom("a", "b") }) },
 );
 
@@ -283,6 +291,7 @@ function aControlling(): fc.Arbitrary<StoreOperation> {
         id: anId,
         signal: aSignal,
         reason: fc.nat({ max: 2 }),
+        undo: fc.boolean(),
       }),
     },
     {

@@ -4,6 +4,7 @@ import type { Lane, Position } from "../../src/snapshot/position.ts";
 import type { Snapshot } from "../../src/snapshot/snapshot.ts";
 import type { Backend } from "../../src/store/backend.ts";
 import type { NewInstance } from "../../src/store/instance-store.ts";
+import type { CancelRequest, SignalKind } from "../../src/store/signal-store.ts";
 import {
   aForgedClaim,
   aLane,
@@ -81,10 +82,10 @@ export class StoreRun {
       case "checkAndPause": return await backend.checkAndPause(operation.id);
       case "settle": return await backend.settleInterrupt(operation.id, "t1");
       case "find": return await backend.findInstance(operation.id);
-      case "storeSignal": return await backend.storeSignal(operation.id, operation.signal, { reason: `because ${operation.reason}` });
+      case "storeSignal": return await backend.storeSignal(operation.id, operation.signal, requestOf(operation));
       case "clearSignal": return await backend.clearSignal(operation.id, operation.signal);
       case "getSignal": return await backend.getSignal(operation.id, operation.signal);
-      case "requestControl": return await backend.requestControl(operation.id, operation.signal, { reason: `because ${operation.reason}` });
+      case "requestControl": return await backend.requestControl(operation.id, operation.signal, requestOf(operation));
       case "send": return await this.#send(operation);
       case "consume": return await backend.consumeEvent(operation.id, operation.event);
       case "peek": return await backend.peekEvent(operation.id, operation.event);
@@ -270,4 +271,16 @@ function goTogether(a: Checkpoint, b: Checkpoint): boolean {
 
 function standsAlone({ move, consumes }: Checkpoint): boolean {
   return ["note", "advance", "park", "endBranch", "endItem"].includes(move.kind) && consumes === null;
+}
+
+function requestOf({
+  signal,
+  reason,
+  undo,
+}: {
+  readonly signal: SignalKind;
+  readonly reason: number;
+  readonly undo: boolean;
+}): CancelRequest {
+  return { reason: `because ${reason}`, ...(signal === "cancel" && undo ? { undo } : {}) };
 }

@@ -4,6 +4,7 @@ import type { HistoryItem } from "../../src/client/history-item.ts";
 import type { StatusReport } from "../../src/engine/instance-status.ts";
 import type { Ports } from "../../src/engine/ports.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
+import { nextToUndo } from "../../src/flow/undo-order.ts";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import type { Backend } from "../../src/store/backend.ts";
@@ -29,7 +30,7 @@ export interface Scenario {
   /** How many processes have a go at it at the same time; default 1. */
   readonly processes?: number;
   /** What somebody asks for just before a call of the store. A pause is lifted when a runner has come upon it. */
-  readonly request?: { readonly kind: "cancel" | "pause"; readonly beforeCall: number };
+  readonly request?: { readonly kind: "cancel" | "undo" | "pause"; readonly beforeCall: number };
 }
 
 /** Where a scenario is run, and how it passes time there. */
@@ -161,7 +162,9 @@ export class CrashRun {
   async #request(call: number): Promise<void> {
     const { request } = this.#scenario;
     if (request?.beforeCall !== call) return;
-    await this.#client[request.kind](this.#id).catch((error: unknown) => {
+    const id = this.#id;
+    const asked = request.kind === "undo" ? this.#client.cancel(id, { undo: true }) : this.#client[request.kind](id);
+    await asked.catch((error: unknown) => {
       // Too early, or too late.
       expect(["INSTANCE_NOT_FOUND", "INVALID_TRANSITION"]).toContain((error as { code: unknown }).code);
     });
@@ -191,14 +194,23 @@ export class CrashRun {
     const history = await this.#client.history(this.#id, { limit: 10_000 });
     const outputs = new Map(Array.from(expected.outputs, ([id, value]) => [id, [recordedFor(value)]]));
     const recorded = recordedIn(history);
-    if (report.status === "cancelled" && request?.kind === "cancel") {
-      for (const [taskId, values] of recorded) expect([taskId, values]).toEqual([taskId, outputs.get(taskId)]);
+    if (report.status === "cancelled" && (request?.kind === "cancel" || request?.kind === "undo")) {
+      for (const [taskId, values] of recorded)
+        expect([taskId, values]).toEqual([taskId, outputs.get(taskId.replace(/~undo$/, ""))]);
       expect(history.filter((item) => item.taskId === "$cancel")).toHaveLength(1);
+      const done = [...recorded.keys()].filter((taskId) => recorded.has(`${taskId}~undo`));
+      expectOrder(history, undoneBefore(done, dependenciesOf(description, expected.outputs)));
+      if (request.kind === "undo") expect(nextToUndo(flowFrom(description), [...recorded.keys()])).toEqual([]);
     } else if (description.isUndone === true) {
       expect(report).toMatchObject({ status: "failed", failure: { message: "undo it", taskId: "fails-at-last" } });
       const done = [...outputs.keys()].filter((taskId) => /(^|\/)task-\d+$/.test(taskId));
       for (const taskId of done) outputs.set(`${taskId}~undo`, outputs.get(taskId) ?? []);
+      outputs.set("$onFailure[0]", ["undo it"]);
       expect(recorded).toEqual(outputs);
+      expectOrder(
+        history,
+        done.map((taskId) => [`${taskId}~undo`, "$onFailure[0]"] as const),
+      );
       expectOrder(history, undoneBefore(done, dependenciesOf(description, expected.outputs)));
     } else {
       const { deadline: _, ...end } = report;

@@ -5,7 +5,7 @@ export const LAST_ITERATION = 4;
 export interface FlowDescription {
   readonly name: string;
   readonly steps: readonly StepDescription[];
-  /** Fails at its end, so that its tasks, those of kind "task", are undone. Default: no. */
+  /** Fails at its end, so that its tasks, those of kind "task", are undone, and its failure handler runs. Default: no. */
   readonly isUndone?: boolean;
   /** How often it continues as new before it ends; default never. */
   readonly restarts?: number;

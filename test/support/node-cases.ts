@@ -3,6 +3,7 @@ import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
 import { deadlineCases } from "./deadline-cases.ts";
+import { endingCases } from "./ending-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
@@ -112,6 +113,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
       report: failed("work~fallback"),
     },
   },
+  ...endingCases,
   fork: {
     good: {
       make: () =>

@@ -23,7 +23,7 @@ export interface NodeFlow {
 /** What happens to a run just before, at or just after a call of the store, counted from 1. */
 export interface Disturbance {
   readonly call: number;
-  readonly kind: CrashMode | "cancel" | "pause";
+  readonly kind: CrashMode | "cancel" | "undo" | "pause";
 }
 
 /** How it has ended, and what is left of it. */
@@ -60,10 +60,12 @@ export async function runNode(node: NodeFlow, world: World, disturbance: Disturb
     },
   });
   const { call = 0, kind = null } = disturbance ?? {};
-  const request = kind === "cancel" || kind === "pause" ? kind : null;
+  const request = kind === "cancel" || kind === "undo" || kind === "pause" ? kind : null;
   const plan = new Map(kind === null || request !== null ? [] : [[call, kind as CrashMode]]);
   const store = new CrashingStore(watched, plan, async (number) => {
-    if (request !== null && number === call) await client[request](id).catch(ignoreTooEarlyOrLate);
+    if (request === null || number !== call) return;
+    const asked = request === "undo" ? client.cancel(id, { undo: true }) : client[request](id);
+    await asked.catch(ignoreTooEarlyOrLate);
   });
   const process = async (): Promise<void> => {
     for (let number = 1; number <= MOST_LIVES; number++) {

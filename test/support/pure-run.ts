@@ -153,7 +153,7 @@ export class PureRun {
           this.#flow,
           done.map(({ taskId }) => taskId),
         );
-        return tasks.length > 0 ? { kind: "undoing", tasks } : { kind: "undone", failure: encode({}) };
+        return tasks.length > 0 ? { kind: "undoing", tasks } : { kind: "undone", failure: encode({}), asKept: false };
       }
       case "collect":
         return await this.#run(position, node.join);
@@ -196,12 +196,13 @@ export class PureRun {
       loadResults: async (_: string, ids: readonly string[]) => results.filter((it) => ids.includes(it.taskId)),
       lastFailure: async () => encode({ name: "Error", message: "" }),
       findLastIteration: async () => null,
+      findInstance: async () => null,
     };
     const held = {
       ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0, run: 1 },
       codec,
       input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
-      ...{ armed: false, due: false, interrupted: false, isFresh: false, deadline: null, isAhead: false },
+      ...{ armed: false, due: false, interrupt: null, isFresh: false, deadline: null, isAhead: false },
     };
     return await readInput(store, held);
   }

@@ -46,9 +46,14 @@ export function flowFrom(
   onRun: (taskId: string, attempt: number) => void = () => undefined,
 ): Flow {
   if (description.restarts !== undefined) return endless(description, description.restarts, onRun);
-  const steps = append(flow<unknown>(description.name), description.steps, onRun);
-  if (description.isUndone !== true) return steps.build();
-  return steps
+  if (description.isUndone !== true) return append(flow<unknown>(description.name), description.steps, onRun).build();
+  const handled = flow<unknown>(description.name, {
+    onFailure: ({ failure }, { taskId, attempt }) => {
+      onRun(taskId, attempt);
+      return failure.message;
+    },
+  });
+  return append(handled, description.steps, onRun)
     .then("fails-at-last", (_: unknown, { taskId, attempt }): never => {
       onRun(taskId, attempt);
       throw new Error("undo it");

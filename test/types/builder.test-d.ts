@@ -6,6 +6,7 @@ import { flow } from "../../src/flow/flow.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { type Task, task } from "../../src/flow/task.ts";
+import type { FailedInstance } from "../../src/flow/task-options.ts";
 
 interface Order {
   readonly sku: string;
@@ -322,4 +323,28 @@ test("a builder can't be awaited or returned from an async function; a flow can"
   // @ts-expect-error its `then` is not a promise's
   void (async () => builder);
   void (async (): Promise<Flow<number, number>> => builder.build());
+});
+
+test("the failure handler of a flow gets what the flow was started with, and why it failed", () => {
+  flow<Order>("f", {
+    onFailure: ({ input, failure, undoFailure }, { taskId }) => {
+      expectTypeOf(input).toEqualTypeOf<Order | undefined>();
+      expectTypeOf(failure.taskId).toEqualTypeOf<string | undefined>();
+      expectTypeOf(undoFailure?.message).toEqualTypeOf<string | undefined>();
+      expectTypeOf(taskId).toExtend<string>();
+    },
+  });
+  flow("f", {
+    input: z.object({ at: z.string().transform((text) => new Date(text)) }),
+    onFailure: ({ input }) => {
+      // What the schema gives back is what is stored.
+      expectTypeOf(input).toEqualTypeOf<{ at: Date } | undefined>();
+    },
+  });
+  flow("f", { onFailure: ({ input }) => void expectTypeOf(input).toEqualTypeOf<unknown>() });
+  flow<Order>("f", { onFailure: task("tell", (failed: FailedInstance<Order>) => failed.failure.message) });
+  // @ts-expect-error a task that wants another input
+  flow<Order>("f", { onFailure: task("tell", (failed: FailedInstance<string>) => failed.input) });
+  // @ts-expect-error no word says what is to be done
+  flow<Order>("f", { onFailure: "skip" });
 });

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "f735e455b9b2514f8571926a6d14530210f0664645bcc2a69328d8aff88f563b",
+    sha256: "bfb7673dc5a8ecba32c66ac52e2f897537e47144fd935d7ae5819c37d05d9201",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -78,7 +78,8 @@ CREATE TABLE :schema.instances (
   output          bytea,
   failure         bytea,
   reason          text,
-  -- Where it stood when it failed, for a retry: one object a position, in the words of the table of positions.
+  -- Where it stood when it failed, or what it is undone for, for a retry: one object a position, in the words of the table of
+  -- positions.
   stood_at        jsonb,
   priority        smallint    NOT NULL DEFAULT 3
                   CONSTRAINT instances_priority_in_range CHECK (priority BETWEEN 1 AND 5),
@@ -101,7 +102,7 @@ CREATE TABLE :schema.instances (
     (status = 'completed') = (output IS NOT NULL)
     AND (status = 'failed') = (failure IS NOT NULL)
     AND (status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)
-    AND (status = 'failed' OR stood_at IS NULL)
+    AND (status NOT IN ('completed', 'cancelled') OR stood_at IS NULL)
   )
 );
 
@@ -128,7 +129,7 @@ CREATE TABLE :schema.positions (
   input_ref    text        COLLATE "C",
   event        text        COLLATE "C",
   interrupt    text        COLLATE "C"
-               CONSTRAINT positions_interrupt_known CHECK (interrupt IN ('pause', 'cancel', 'paused')),
+               CONSTRAINT positions_interrupt_known CHECK (interrupt IN ('pause', 'cancel', 'undo', 'paused')),
   worker_id    text        COLLATE "C",
   failed_by    text        COLLATE "C",
   token        bigint      NOT NULL DEFAULT 0,
@@ -205,6 +206,7 @@ CREATE TABLE :schema.signals (
                CONSTRAINT signals_kind_known CHECK (kind IN ('cancel', 'pause')),
   reason       text,
   requested_by text,
+  undo         boolean     NOT NULL DEFAULT false,
   requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (instance_id, kind)
 );

@@ -2,6 +2,9 @@ import type { InstanceRecord, InstanceStatus } from "../../snapshot/snapshot.ts"
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 
+/** For `setStatus`: what is kept of where it stood stays. No JSON. */
+export const KEEP_STOOD = "keep";
+
 /** Changes an instance's status. The caller has its lock. */
 export function setStatus(
   t: Tables,
@@ -10,7 +13,7 @@ export function setStatus(
     readonly status: InstanceStatus;
     readonly failure: Uint8Array | null;
     readonly reason: string | null;
-    /** As JSON; `null` unless it fails at a position. */
+    /** As JSON; `null` where it does not fail at a position; `KEEP_STOOD` leaves what is there. */
     readonly stoodAt: string | null;
     readonly now: Date | null;
   },
@@ -20,7 +23,7 @@ export function setStatus(
     SET status = ${p.status}::text,
         failure = ${p.failure}::bytea,
         reason = ${p.reason}::text,
-        stood_at = ${p.stoodAt}::jsonb,
+        stood_at = CASE WHEN ${p.stoodAt === KEEP_STOOD}::boolean THEN stood_at ELSE ${p.stoodAt === KEEP_STOOD ? null : p.stoodAt}::jsonb END,
         ended_at = CASE WHEN ${p.status}::text IN ('completed', 'failed', 'cancelled')
                         THEN coalesce(${p.now}::timestamptz, clock_timestamp()) END
     WHERE instance_id = ${p.instanceId}::text
@@ -35,6 +38,11 @@ export function setDeadline(
   return sql`
     UPDATE ${t.instances} SET deadline_at = ${p.deadlineAt}::timestamptz WHERE instance_id = ${p.instanceId}::text
   `;
+}
+
+/** Keeps where an instance stands, as JSON, for the case that it fails. The caller has its lock. */
+export function keepStood(t: Tables, p: { readonly instanceId: string; readonly stoodAt: string }): Query<never> {
+  return sql`UPDATE ${t.instances} SET stood_at = ${p.stoodAt}::jsonb WHERE instance_id = ${p.instanceId}::text`;
 }
 
 /** Gives an instance another definition. The caller has its lock. */
@@ -64,7 +72,7 @@ export function upsertInstance(t: Tables, instance: InstanceRecord): Query<never
     ON CONFLICT (instance_id) DO UPDATE
     SET flow = excluded.flow, definition_hash = excluded.definition_hash, codec = excluded.codec, status = excluded.status,
         input = excluded.input, output = excluded.output, failure = excluded.failure, reason = excluded.reason,
-        priority = excluded.priority, tags = excluded.tags, labels = excluded.labels,
+        stood_at = NULL, priority = excluded.priority, tags = excluded.tags, labels = excluded.labels,
         forked_from = excluded.forked_from, forked_at = excluded.forked_at, created_at = excluded.created_at,
         deadline_at = excluded.deadline_at, ended_at = excluded.ended_at, run = excluded.run
   `;

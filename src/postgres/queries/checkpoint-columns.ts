@@ -1,5 +1,5 @@
 import type { Checkpoint, ClaimRef, NewPosition } from "../../snapshot/checkpoint.ts";
-import type { Standing } from "../../snapshot/position.ts";
+import type { Interrupt, Standing } from "../../snapshot/position.ts";
 import type { NewEntry } from "../../snapshot/snapshot.ts";
 import { type Column, rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
@@ -27,7 +27,7 @@ export interface FateRow {
   readonly recorded: boolean;
   /** Not accepted because the row was locked. */
   readonly busy: boolean;
-  readonly interrupt: "pause" | "cancel" | "paused" | null;
+  readonly interrupt: Interrupt | null;
 }
 
 /** Which positions are moved, by which right. */

@@ -67,7 +67,8 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
     ),
     ended AS (
       UPDATE ${t.instances} AS i
-      SET status = d.status, output = d.output, failure = d.failure, reason = NULL, stood_at = d.stood_at::jsonb,
+      SET status = d.status, output = d.output, failure = d.failure, reason = NULL,
+          stood_at = CASE WHEN d.as_kept THEN coalesce(i.stood_at, d.stood_at::jsonb) ELSE d.stood_at::jsonb END,
           ended_at = coalesce(${facts.now}::timestamptz, clock_timestamp())
       FROM gone AS g
       JOIN done AS d ON d.idx = g.idx
@@ -91,6 +92,7 @@ function endColumns(checkpoints: readonly Checkpoint[]): Column[] {
     { name: "output", type: "bytea", values: moves.map((move) => (move.kind === "complete" ? move.output : null)) },
     { name: "failure", type: "bytea", values: moves.map((move) => (move.kind === "fail" ? move.failure : null)) },
     { name: "stood_at", type: "text", values: checkpoints.map(stoodOf) },
+    { name: "as_kept", type: "boolean", values: moves.map((move) => move.kind === "fail" && move.asKept === true) },
   ];
 }
 

@@ -145,7 +145,7 @@ export function sinceAttempt(
   `;
 }
 
-/** How often a task id stands in the history already: its highest attempt, 0 if it doesn't. */
+/** How often a task id stands in the history already: its highest attempt, 0 if it doesn't. Index: checkpoints_pkey. */
 export function highestAttempt(
   t: Tables,
   p: { readonly instanceId: string; readonly taskId: string },

@@ -8,7 +8,7 @@ import type { ConformanceTests } from "./suite.ts";
 const WHY = anEntry({ taskId: "$failed", kind: "instance", outcome: "noted", output: null, failure: bytesOf("3") });
 
 function collapsing(given: Given): Move {
-  return { kind: "collapse", to: given.standing({ taskId: "$undo", priority: 2 }) };
+  return { kind: "collapse", to: given.standing({ taskId: "$undo", priority: 2 }), keeps: null, cancels: false };
 }
 
 export const collapseTests: ConformanceTests = {

@@ -211,7 +211,7 @@ export const passedDeadlineTests: ConformanceTests = {
   "sleeps for ever once it has begun the undoing; what else collapses leaves it alone": async ({ given }) => {
     const [deadline, trunk] = await overdue(given);
     const to = given.standing({ taskId: "$undo" });
-    const { granted } = await given.accepted(deadline!, { kind: "collapse", to });
+    const { granted } = await given.accepted(deadline!, { kind: "collapse", to, keeps: null, cancels: false });
     expect(await given.positionOf("order-1", DEADLINE_PATH)).toMatchObject({
       claim: null,
       availableAt: null,
@@ -226,7 +226,7 @@ export const passedDeadlineTests: ConformanceTests = {
     expect(await pathsOf(given)).toEqual([]);
 
     const { branches } = await given.forked(["a", "b"], { instanceId: "other", deadline: soon });
-    await given.accepted(branches["a"]!, { kind: "collapse", to });
+    await given.accepted(branches["a"]!, { kind: "collapse", to, keeps: null, cancels: false });
     expect(await pathsOf(given, "other")).toEqual(["", DEADLINE_PATH]);
     given.after(1_000);
     expect(await given.claim()).toMatchObject([{ path: DEADLINE_PATH, due: true }]);

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { anEntry, aTaskResult, bytesOf } from "../builders.ts";
 import { listCompletedTests } from "./collapse.suite.ts";
+import { highestAttemptTests } from "./ending.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import type { Given } from "./given.ts";
 import type { ConformanceSuite, ConformanceTests } from "./suite.ts";
@@ -323,6 +324,7 @@ export const historyStoreSuite: ConformanceSuite = {
     loadSteps: loadStepsTests,
     sinceAttempt: sinceAttemptTests,
     lastFailure: lastFailureTests,
+    highestAttempt: highestAttemptTests,
     listCompleted: listCompletedTests,
   },
 };

@@ -6,6 +6,7 @@ import { claimOrderTests } from "./claim-order.suite.ts";
 import { claimedInputTests, claimPositionsTests, comingDueTests } from "./claim-positions.suite.ts";
 import { collapseTests } from "./collapse.suite.ts";
 import { advanceTests, awaitTests, endTests, parkTests } from "./commit-checkpoints.suite.ts";
+import { cancellingTests, keptTests } from "./ending.suite.ts";
 import { expectRefusal } from "./errors.ts";
 import { failingItemsTests, interruptedLeaveTests } from "./failing-items.suite.ts";
 import { endBranchTests, forkTests, interruptedMovesTests } from "./fork-join.suite.ts";
@@ -220,6 +221,8 @@ export const positionStoreSuite: ConformanceSuite = {
     "commitCheckpoints, leaveBranch of what is interrupted": interruptedLeaveTests,
     "commitCheckpoints, collapse": collapseTests,
     "commitCheckpoints, restart": restartTests,
+    "commitCheckpoints, collapse that keeps": keptTests,
+    "commitCheckpoints, collapse and cancel on request": cancellingTests,
     "commitCheckpoints, tolerated": toleratedTests,
     "commitCheckpoints, complete and fail": endTests,
     "commitCheckpoints, interrupted": interruptedMovesTests,

@@ -1,4 +1,5 @@
 import { checkAndCancelTests, checkAndPauseTests, unpauseTests } from "./apply-signal.suite.ts";
+import { undoRequestTests } from "./ending.suite.ts";
 import { consumeEventTests, dedupTests, deliveryTests, sendEventTests } from "./events.suite.ts";
 import { clearSignalTests, getSignalTests, storeSignalRefusalTests, storeSignalTests } from "./store-signal.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
@@ -8,6 +9,7 @@ export const signalStoreSuite: ConformanceSuite = {
   methods: {
     storeSignal: storeSignalTests,
     "storeSignal, refused": storeSignalRefusalTests,
+    "storeSignal, asking for undoing": undoRequestTests,
     getSignal: getSignalTests,
     clearSignal: clearSignalTests,
     sendEvent: sendEventTests,

@@ -67,6 +67,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   loadSteps: (backend, _, instanceId) => backend.loadSteps(instanceId, "first"),
   sinceAttempt: (backend, _, instanceId) => backend.sinceAttempt(instanceId, "first", 1),
   lastFailure: (backend, _, instanceId) => backend.lastFailure(instanceId, "first"),
+  highestAttempt: (backend, _, instanceId) => backend.highestAttempt(instanceId, "first"),
   listCompleted: (backend, _, instanceId) => backend.listCompleted(instanceId),
 };
 
@@ -111,6 +112,7 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
   loadSteps: (backend, _, taskId) => backend.loadSteps("order-1", taskId),
   sinceAttempt: (backend, _, taskId) => backend.sinceAttempt("order-1", taskId, 1),
   lastFailure: (backend, _, taskId) => backend.lastFailure("order-1", taskId),
+  highestAttempt: (backend, _, taskId) => backend.highestAttempt("order-1", taskId),
 };
 
 /** Every call that takes bytes. */
