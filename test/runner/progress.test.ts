@@ -185,8 +185,8 @@ describe.each(await bothBackends())("the progress of a task, on $name", ({ backe
       .then("say", async (_, { progress, signal }) => {
         await backend.terminateInstance(id, {});
         const refused = await progress(1).catch((error: unknown) => error);
-        reasons.push(refused, await aborted(signal));
-        reasons.push((await progress(2).catch((error: unknown) => error)) === signal.reason);
+        const reason = await aborted(signal);
+        reasons.push(refused, reason, (await progress(2).catch((error: unknown) => error)) === reason);
       })
       .build();
     expect(await runner.run(deaf, id, 1)).toMatchObject({ status: "cancelled" });
