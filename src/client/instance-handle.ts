@@ -2,7 +2,7 @@ import type { StatusReport } from "../engine/instance-status.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
-import type { RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
+import type { CancelRequest, RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Client } from "./client.ts";
 import type { HistoryItem } from "./history-item.ts";
@@ -57,7 +57,7 @@ export class InstanceHandle<Output = unknown> {
   }
 
   /** As `client.cancel`. */
-  cancel(request?: SignalRequest): Promise<ControlOutcome> {
+  cancel(request?: CancelRequest): Promise<ControlOutcome> {
     return this.#client.cancel(this.instanceId, request);
   }
 

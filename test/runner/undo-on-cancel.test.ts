@@ -63,7 +63,7 @@ describe.each(await bothBackends())("on $name, a cancel that asks for undoing", 
     const handle = await client.submit(f, fresh("sleepy"), 1);
     start(backend, { flows: [f], pollInterval: 20 });
     await expect.poll(async () => (await handle.status()).status, { timeout: 5_000 }).toBe("waiting");
-    await client.cancel(handle.instanceId, undo);
+    await handle.cancel(undo);
 
     await expect(handle.result()).rejects.toMatchObject({ code: "INSTANCE_CANCELLED", reason: "changed my mind" });
     expect(log).toEqual(["charge~undo", "book~undo"]);
