@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 import type { Checkpoint, ClaimRef, LeaveBranch } from "../../src/snapshot/checkpoint.ts";
 import type { Backend } from "../../src/store/backend.ts";
 import type { CheckpointFate, ClaimedPosition } from "../../src/store/position-store.ts";
@@ -14,6 +14,7 @@ import {
   startAndClaim,
 } from "../support/positions.ts";
 import { createTestDatabase } from "../support/postgres.ts";
+import { soon } from "../support/workers.ts";
 
 const database = await createTestDatabase();
 const [backend, other] = [await database.connect(), await database.connect()];
@@ -201,6 +202,57 @@ test("leaving waits for who holds a position in the branch, and goes by what has
   } finally {
     session.release();
   }
+});
+
+/** How many sessions wait for what `pid` has locked, or, with no `pid`, for any lock. */
+async function waitingFor(pid: number | null = null): Promise<number> {
+  const text = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND ($1::int IS NULL OR $1 = ANY (pg_blocking_pids(pid)))`;
+  return (await database.pool.query(text, [pid])).rowCount ?? 0;
+}
+
+/** Locks the position at a path until it is let go of. */
+async function holding(path: string): Promise<{ readonly pid: number; letGo(): Promise<unknown> }> {
+  const session = await database.pool.connect();
+  onTestFinished(async () => {
+    await session.query("ROLLBACK");
+    session.release();
+  });
+  await session.query("BEGIN");
+  await session.query("SELECT FROM waymark.positions WHERE path = $1 FOR UPDATE", [path]);
+  const { rows } = await session.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  return { pid: rows[0]?.pid ?? 0, letGo: () => session.query("COMMIT") };
+}
+
+test("a join that closes while its instance is being locked, and ends its own branch, waits for nobody who waits for it", async () => {
+  const [a, b] = await forked(await startAndClaim(backend, "i"), "j", ["j/a", "j/b"]);
+  await forked(a!, "j/a/i", ["j/a/i/p", "j/a/i/q"]);
+  const [last] = await forked(b!, "j/b/i", ["j/b/i/p"]);
+  // Whoever locks all positions has looked at them, and waits for the first one.
+  const [leaf, inner] = [await holding("j/a/i/p"), await holding("j/a")];
+  const pausing = backend.requestControl("i", "pause", {});
+  await expect.poll(() => waitingFor(leaf.pid), soon).toBe(1);
+  const closed = await commit(other, checkpoint(last!, { kind: "endBranch", joinPath: "j/b" }, [entry("p")]));
+  expect(closed).toMatchObject({ kind: "accepted", granted: [{ path: "j/b" }] });
+  const granted = closed.kind === "accepted" ? closed.granted : [];
+  const join = { instanceId: "i", path: "j/b", token: granted[0]?.token ?? 0n };
+  // Now it has the leaves and some joins, and waits for one of them.
+  await leaf.letGo();
+  await expect.poll(() => waitingFor(inner.pid), soon).toBe(1);
+  let busy = 0;
+  const ending = (async (): Promise<CheckpointFate> => {
+    for (;;) {
+      const fate = await commit(other, checkpoint(join, { kind: "endBranch", joinPath: "" }, [entry("j/b/i")]));
+      if (fate.kind !== "busy") return fate;
+      busy++;
+    }
+  })();
+  await expect.poll(async () => busy > 0 || (await waitingFor()) === 2, soon).toBe(true);
+  await inner.letGo();
+
+  expect(await pausing).toBe("applied");
+  expect(await ending).toMatchObject({ kind: "accepted" });
+  expect(busy).toBeGreaterThan(0);
 });
 
 test("no two of these wait for each other in a circle", async () => {

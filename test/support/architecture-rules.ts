@@ -38,7 +38,7 @@ export const MAY_IMPORT = {
   runner: RUNTIME,
   worker: RUNTIME,
   client: RUNTIME,
-  testing: ["errors", "ids", "time", "flow", "codec", "snapshot", "store", "logger"],
+  testing: ["errors", "ids", "time", "flow", "codec", "snapshot", "store", "transaction", "logger"],
   dashboard: ["client", "store", "errors"],
   // The command line may use any public entry point.
   cli: ["index", ...RUNTIME, "memory", "postgres", "local", "runner", "worker", "client", "dashboard"],

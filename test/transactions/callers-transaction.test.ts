@@ -95,7 +95,8 @@ describe("submit with { tx }", () => {
     expect(await client.result(id)).toBe(5);
   });
 
-  test("wakes workers of other processes, and of this one, with the commit", { skip: !HEARS_OTHERS }, async () => {
+  test("wakes workers of other processes, and of this one, with the commit", async ({ skip }) => {
+    skip(!HEARS_OTHERS, "hints of other processes don't come through a pooler, nor with NOTIFY off");
     const id = fresh("woken");
     const elsewhere = await database.connect({ migrate: false });
     startWorker(elsewhere, { flows: [double], pollInterval: "10m" });

@@ -22,7 +22,7 @@ export interface EndBranchFateRow extends FateRow {
  *
  * Branches of one join that end in one batch are counted together, because a statement must not update
  * a row twice; concurrent batches wait for each other's joins and so count correctly.
- * Locks: positions, skipping locked ones; then joins by key, waiting: only other batches of this
+ * Locks: positions, skipping locked ones; then joins, those within others first, waiting: only other batches of this
  * shape hold them, and they take them in the same order.
  */
 export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<EndBranchFateRow> {
@@ -42,7 +42,7 @@ export function endBranches(t: Tables, checkpoints: readonly Checkpoint[], facts
     ),
     joined AS MATERIALIZED (
       SELECT j.instance_id, j.path, e.branches, e.last_idx
-      FROM (SELECT * FROM ending ORDER BY instance_id, join_path) AS e
+      FROM (SELECT * FROM ending ORDER BY instance_id COLLATE "C", join_path COLLATE "C" DESC) AS e
       CROSS JOIN LATERAL (
         SELECT p.instance_id, p.path
         FROM ${t.positions} AS p

@@ -9,7 +9,7 @@ import { type EndBranchFateRow, joinPathOf } from "./end-branch.ts";
  * made room for it. A join that reaches zero is claimed as by `endBranches`.
  *
  * The share lock on the instance is for the new rows, as in `fork`.
- * Locks: positions, then instances by key, skipping locked ones of both; then joins by key, waiting: only batches of this
+ * Locks: positions, then instances by key, skipping locked ones of both; then joins, those within others first, waiting: only batches of this
  * shape hold them, and they take them in the same order.
  */
 export function endItems(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<EndBranchFateRow> {
@@ -37,7 +37,7 @@ export function endItems(t: Tables, checkpoints: readonly Checkpoint[], facts: B
     ),
     joined AS MATERIALIZED (
       SELECT e.items, e.last_idx, j.*
-      FROM (SELECT * FROM ending ORDER BY instance_id, join_path) AS e
+      FROM (SELECT * FROM ending ORDER BY instance_id COLLATE "C", join_path COLLATE "C" DESC) AS e
       CROSS JOIN LATERAL (
         SELECT p.instance_id, p.path, p.task_id, p.lane, p.priority, p.interrupt, p.item_started, p.item_total
         FROM ${t.positions} AS p

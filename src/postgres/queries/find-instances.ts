@@ -129,6 +129,14 @@ export const POSITION_COLUMNS: Query<never> = sql<never>`
       extract(epoch FROM p.wake_at)::float8 * 1000 AS wake_ms,
       p.order_key IS NOT NULL AS ready`;
 
+/**
+ * In which order positions are locked: those that can be held before the joins that they count down, and a join within a
+ * branch before the join of that branch, as checkpoints do. So a join that has closed since it was looked at, and whose holder ends the
+ * branch just now, is not waited for by somebody who has the join that this one waits for.
+ */
+export const IN_LOCK_ORDER: Query<never> = sql<never>`
+      p.kind = 'join' AND p.pending > 0, CASE WHEN p.kind = 'join' AND p.pending > 0 THEN p.path END DESC, p.path`;
+
 /** Reads all positions of an instance, with how far their tasks say they are. Index: positions_pkey. */
 export function findPositions(t: Tables, instanceId: string): Query<ProgressRow> {
   return sql`
@@ -152,7 +160,7 @@ export function lockPositions(t: Tables, instanceId: string): Query<PositionRow>
     FROM ${t.positions} AS p
     LEFT JOIN ${t.lanes} AS l ON l.lane = p.lane
     WHERE p.instance_id = ${instanceId}::text
-    ORDER BY p.kind = 'join' AND p.pending > 0, p.path
+    ORDER BY ${IN_LOCK_ORDER}
     FOR UPDATE OF p
   `;
 }

@@ -3,7 +3,7 @@ import type { Position } from "../../snapshot/position.ts";
 import type { PositionRow } from "../rows.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { POSITION_COLUMNS } from "./find-instances.ts";
+import { IN_LOCK_ORDER, POSITION_COLUMNS } from "./find-instances.ts";
 
 /** Reads one position, without a lock. Index: positions_pkey. */
 export function findPosition(t: Tables, p: { readonly instanceId: string; readonly path: Path }): Query<PositionRow> {
@@ -32,7 +32,7 @@ export function lockBranch(
     LEFT JOIN ${t.lanes} AS l ON l.lane = p.lane
     WHERE p.instance_id = ${p.instanceId}::text
       AND (p.path = ANY (${p.paths}::text[]) OR (p.path >= ${p.beginning}::text AND p.path < ${end}::text))
-    ORDER BY p.kind = 'join' AND p.pending > 0, p.path
+    ORDER BY ${IN_LOCK_ORDER}
     FOR UPDATE OF p
   `;
 }
