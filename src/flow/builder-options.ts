@@ -2,7 +2,7 @@ import type { Duration } from "../time/duration.ts";
 import type { Chain } from "./chain.ts";
 import type { Settled } from "./definition.ts";
 import type { FlowBuilder } from "./flow-builder.ts";
-import type { SchemaInput, StandardSchema } from "./schema.ts";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import type { MaybePromise } from "./task.ts";
 import type { TaskContext } from "./task-context.ts";
 import type { LoopLimits, PolicyOptions, TaskOptions } from "./task-options.ts";
@@ -127,6 +127,15 @@ export interface TimedAnyEventOptions<Payloads extends object> extends AnyEventO
 export type EventNames<Payloads extends object> =
   | { readonly [Key in keyof Payloads]: string }
   | readonly (keyof Payloads & string)[];
+
+/** Types of payloads by key, as far as schemas say them. */
+export type PayloadsOf<Key extends string, Schemas> = {
+  [K in Key]: K extends keyof Schemas
+    ? Schemas[K] extends StandardSchema
+      ? SchemaOutput<Schemas[K]>
+      : unknown
+    : unknown;
+};
 
 /** The first of several events: which it is, by key, and its payload. */
 export type AnyEvent<Payloads extends object> = {

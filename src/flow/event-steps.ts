@@ -1,3 +1,4 @@
+import type { Duration } from "../time/duration.ts";
 import type {
   AnyEvent,
   AnyEventInTime,
@@ -8,12 +9,14 @@ import type {
   ContinuingCollectOptions,
   ContinuingWaitOptions,
   EventNames,
+  PayloadsOf,
   TimedAnyEventOptions,
   WaitOptions,
 } from "./builder-options.ts";
 import type { Recorded } from "./chain.ts";
 import type { EventResult, EventsResult } from "./definition.ts";
 import type { FlowBuilder } from "./flow-builder.ts";
+import type { StandardSchema } from "./schema.ts";
 
 /** What a flow waits for from outside: the methods of `FlowBuilder` for events. */
 export interface EventSteps<Input, Current, Outputs extends object> {
@@ -113,6 +116,28 @@ export interface EventSteps<Input, Current, Outputs extends object> {
    *   .build();
    * ```
    */
+  waitForAny<
+    const Id extends string,
+    const Key extends string,
+    const Schemas extends { readonly [K in Key]?: StandardSchema } = object,
+  >(
+    id: Id,
+    events: Readonly<Record<Key, string>> | readonly Key[],
+    options: { readonly timeout: Duration; readonly schemas?: Schemas },
+  ): FlowBuilder<
+    Input,
+    AnyEventInTime<PayloadsOf<Key, Schemas>>,
+    Outputs & Recorded<Id, AnyEventInTime<PayloadsOf<Key, Schemas>>>
+  >;
+  waitForAny<
+    const Id extends string,
+    const Key extends string,
+    const Schemas extends { readonly [K in Key]?: StandardSchema } = object,
+  >(
+    id: Id,
+    events: Readonly<Record<Key, string>> | readonly Key[],
+    options?: { readonly timeout?: undefined; readonly schemas?: Schemas },
+  ): FlowBuilder<Input, AnyEvent<PayloadsOf<Key, Schemas>>, Outputs & Recorded<Id, AnyEvent<PayloadsOf<Key, Schemas>>>>;
   waitForAny<Payloads extends object, const Id extends string = string>(
     id: Id,
     events: EventNames<Payloads>,

@@ -103,10 +103,11 @@ function eventNames(events: object, issues: string[]): ReadonlyMap<string, unkno
   for (const [index, [key, name]] of names.slice(0, MAX_BRANCHES).entries()) {
     const what = Array.isArray(events) ? `events[${index}]` : `events.${key}`;
     const problem = idIssue(name);
+    const keyProblem = Array.isArray(events) ? nameIssue(key) : null;
     if (problem !== null) issues.push(`${what} ${problem}`);
     else if (found.has(key)) issues.push(`${what} repeats ${quoted(key)}`);
-    else if (Array.isArray(events) && nameIssue(key) !== null)
-      issues.push(`${what} ${nameIssue(key)}; to wait for it, give it a key: { key: ${quoted(key)} }`);
+    else if (keyProblem !== null)
+      issues.push(`${what} ${keyProblem}; to wait for it, give it a key: { key: ${quoted(key)} }`);
     else found.set(key, name);
   }
   return found;

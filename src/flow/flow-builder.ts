@@ -225,8 +225,8 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object>
    *   .build();
    * ```
    */
-  continueAsNew<const Id extends string>(
-    id: Id,
+  continueAsNew(
+    id: string,
     next: (input: Current, context: TaskContext<Outputs>) => MaybePromise<Input>,
     options?: PolicyOptions,
   ): EndlessFlow<Input, Outputs>;

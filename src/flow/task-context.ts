@@ -15,8 +15,8 @@ export interface TaskContext<Outputs extends object = object> {
   /** Which try of this task this is, counted from 1. Lost leases spend none. */
   readonly attempt: number;
   /**
-   * The same for every attempt of this task in this instance, and for no other: pass it to services
-   * that can tell a repeated request by a key.
+   * The same for every attempt of this task in this instance, and for no other, nor for another run of an instance that
+   * continues as new: pass it to services that can tell a repeated request by a key.
    */
   readonly idempotencyKey: string;
   /** Aborts on timeout, cancellation, lost lease and shutdown. `signal.reason` says which. */

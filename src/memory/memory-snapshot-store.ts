@@ -12,7 +12,7 @@ import {
 } from "../snapshot/snapshot.ts";
 import { requireObject } from "../store/argument-shapes.ts";
 import { parseBytes, parseCompletable, parseWhole } from "../store/arguments.ts";
-import { checkSnapshot } from "../store/check-snapshot.ts";
+import { checkSnapshot, requireSameRun } from "../store/check-snapshot.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import { sameBytes } from "./bytes.ts";
 import { interrupted } from "./instance-control.ts";
@@ -120,6 +120,7 @@ export class MemorySnapshotStore implements SnapshotStore {
 function refuseSave(existing: StoredInstance, snapshot: Snapshot): void {
   const { status, instanceId } = existing.record;
   if (isTerminal(status)) throw new InvalidTransitionError(instanceId, status, "saving a snapshot");
+  requireSameRun(existing.record, snapshot);
   for (const result of snapshot.results) {
     const recorded = existing.history.outcomeOf(result.taskId);
     if (recorded === null) continue;

@@ -6,7 +6,7 @@ import { standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot, type TaskResult } from "../snapshot/snapshot.ts";
 import { requireObject } from "../store/argument-shapes.ts";
 import { parseBytes, parseCompletable, parseWhole } from "../store/arguments.ts";
-import { checkSnapshot } from "../store/check-snapshot.ts";
+import { checkSnapshot, requireSameRun } from "../store/check-snapshot.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import type { Session } from "./database.ts";
 import { appendNote, LockedInstance } from "./instance-control.ts";
@@ -45,6 +45,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       if (stored !== null && isTerminal(stored.status)) {
         throw new InvalidTransitionError(instanceId, stored.status, "saving a snapshot");
       }
+      if (stored !== null) requireSameRun({ instanceId, status: stored.status, run: stored.row.run }, snapshot);
       await tx.run("upsert-instance", upsertInstance(tables, snapshot));
       await tx.run("ensure-mailbox", ensureMailbox(tables, instanceId));
       await this.#appendResults(tx, snapshot);

@@ -1,7 +1,8 @@
+import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import { parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
 import { checkSnapshot as checkConsistency } from "../snapshot/check-snapshot.ts";
 import type { Position, PositionClaim } from "../snapshot/position.ts";
-import type { Snapshot, TaskResult } from "../snapshot/snapshot.ts";
+import type { InstanceRecord, Snapshot, TaskResult } from "../snapshot/snapshot.ts";
 import {
   requireArray,
   requireBigint,
@@ -45,6 +46,18 @@ export function checkSnapshot(snapshot: Snapshot): void {
   requireArray(snapshot.results, "snapshot.results");
   for (const [index, result] of snapshot.results.entries()) checkResult(result, `snapshot.results[${index}]`);
   checkConsistency(snapshot);
+}
+
+/** @throws {InvalidTransitionError} the stored instance has continued as new since the snapshot was loaded, or never was in that run */
+export function requireSameRun(
+  { instanceId, status, run }: Pick<InstanceRecord, "instanceId" | "status" | "run">,
+  snapshot: Snapshot,
+): void {
+  if (snapshot.run === run) return;
+  const remedy = "Load it again.";
+  throw new InvalidTransitionError(instanceId, `${status} in run ${run}`, `saving a snapshot of run ${snapshot.run}`, {
+    remedy,
+  });
 }
 
 function checkPosition(position: Position, field: string): void {

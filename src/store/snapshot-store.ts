@@ -10,7 +10,7 @@ export interface SnapshotStore {
    * have yet. Carries no fencing token: claims of positions that `snapshot` leaves as they are stand,
    * all others are invalid from then on, whatever claims `snapshot` itself lists.
    *
-   * @throws {InvalidTransitionError} the stored instance is terminal; nothing is changed (INV-7)
+   * @throws {InvalidTransitionError} the stored instance is terminal (INV-7), or in another run; nothing is changed
    * @throws {ResultConflictError} a result differs from the one recorded; nothing is changed (INV-3)
    * @throws {InvalidArgumentError} the snapshot contradicts itself, e.g. terminal with positions
    */

@@ -4,6 +4,7 @@ import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
 import { deadlineCases } from "./deadline-cases.ts";
 import { endingCases } from "./ending-cases.ts";
+import { eventCases } from "./event-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
@@ -384,88 +385,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
     },
   },
   ...deadlineCases,
-  waitForEvents: {
-    good: {
-      make: () => flow<number>("f").waitForEvents("wait", "news", { count: 2 }).build(),
-      ...{ input: 1, event: "news", times: 2 },
-      output: ["payload", "payload"],
-    },
-    bad: {
-      make: () =>
-        flow<number>("f")
-          .waitForEvents("wait", "news", { count: () => 2, timeout: 5 })
-          .build(),
-      ...{ input: 1, event: "news" },
-      report: failed("wait[1]", "EVENT_TIMEOUT"),
-    },
-  },
-  'waitForEvents, `onTimeout: "continue"`': {
-    good: {
-      make: () =>
-        flow<number>("f")
-          .waitForEvents("wait", "news", { count: () => 2, timeout: "1h", onTimeout: "continue" })
-          .build(),
-      ...{ input: 1, event: "news", times: 2 },
-      output: { timedOut: false, payloads: ["payload", "payload"] },
-    },
-    bad: {
-      make: () =>
-        flow<number>("f").waitForEvents("wait", "news", { count: 2, timeout: 5, onTimeout: "continue" }).build(),
-      ...{ input: 1, event: "news" },
-      report: completed({ timedOut: true, payloads: ["payload"] }),
-    },
-  },
-  "waitForEvents, `onTimeout` with a callback": {
-    good: {
-      make: () =>
-        flow<number>("f")
-          .waitForEvents("wait", "news", { count: 2, timeout: "1h", onTimeout: (b) => b.then(double) })
-          .build(),
-      ...{ input: 1, event: "news", times: 2 },
-      output: ["payload", "payload"],
-    },
-    bad: {
-      make: () =>
-        flow<number>("f")
-          .waitForEvents("wait", "news", { count: 2, timeout: 5, onTimeout: (b) => b.then(double) })
-          .build(),
-      ...{ input: 1, event: "news" },
-      report: completed(2),
-    },
-  },
-  waitForAny: {
-    good: {
-      make: () => flow<number>("f").waitForAny("first", { a: "news", b: "other" }, { timeout: "1h" }).build(),
-      ...{ input: 1, event: "news" },
-      output: { timedOut: false, event: "a", payload: "payload" },
-    },
-    bad: {
-      make: () => flow<number>("f").waitForAny("first", ["news", "other"], { timeout: 5 }).build(),
-      input: 1,
-      report: completed({ timedOut: true }),
-    },
-  },
-  continueAsNew: {
-    good: {
-      make: () =>
-        flow<number>("f")
-          .then("begin", (n) => n)
-          .waitForEvent<string>("wait", "news")
-          .then("look", async (_, context) => (await context.output("begin")) as number)
-          .route("way", (n) => (n < 3 ? "on" : "off"), ["on", "off"])
-          .branch("on", (b) => b.continueAsNew("again", (n) => n + 1))
-          .branch("off")
-          .done()
-          .build(),
-      ...{ input: 1, event: "news", times: 3 },
-      output: 3,
-    },
-    bad: {
-      make: () => flow<number>("f").then(double).continueAsNew("again", fails, { retries: 0 }).build(),
-      input: 1,
-      report: failed("again"),
-    },
-  },
+  ...eventCases,
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {

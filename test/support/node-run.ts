@@ -50,11 +50,12 @@ export async function runNode(node: NodeFlow, world: World, disturbance: Disturb
   const late: string[] = [];
   const watched = withChanges(world.backend, {
     commitCheckpoints: async (checkpoints, holder) => {
+      // Before it is written: whoever claims the next run may be faster than the answer.
+      if (checkpoints.some(({ move }) => move.kind === "restart")) completed.clear();
       const fates = await world.backend.commitCheckpoints(checkpoints, holder);
-      for (const [index, { entries, move }] of checkpoints.entries()) {
+      for (const [index, { entries }] of checkpoints.entries()) {
         if (fates[index]?.kind !== "accepted") continue;
         for (const entry of entries) if (entry.outcome !== "failed") completed.add(entry.taskId);
-        if (move.kind === "restart") completed.clear();
       }
       return fates;
     },

@@ -138,6 +138,21 @@ export const restartTests: ConformanceTests = {
     expect(await backend.getSignal("order-1", "cancel")).toMatchObject({ reason: "enough" });
   },
 
+  "keeps a snapshot of an earlier run from being saved": async ({ backend, given }) => {
+    const claim = await worked(given);
+    const old = await backend.loadSnapshot("order-1");
+    await given.accepted(claim, restarting(given), []);
+    const before = await given.seen("order-1");
+
+    await expect(backend.saveSnapshot(old)).rejects.toMatchObject({
+      code: "INVALID_TRANSITION",
+      from: "in_progress in run 2",
+    });
+    expect(await given.seen("order-1")).toEqual(before);
+    await backend.saveSnapshot(await backend.loadSnapshot("order-1"));
+    expect((await given.stateOf("order-1")).instance.run).toBe(2);
+  },
+
   "is refused to whoever does not hold the position": async ({ given }) => {
     await worked(given);
     const before = await given.seen("order-1");
