@@ -1,14 +1,14 @@
 import type { Codec, PayloadContext } from "../codec/codec.ts";
 import { checkOptions } from "../engine/call-options.ts";
 import { bodyOf } from "../engine/interpret-output.ts";
-import { encodePayload, eventContext } from "../engine/payloads.ts";
+import { encodePayload, entryContext } from "../engine/payloads.ts";
 import type { StartOptions } from "../engine/start-instance.ts";
 import { validate } from "../engine/validation.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
 import { intoRouteBranch, standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
-import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { DerivedState, TraceEntry } from "../snapshot/history-fold.ts";
 import type { Bytes, HistoryEntry, InstanceRecord } from "../snapshot/snapshot.ts";
@@ -246,9 +246,8 @@ class Forking {
     return await encodePayload(codec, value, context, this.#backend.maxPayloadBytes);
   }
 
-  #contextOf({ taskId, kind }: { readonly taskId: TaskId; readonly kind: TraceEntry["kind"] }): PayloadContext {
-    if (kind === "wait") return eventContext(this.#newId);
-    return { instanceId: this.#newId, taskId, kind: "output" };
+  #contextOf(entry: TraceEntry): PayloadContext {
+    return entryContext(this.#newId, entry);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { TaskContext } from "../flow/task-context.ts";
+import type { StateAccess, TaskContext } from "../flow/task-context.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import { type Logger, withFields } from "../logger.ts";
 import type { HeldPosition } from "./held-position.ts";
@@ -8,6 +8,7 @@ import type { LazySignal } from "./lazy-signal.ts";
 export interface BodyReach {
   output(taskId: TaskId): Promise<unknown>;
   step(step: string, body: unknown): Promise<unknown>;
+  state(): StateAccess;
 }
 
 /** What a body is given. Made for every body that runs, so whatever takes time is made when it is asked for. */
@@ -50,6 +51,10 @@ export class BodyContext implements TaskContext {
 
   get output(): (taskId: TaskId) => Promise<never> {
     return (taskId) => this.#reach.output(taskId) as Promise<never>;
+  }
+
+  get state(): StateAccess {
+    return this.#reach.state();
   }
 
   get step(): TaskContext["step"] {

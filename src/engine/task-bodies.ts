@@ -26,6 +26,7 @@ import type { Ports } from "./ports.ts";
 import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
+import { TaskState } from "./task-state.ts";
 import { TaskSteps } from "./task-steps.ts";
 import { type Committed, TaskTransactions } from "./task-transactions.ts";
 
@@ -47,6 +48,8 @@ export class TaskBodies {
   #error: unknown = null;
   /** What reading an earlier output has failed with for no fault of the body that asked. */
   readonly #passing = new WeakSet<object>();
+  /** Made with the first task that has to do with it. */
+  #state: TaskState | null = null;
   /** Made with the first transactional task. */
   #transactions: TaskTransactions | null = null;
 
@@ -73,6 +76,12 @@ export class TaskBodies {
   /** Whether a transaction is open, of the body that has run last: its checkpoint goes through `commit`. */
   get hasTransaction(): boolean {
     return this.#transactions?.isOpen === true;
+  }
+
+  /** The state as the bodies here read and change it. */
+  get state(): TaskState {
+    this.#state ??= new TaskState({ store: this.#parts.store, onPassing: (error) => this.#notePassing(error) });
+    return this.#state;
   }
 
   /** Commits the open transaction together with the checkpoint. */
@@ -117,6 +126,8 @@ export class TaskBodies {
     observer?.({ kind: "task_started", workerId, ...atTask(held) });
     const run = new BodyRun(body, held.stand.taskId, lease, ports);
     let steps: TaskSteps | null = null;
+    let state: ReturnType<TaskState["access"]> | null = null;
+    this.#state?.begin();
     const context = new BodyContext(held, run.signal, ports.logger, {
       output: (taskId) => this.#readEarlier(held, taskId),
       step: (step, code) => {
@@ -124,8 +135,29 @@ export class TaskBodies {
         steps ??= this.#stepsOf(held, run.signal);
         return steps.run(step, code);
       },
+      state: () => (state ??= this.state.access(held)),
     });
-    return chain(run.start(input, context), (result) => this.#interpret(held, located, body, result));
+    return chain(run.start(input, context), (result) => {
+      state?.end();
+      const happening = this.#interpret(held, located, body, result);
+      return held.flow.state === null ? happening : this.#withState(held, body, happening);
+    });
+  }
+
+  /** What has been changed in the state is made ready to be written with what has happened. */
+  #withState(held: HeldPosition, body: TaskNode, pending: MaybePromise<Happening>): MaybePromise<Happening> {
+    return chain(pending, (happening) => {
+      const isMade = happening.kind === "succeeded" || happening.kind === "listed";
+      if (!isMade || this.state.isIdle(held)) return happening;
+      // What a transaction has done is undone where its checkpoint is late: it is better to look than to be.
+      return this.state.settle(held, body.transaction !== null).then(
+        () => happening,
+        async (error: unknown) => {
+          if (isKeyError(error) || this.#isPassing(error)) throw error;
+          return await this.#failed(held, body, error, happening.durationMs);
+        },
+      );
+    });
   }
 
   #interpret(held: HeldPosition, located: LocatedNode, body: TaskNode, result: BodyResult): MaybePromise<Happening> {
@@ -207,9 +239,7 @@ export class TaskBodies {
 
   #stepsOf(held: HeldPosition, signal: LazySignal): TaskSteps {
     const { store, committer, ports, lease } = this.#parts;
-    const onPassing = (error: unknown): void => {
-      if (isPassing(error)) this.#passing.add(error);
-    };
+    const onPassing = (error: unknown): void => this.#notePassing(error);
     return new TaskSteps(held, signal, { store, committer, clock: ports.clock, lease, onPassing });
   }
 
@@ -217,9 +247,13 @@ export class TaskBodies {
     try {
       return await readEarlierOutput(this.#parts.store, held, taskId);
     } catch (error) {
-      if (isPassing(error)) this.#passing.add(error);
+      this.#notePassing(error);
       throw error;
     }
+  }
+
+  #notePassing(error: unknown): void {
+    if (isPassing(error)) this.#passing.add(error);
   }
 
   #isPassing(error: unknown): boolean {

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { DefinitionHash } from "../ids.ts";
 import type { FailureHandling, FlowNode, Sequence, TaskNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { SharedState } from "./shared-state.ts";
 import { toMermaid } from "./to-mermaid.ts";
 
 const BRAND: unique symbol = Symbol.for("waymark.flow") as never;
@@ -50,6 +51,8 @@ export class Flow<Input = unknown, Output = unknown> {
   readonly description: string | null;
   readonly root: Sequence;
   readonly inputSchema: StandardSchema | null;
+  /** What its tasks share; `null` if nothing. No part of the hash. */
+  readonly state: SharedState | null;
   /** Exists for the type checker only. */
   declare readonly "~types"?: { readonly input: Input; readonly output: Output };
   readonly #located: ReadonlyMap<string, LocatedNode>;
@@ -61,12 +64,14 @@ export class Flow<Input = unknown, Output = unknown> {
     readonly description: string | null;
     readonly root: Sequence;
     readonly inputSchema: StandardSchema | null;
+    readonly state: SharedState | null;
   }) {
     this.name = parts.name;
     this.hash = parts.hash;
     this.description = parts.description;
     this.root = parts.root;
     this.inputSchema = parts.inputSchema;
+    this.state = parts.state;
     const located = new Map<string, LocatedNode>();
     locate(parts.root, { kind: "root" }, "", 0, located);
     if ([...located.values()].some(({ node }) => undoOf(node) !== null)) {

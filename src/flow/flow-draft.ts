@@ -86,10 +86,11 @@ export class FlowDraft {
     if (head === null)
       throw misuse(this.#name(), "build() was called in a branch's callback; return the builder instead");
     const { root, issues } = compile(head, this.#steps);
-    const all = [...issues, ...definitionIssues(head.name, root)];
-    if (all.length > 0) throw new DefinitionError(head.name, all);
-    const { name, description, inputSchema } = head;
-    return new Flow({ name, description, inputSchema, root, hash: definitionHash(name, root) });
+    const { name, description, inputSchema, state } = head;
+    const all = [...issues, ...definitionIssues(name, root, state !== null)];
+    if (all.length > 0) throw new DefinitionError(name, all);
+    state?.addFlow(name);
+    return new Flow({ name, description, inputSchema, state, root, hash: definitionHash(name, root) });
   }
 
   /** This builder with one more step. */

@@ -1,18 +1,22 @@
-import { nameIssue } from "../ids.ts";
+import { kindOf, nameIssue } from "../ids.ts";
 import type { Recorded } from "./chain.ts";
 import type { FlowHead } from "./draft.ts";
 import type { FlowBuilder } from "./flow-builder.ts";
 import type { Flow } from "./flow-definition.ts";
 import { FlowDraft } from "./flow-draft.ts";
 import { readOptions, textOf } from "./known-options.ts";
+import { checked } from "./option-values.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
+import { SharedState } from "./shared-state.ts";
 import type { Accepted, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
 import { resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
 
-/** Options of a flow. Neither changes the definition hash. */
+/** Options of a flow. None of them changes the definition hash. */
 export interface FlowOptions {
   /** For people; at most 1,000 characters. */
   readonly description?: string;
+  /** What its tasks share, made by `state()`. Flows that are inlined in it have none, or the same. */
+  readonly state?: SharedState;
 }
 
 /**
@@ -96,11 +100,16 @@ function headFrom(name: unknown, given: unknown): FlowHead {
   const issues: string[] = [];
   const problem = nameIssue(name);
   if (problem !== null) issues.push(`name ${problem}`);
-  const options = readOptions(given, "options", ["description", "input"], issues);
+  const options = readOptions(given, "options", ["description", "input", "state"], issues);
   return {
     name: problem === null ? textOf(name) : "(flow)",
     description: resolveDescription(options.description, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
+    state: checked<SharedState | null>(options.state, "state", null, stateIssue, issues),
     issues,
   };
+}
+
+function stateIssue(value: unknown): string | null {
+  return SharedState.is(value) ? null : `must be what state() has made, not ${kindOf(value)}`;
 }

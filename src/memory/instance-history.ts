@@ -79,6 +79,16 @@ export class InstanceHistory {
     return (record?.highest ?? 0) + 1;
   }
 
+  /** The last entry under a task id; `null` if there is none. */
+  lastOf(taskId: TaskId): HistoryEntry | null {
+    const record = this.#tasks.get(taskId);
+    return record?.attempts.get(record.highest) ?? null;
+  }
+
+  attemptOf(taskId: TaskId, attempt: number): HistoryEntry | null {
+    return this.#tasks.get(taskId)?.attempts.get(attempt) ?? null;
+  }
+
   /** The recorded value under a task id; what passes on another's output is followed. */
   valueOf(taskId: TaskId | null, instanceInput: Bytes): Bytes | null {
     const seen = new Set<TaskId>();

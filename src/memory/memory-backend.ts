@@ -38,6 +38,7 @@ import type {
   Renewal,
 } from "../store/position-store.ts";
 import type { RetryRequest, SendOptions, SendOutcome, SignalKind, SignalRequest } from "../store/signal-store.ts";
+import type { StateVersion, UpdateOutcome, UpdateRequest } from "../store/state-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
@@ -48,6 +49,7 @@ import { MemoryPositionStore } from "./memory-position-store.ts";
 import { MemorySignalStore } from "./memory-signal-store.ts";
 import { MemorySnapshotStore } from "./memory-snapshot-store.ts";
 import { MemoryState } from "./memory-state.ts";
+import { MemoryStateStore } from "./memory-state-store.ts";
 import { MemoryTaskClaimStore } from "./memory-task-claim-store.ts";
 import { MemoryWorkerStore } from "./memory-worker-store.ts";
 
@@ -78,6 +80,7 @@ export class InMemoryBackend implements Backend {
   readonly #instances: MemoryInstanceStore;
   readonly #positions: MemoryPositionStore;
   readonly #history: MemoryHistoryStore;
+  readonly #states: MemoryStateStore;
   readonly #workers: MemoryWorkerStore;
   readonly #hub = new WakeupHub();
   #closed = false;
@@ -106,6 +109,7 @@ export class InMemoryBackend implements Backend {
     this.#instances = new MemoryInstanceStore(state);
     this.#positions = new MemoryPositionStore(state);
     this.#history = new MemoryHistoryStore(state);
+    this.#states = new MemoryStateStore(state, this.#signals);
     this.#workers = new MemoryWorkerStore(state);
   }
 
@@ -337,6 +341,20 @@ export class InMemoryBackend implements Backend {
 
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
     return await this.#open("sinceAttempt", this.#history).sinceAttempt(instanceId, taskId, attempt);
+  }
+
+  async loadStates(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly StateVersion[]> {
+    return await this.#open("loadStates", this.#states).loadStates(instanceId, taskIds);
+  }
+
+  async hasStateChange(instanceId: InstanceId, taskId: TaskId, after: number, by: TaskId): Promise<boolean> {
+    return await this.#open("hasStateChange", this.#states).hasStateChange(instanceId, taskId, after, by);
+  }
+
+  async applyUpdate(request: UpdateRequest): Promise<UpdateOutcome> {
+    const outcome = await this.#open("applyUpdate", this.#states).applyUpdate(request);
+    if (outcome.kind === "applied" && outcome.sent === "delivered") this.#hub.ready();
+    return outcome;
   }
 
   async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {

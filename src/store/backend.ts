@@ -4,6 +4,7 @@ import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
+import type { StateStore } from "./state-store.ts";
 import type { TaskClaimStore } from "./task-claim-store.ts";
 import type { TransactionalStore } from "./transactional-store.ts";
 import type { WakeupStore } from "./wakeup.ts";
@@ -16,6 +17,7 @@ export interface Backend
     InstanceStore,
     PositionStore,
     HistoryStore,
+    StateStore,
     WorkerStore,
     WakeupStore,
     Partial<TransactionalStore>,

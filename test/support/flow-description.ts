@@ -7,6 +7,8 @@ export interface FlowDescription {
   readonly steps: readonly StepDescription[];
   /** Fails at its end, so that its tasks, those of kind "task", are undone. Default: no. */
   readonly isUndone?: boolean;
+  /** Each body that is told of notes itself in the state that they share (`trail`). Default: no. */
+  readonly hasState?: boolean;
 }
 
 export type StepDescription =

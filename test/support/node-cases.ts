@@ -3,6 +3,7 @@ import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
 import type { NodeFlow } from "./node-run.ts";
+import { stateCase } from "./state-case.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
 export interface NodeCase {
@@ -380,6 +381,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
       report: completed(2),
     },
   },
+  "any, with a state that it changes": stateCase,
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {

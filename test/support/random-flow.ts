@@ -1,10 +1,12 @@
 import type * as fc from "fast-check";
+import { getTaskContext } from "../../src/engine/current-task.ts";
 import { branch } from "../../src/flow/branch.ts";
 import type { Settled } from "../../src/flow/definition.ts";
 import { flow } from "../../src/flow/flow.ts";
 import type { FlowBuilder } from "../../src/flow/flow-builder.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
+import { merged, state } from "../../src/flow/shared-state.ts";
 import type { TaskContext } from "../../src/flow/task-context.ts";
 import {
   type FlowDescription,
@@ -13,6 +15,13 @@ import {
   type StepDescription,
 } from "./flow-description.ts";
 import { named, shapes } from "./random-shapes.ts";
+
+/** What random flows with a state share: which tasks have succeeded, in the order of the flow; and how often it was changed from outside. */
+export const trail = state({
+  tasks: merged<readonly string[]>([], (current, change) => [...current, ...change]),
+  last: "",
+  outside: merged(0, (current, change) => current + change),
+});
 
 /** Random flows over all kinds of nodes, each with what it was made from. */
 export function randomFlow(
@@ -45,7 +54,14 @@ export function flowFrom(
   description: FlowDescription,
   onRun: (taskId: string, attempt: number) => void = () => undefined,
 ): Flow {
-  const steps = append(flow<unknown>(description.name), description.steps, onRun);
+  const noted = (taskId: string, attempt: number): void => {
+    onRun(taskId, attempt);
+    getTaskContext().state.update(trail, { tasks: [taskId], last: taskId });
+  };
+  const steps =
+    description.hasState === true
+      ? append(flow<unknown>(description.name, { state: trail }), description.steps, noted)
+      : append(flow<unknown>(description.name), description.steps, onRun);
   if (description.isUndone !== true) return steps.build();
   return steps
     .then("fails-at-last", (_: unknown, { taskId, attempt }): never => {

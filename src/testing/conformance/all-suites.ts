@@ -5,6 +5,7 @@ import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts"
 import { positionStoreSuite } from "./position-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
+import { stateStoreSuite } from "./state-store.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
 import { taskClaimStoreSuite } from "./task-claim-store.suite.ts";
 import { wakeupStoreSuite } from "./wakeup-store.suite.ts";
@@ -18,6 +19,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   workerStoreSuite,
   positionStoreSuite,
   historyStoreSuite,
+  stateStoreSuite,
   argumentsSuite,
   wakeupStoreSuite,
   backendSuite,

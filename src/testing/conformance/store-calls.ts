@@ -62,6 +62,8 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   loadSteps: (backend, _, instanceId) => backend.loadSteps(instanceId, "first"),
   sinceAttempt: (backend, _, instanceId) => backend.sinceAttempt(instanceId, "first", 1),
   lastFailure: (backend, _, instanceId) => backend.lastFailure(instanceId, "first"),
+  loadStates: (backend, _, instanceId) => backend.loadStates(instanceId, ["$state"]),
+  hasStateChange: (backend, _, instanceId) => backend.hasStateChange(instanceId, "$state", 0, "first"),
   listCompleted: (backend, _, instanceId) => backend.listCompleted(instanceId),
 };
 
@@ -103,6 +105,8 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
   findLastIteration: (backend, _, taskId) => backend.findLastIteration("order-1", taskId),
   loadSteps: (backend, _, taskId) => backend.loadSteps("order-1", taskId),
   sinceAttempt: (backend, _, taskId) => backend.sinceAttempt("order-1", taskId, 1),
+  loadStates: (backend, _, taskId) => backend.loadStates("order-1", [taskId]),
+  hasStateChange: (backend, _, taskId) => backend.hasStateChange("order-1", taskId, 0, "first"),
   lastFailure: (backend, _, taskId) => backend.lastFailure("order-1", taskId),
 };
 
