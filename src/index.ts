@@ -12,6 +12,17 @@ export type { LocatedNode } from "./flow/flow-definition.ts";
 export { LoopResult } from "./flow/loop-result.ts";
 export type { LoopAgain, LoopDone } from "./flow/loop-result.ts";
 export type { RouteBuilder } from "./flow/route-builder.ts";
+export { merged, type SharedState, state } from "./flow/shared-state.ts";
+export type { Merged, StateChange, StateField, StateOf, StateValues } from "./flow/shared-state.ts";
+export { query, update } from "./flow/state-handlers.ts";
+export type {
+  HandlerOptions,
+  InputArgument,
+  InputFrom,
+  StateQuery,
+  StateUpdate,
+  UpdateAnswer,
+} from "./flow/state-handlers.ts";
 export type { StandardSchema } from "./flow/schema.ts";
 export { task } from "./flow/task.ts";
 export type { Task, TaskMaker } from "./flow/task.ts";
@@ -20,7 +31,7 @@ export type {
   TransactionalOptions,
   TransactionalTaskMaker,
 } from "./flow/transactional-task.ts";
-export type { TaskContext } from "./flow/task-context.ts";
+export type { StateAccess, StepContext, TaskContext } from "./flow/task-context.ts";
 export type * from "./flow/retry-options.ts";
 export type * from "./flow/task-options.ts";
 export { getTaskContext } from "./engine/current-task.ts";
@@ -30,6 +41,7 @@ export type { BulkFilter, BulkOptions, BulkResult, RefusedInstance } from "./cli
 export { Client } from "./client/client.ts";
 export type { ClientOptions } from "./client/client.ts";
 export type { InstanceControl } from "./client/instance-control.ts";
+export type { InstanceStates, UpdateArguments, UpdateOptions } from "./client/instance-states.ts";
 export type { InstanceForkOptions } from "./client/forks.ts";
 export type { InstancePage, InstanceSummary, ListFilter } from "./client/instance-summary.ts";
 export type { InstanceHandle, ResultOptions } from "./client/instance-handle.ts";

@@ -13,9 +13,9 @@ import type { BulkFilter, BulkOptions, BulkResult } from "./bulk.ts";
 import { completeTask } from "./complete-task.ts";
 import { forkFrom, forkIds, type InstanceForkOptions } from "./forks.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
-import { InstanceControl } from "./instance-control.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
+import { InstanceStates } from "./instance-states.ts";
 import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
 import { type MigrationPlanOptions, type MigrationPlanPage, planMigrations } from "./migration-plans.ts";
@@ -31,7 +31,7 @@ export interface ClientOptions {
 const DEFAULT_PAGE = 100;
 
 /** Starts instances, looks at them and controls them, from any process. */
-export class Client extends InstanceControl {
+export class Client extends InstanceStates {
   readonly #backend: Backend;
   readonly #submitter: Submitter;
   readonly #results: InstanceResults;
@@ -41,9 +41,9 @@ export class Client extends InstanceControl {
     if (typeof backend?.findInstance !== "function")
       throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
     checkOptions(options, ["ports"]);
-    super(backend);
-    this.#backend = backend;
     const ports = { ...systemPorts, ...options.ports };
+    super(backend, ports);
+    this.#backend = backend;
     this.#submitter = new Submitter(backend, ports);
     this.#results = new InstanceResults(backend, ports);
   }

@@ -1,7 +1,7 @@
 import type { Codec, PayloadContext } from "../codec/codec.ts";
 import { checkFlow, checkOptions } from "../engine/call-options.ts";
 import { bodyOf } from "../engine/interpret-output.ts";
-import { encodePayload, eventContext } from "../engine/payloads.ts";
+import { encodePayload, entryContext } from "../engine/payloads.ts";
 import type { StartOptions } from "../engine/start-instance.ts";
 import { validate } from "../engine/validation.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
@@ -304,9 +304,9 @@ class Forking {
     return await encodePayload(codec, value, context, this.#backend.maxPayloadBytes);
   }
 
-  #contextOf({ taskId, kind }: { readonly taskId: TaskId; readonly kind: TraceEntry["kind"] }): PayloadContext {
-    if (kind === "wait") return eventContext(this.#newId);
-    return { instanceId: this.#newId, taskId: this.#renaming.of(taskId), kind: "output" };
+  #contextOf(entry: TraceEntry): PayloadContext {
+    const isRenamed = entry.kind !== "state" && entry.kind !== "update";
+    return entryContext(this.#newId, isRenamed ? { ...entry, taskId: this.#renaming.of(entry.taskId) } : entry);
   }
 }
 

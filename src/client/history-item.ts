@@ -1,5 +1,5 @@
-import type { Codec, PayloadKind } from "../codec/codec.ts";
-import { decodeFailure } from "../engine/payloads.ts";
+import type { Codec } from "../codec/codec.ts";
+import { decodeFailure, entryContext } from "../engine/payloads.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
 import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { Bytes, EntryKind, EntryOutcome, HistoryEntry } from "../snapshot/snapshot.ts";
@@ -13,7 +13,10 @@ export interface HistoryItem {
   readonly outcome: EntryOutcome;
   /** The recorded value; `undefined` where there is none. */
   readonly output: unknown;
-  /** The task whose output this entry passes on; `null` if it has its own or none. */
+  /**
+   * The task whose output this entry passes on; of a state, the task or update that has changed it; `null` if it has its own
+   * or none.
+   */
   readonly outputRef: TaskId | null;
   readonly failure: SerializedFailure | null;
   /** Why `output` can't be shown, where the stored bytes can't be read. */
@@ -22,8 +25,8 @@ export interface HistoryItem {
   /** How long the body took, in ms; `null` where none ran. */
   readonly durationMs: number | null;
   /**
-   * "again" or "done" for a loop's iteration, the key for a route, "last" for a failed attempt that no other follows; `null`
-   * otherwise, and for what was recorded by hand.
+   * "again" or "done" for a loop's iteration, the key for a route, "last" for a failed attempt that no other follows, the name
+   * of an update; `null` otherwise, and for what was recorded by hand.
    */
   readonly decision: string | null;
   readonly at: Date;
@@ -65,7 +68,5 @@ async function readOutput(
 }
 
 async function decode(codec: Codec, instanceId: InstanceId, entry: HistoryEntry, bytes: Bytes): Promise<unknown> {
-  const isEvent = entry.kind === "wait";
-  const kind: PayloadKind = isEvent ? "event" : "output";
-  return await codec.decode(bytes, { instanceId, taskId: isEvent ? "" : entry.taskId, kind });
+  return await codec.decode(bytes, entryContext(instanceId, entry));
 }

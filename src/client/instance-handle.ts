@@ -1,11 +1,14 @@
 import type { StatusReport } from "../engine/instance-status.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import type { SharedState } from "../flow/shared-state.ts";
+import type { InputArgument, StateQuery, StateUpdate } from "../flow/state-handlers.ts";
 import type { InstanceId } from "../ids.ts";
 import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.ts";
 import type { CancelRequest, RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Client } from "./client.ts";
 import type { HistoryItem } from "./history-item.ts";
+import type { UpdateArguments } from "./instance-states.ts";
 import type { PastState } from "./look-back.ts";
 import type { EventOptions } from "./transaction-scope.ts";
 
@@ -89,6 +92,21 @@ export class InstanceHandle<Output = unknown> {
   /** As `client.sendEvent`. */
   sendEvent(name: string, payload?: unknown, options?: EventOptions): Promise<SendOutcome> {
     return this.#client.sendEvent(this.instanceId, name, payload, options);
+  }
+
+  /** As `client.readState`. */
+  readState<Values extends object>(state: SharedState<Values>): Promise<Readonly<Values>> {
+    return this.#client.readState(state, this.instanceId);
+  }
+
+  /** As `client.query`. */
+  query<Input, Result>(query: StateQuery<Input, Result>, ...input: InputArgument<Input>): Promise<Result> {
+    return this.#client.query(this.instanceId, query, ...input);
+  }
+
+  /** As `client.update`. */
+  update<Input, Reply>(update: StateUpdate<Input, Reply>, ...args: UpdateArguments<Input>): Promise<Reply> {
+    return this.#client.update(this.instanceId, update, ...args);
   }
 
   /** As `client.completeTask`. */

@@ -4,16 +4,19 @@ import { codecOf, getState } from "../engine/instance-status.ts";
 import { decisionOfRecorded } from "../engine/interpret-output.ts";
 import { decodeOwned } from "../engine/payloads.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
+import { type StateOwner, type StateRecord, trunkValues } from "../engine/state-values.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { StateUnknownError } from "../errors/instance-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import { shownValues } from "../flow/shared-state.ts";
 import type { InstanceId, Path, TaskId } from "../ids.ts";
 import { type DerivedState, needsOutput, type TraceEntry, UnreadableTrace } from "../snapshot/history-fold.ts";
 import type { Decision } from "../snapshot/occurrence.ts";
 import type { PositionKind } from "../snapshot/position.ts";
 import type { InstanceRecord, TaskResult } from "../snapshot/snapshot.ts";
 import { type Course, stateAt } from "../snapshot/state-at.ts";
+import { STATE_ID } from "../snapshot/state-ids.ts";
 import { requireBigint } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { HistoryItem } from "./history-item.ts";
@@ -30,6 +33,8 @@ export interface PastState {
   readonly positions: readonly PastPosition[];
   /** What tasks, steps, events and items had given by then, by task id, in the order in which it was recorded. */
   readonly outputs: ReadonlyMap<TaskId, unknown>;
+  /** The values of the flow's state by then, as its trunk had it; `null` if it has none. */
+  readonly state: Readonly<Record<string, unknown>> | null;
 }
 
 /** A point at which an instance stood. */
@@ -117,7 +122,7 @@ async function pastState(
   codec: Codec,
   instanceId: InstanceId,
   state: DerivedState,
-): Promise<PastState> {
+): Promise<Omit<PastState, "state">> {
   const { sequence, at, ended, positions } = state;
   const outputs = new Map<TaskId, unknown>();
   for await (const result of resultsOf(
@@ -133,6 +138,21 @@ async function pastState(
     positions: positions.map(({ taskId, path, attempt, kind }) => ({ taskId, path, attempt, kind })),
     outputs,
   };
+}
+
+/** What the tasks shared by then. */
+async function pastValues(
+  backend: Pick<Backend, "readHistory">,
+  { instanceId, codec, state }: Omit<StateOwner, "state"> & { readonly state: StateOwner["state"] | null },
+  { trace }: Course,
+  { sequence }: DerivedState,
+): Promise<StateRecord | null> {
+  if (state === null) return null;
+  const last = trace.findLast((entry) => entry.taskId === STATE_ID && entry.sequence <= sequence);
+  const [found] =
+    last === undefined ? [] : await backend.readHistory(instanceId, { after: last.sequence - 1n, limit: 1 });
+  const version = found === undefined ? null : { ...found, version: found.attempt };
+  return shownValues(state, await trunkValues({ instanceId, codec, state }, version));
 }
 
 /** All entries after one, up to and with another, page by page. */
@@ -207,5 +227,6 @@ async function decisionIn(
 export async function lookBack(backend: Backend, flow: Flow, id: InstanceId, sequence: bigint): Promise<PastState> {
   const { codec, course } = await findCourse(backend, flow, id);
   const state = derived(id, () => stateAt(flow, course, sequence));
-  return await pastState(backend, flow, codec, id, state);
+  const past = await pastState(backend, flow, codec, id, state);
+  return { ...past, state: await pastValues(backend, { instanceId: id, codec, state: flow.state }, course, state) };
 }

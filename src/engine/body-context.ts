@@ -1,4 +1,4 @@
-import type { TaskContext } from "../flow/task-context.ts";
+import type { StateAccess, TaskContext } from "../flow/task-context.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import { type Logger, withFields } from "../logger.ts";
 import { type HeldPosition, idempotencyKeyOf } from "./held-position.ts";
@@ -10,6 +10,7 @@ export interface BodyReach {
   step(step: string, body: unknown): Promise<unknown>;
   progress(value: unknown): Promise<void>;
   lastProgress(): Promise<unknown>;
+  state(): StateAccess;
 }
 
 /** What a body is given. Made for every body that runs, so whatever takes time is made when it is asked for. */
@@ -66,6 +67,10 @@ export class BodyContext implements TaskContext {
 
   get lastProgress(): TaskContext["lastProgress"] {
     return () => this.#reach.lastProgress();
+  }
+
+  get state(): StateAccess {
+    return this.#reach.state();
   }
 
   get step(): TaskContext["step"] {

@@ -6,7 +6,7 @@ import { standpoint } from "../flow/continuation.ts";
 import type { FlowNode, WaitNode } from "../flow/definition.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
-import type { Bytes } from "../snapshot/snapshot.ts";
+import type { Bytes, NewEntry } from "../snapshot/snapshot.ts";
 import { validate } from "./validation.ts";
 
 /**
@@ -121,6 +121,20 @@ export function progressContext(instanceId: InstanceId, taskId: TaskId): Payload
   return { instanceId, taskId, kind: "progress" };
 }
 
+/** Bound to the version, too, so that an older one can't take its place. */
+export function stateContext(instanceId: InstanceId, taskId: TaskId, version: number): PayloadContext {
+  return { instanceId, taskId: `${taskId}#${version}`, kind: "output" };
+}
+
+/** What the payload of an entry of the history is bound to. */
+export function entryContext(
+  instanceId: InstanceId,
+  { taskId, attempt, kind }: Pick<NewEntry, "taskId" | "attempt" | "kind">,
+): PayloadContext {
+  if (kind === "wait") return eventContext(instanceId);
+  return kind === "state" ? stateContext(instanceId, taskId, attempt) : { instanceId, taskId, kind: "output" };
+}
+
 /** Whether the outcome that a node records is its own value, or only marks that it is behind. */
 export function hasOwnOutput(node: FlowNode): boolean {
   return node.kind !== "delay" && node.kind !== "route";
@@ -136,6 +150,8 @@ function subjectOf(context: PayloadContext): string {
       return `progress of task "${context.taskId}"`;
     case "output":
     case "failure":
+      if (context.taskId.startsWith("$state")) return `state of instance "${context.instanceId}"`;
+      if (context.taskId.startsWith("$update")) return `reply of an update of instance "${context.instanceId}"`;
       return context.taskId === ""
         ? `output of instance "${context.instanceId}"`
         : `output of task "${context.taskId}"`;

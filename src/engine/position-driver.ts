@@ -7,6 +7,7 @@ import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
 import { isUndoing } from "../snapshot/plan-undo.ts";
+import type { NewEntry } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
 import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
@@ -110,7 +111,31 @@ export class PositionDriver {
     if (happening.kind === "sleep") return this.#sleep(held, happening);
     if (happening.kind === "again") return held;
     if (happening.kind === "recorded") tellReceived(this.#parts.observer, held);
+    return this.#plan(held, happening);
+  }
+
+  #plan(held: HeldPosition, happening: Occurrence): MaybePromise<HeldPosition | null> {
     const plan = planNext(held.flow, held.stand, happening);
+    const hasState = held.flow.state !== null && this.#bodies.state.isConcerned(held);
+    return hasState ? this.#proceedWithState(held, happening, plan) : this.#proceed(held, happening, plan);
+  }
+
+  /** What has been changed in the state goes with the outcome. */
+  async #proceedWithState(held: HeldPosition, happening: Occurrence, plan: Plan): Promise<HeldPosition | null> {
+    let version: NewEntry | null = null;
+    try {
+      version = await this.#bodies.state.entryFor(held, happening, plan);
+    } catch (error) {
+      const isHopeless = happening.kind === "failed" || happening.kind === "unusable";
+      if (!isHopeless || isPassing(error)) return await this.#incomplete(held, error);
+      const message = "What was changed in the state can't be joined; the flow goes on without it.";
+      this.#parts.ports.logger.error({ ...atTask(held), error }, message);
+    }
+    const entries = version === null ? plan.entries : [...plan.entries, version];
+    return await this.#proceed(held, happening, { ...plan, entries });
+  }
+
+  #proceed(held: HeldPosition, happening: Occurrence, plan: Plan): MaybePromise<HeldPosition | null> {
     // Nothing to record: the next body may start, because what it depends on has been recorded before
     // (INV-9). The position's row follows with the next checkpoint.
     const isKnown = happening.kind === "recorded" || happening.kind === "begun";
@@ -209,9 +234,13 @@ export class PositionDriver {
     } finally {
       this.#unreserve(move);
     }
-    return "fate" in committed
-      ? await this.#follow(held, happening, move, committed.fate)
-      : await this.#goOn(held, committed.instead);
+    if ("instead" in committed) return await this.#goOn(held, committed.instead);
+    const { fate } = committed;
+    // What the body has written was undone with it, so that it has to run again.
+    if (fate.kind === "recorded" && (await this.#rebase(held))) return held;
+    return fate.kind === "accepted"
+      ? await this.#accepted(held, happening, move, fate)
+      : await this.#refused(held, move, fate);
   }
 
   async #writeStart(
@@ -236,7 +265,16 @@ export class PositionDriver {
   }
 
   #follow(held: HeldPosition, happening: Occurrence, move: Move, fate: FinalFate): MaybePromise<HeldPosition | null> {
-    return fate.kind === "accepted" ? this.#accepted(held, happening, move, fate) : this.#refused(held, move, fate);
+    if (fate.kind === "accepted") return this.#accepted(held, happening, move, fate);
+    if (fate.kind !== "recorded" || held.flow.state === null) return this.#refused(held, move, fate);
+    return this.#rebase(held).then((isRebased) =>
+      isRebased ? this.#plan(held, happening) : this.#refused(held, move, fate),
+    );
+  }
+
+  /** Whether somebody else has changed the state meanwhile, and that is why the checkpoint was not written. */
+  async #rebase(held: HeldPosition): Promise<boolean> {
+    return held.flow.state !== null && (await this.#bodies.state.rebase(held));
   }
 
   async #refused(
@@ -281,7 +319,7 @@ export class PositionDriver {
 
   async #commitFailure(held: HeldPosition, error: unknown): Promise<HeldPosition | null> {
     const occurrence = await this.#bodies.hopeless(held, error);
-    return await this.#commit(held, occurrence, planNext(held.flow, held.stand, occurrence));
+    return await this.#plan(held, occurrence);
   }
 
   #accepted(
@@ -292,6 +330,7 @@ export class PositionDriver {
   ): MaybePromise<HeldPosition | null> {
     this.#parts.onProgress?.();
     if (happening.kind === "overdue") this.#stopOthers(held);
+    if (held.flow.state !== null) this.#bodies.state.written(held);
     tellCheckpoint(this.#parts, this.#bodies.error, { held, happening, move, kept: fate.kept });
     for (const granted of fate.granted) {
       const taken = grantedPosition(held, happening, move, granted);

@@ -27,6 +27,7 @@ import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
 import { TaskProgress } from "./task-progress.ts";
+import { TaskState } from "./task-state.ts";
 import { TaskSteps } from "./task-steps.ts";
 import { type Committed, TaskTransactions } from "./task-transactions.ts";
 import { validate } from "./validation.ts";
@@ -51,6 +52,8 @@ export class TaskBodies {
   readonly #passing = new WeakSet<object>();
   /** Resolves when nothing is on its way any more of what bodies have said of how far they are. */
   #progressSent: Promise<void> = Promise.resolve();
+  /** Made with the first task that has to do with it. */
+  #state: TaskState | null = null;
   /** Made with the first transactional task. */
   #transactions: TaskTransactions | null = null;
 
@@ -77,6 +80,12 @@ export class TaskBodies {
   /** Whether a transaction is open, of the body that has run last: its checkpoint goes through `commit`. */
   get hasTransaction(): boolean {
     return this.#transactions?.isOpen === true;
+  }
+
+  /** The state as the bodies here read and change it. */
+  get state(): TaskState {
+    this.#state ??= new TaskState({ store: this.#parts.store, onPassing: (error) => this.#notePassing(error) });
+    return this.#state;
   }
 
   /** Commits the open transaction together with the checkpoint. */
@@ -123,6 +132,8 @@ export class TaskBodies {
     let steps: TaskSteps | null = null;
     let progress: TaskProgress | null = null;
     const progressOf = (): TaskProgress => (progress ??= this.#progressOf(held, run.signal));
+    let state: ReturnType<TaskState["access"]> | null = null;
+    this.#state?.begin();
     const context = new BodyContext(held, run.signal, ports.logger, {
       output: (taskId) => this.#readEarlier(held, taskId),
       step: (step, code) => {
@@ -132,10 +143,29 @@ export class TaskBodies {
       },
       progress: (value) => progressOf().report(value),
       lastProgress: () => progressOf().last(),
+      state: () => (state ??= this.state.access(held)),
     });
     return chain(run.start(input, context), (result) => {
       if (progress !== null) this.#progressSent = progress.end();
-      return this.#interpret(held, located, body, result);
+      state?.end();
+      const happening = this.#interpret(held, located, body, result);
+      return held.flow.state === null ? happening : this.#withState(held, body, happening);
+    });
+  }
+
+  /** What has been changed in the state is made ready to be written with what has happened. */
+  #withState(held: HeldPosition, body: TaskNode, pending: MaybePromise<Happening>): MaybePromise<Happening> {
+    return chain(pending, (happening) => {
+      const isMade = happening.kind === "succeeded" || happening.kind === "listed";
+      if (!isMade || this.state.isIdle(held)) return happening;
+      // What a transaction has done is undone where its checkpoint is late: it is better to look than to be.
+      return this.state.settle(held, body.transaction !== null).then(
+        () => happening,
+        async (error: unknown) => {
+          if (isKeyError(error) || this.#isPassing(error)) throw error;
+          return await this.#failed(held, body, error, happening.durationMs);
+        },
+      );
     });
   }
 
@@ -240,9 +270,7 @@ export class TaskBodies {
 
   #stepsOf(held: HeldPosition, signal: LazySignal): TaskSteps {
     const { store, committer, ports, lease } = this.#parts;
-    const onPassing = (error: unknown): void => {
-      if (isPassing(error)) this.#passing.add(error);
-    };
+    const onPassing = (error: unknown): void => this.#notePassing(error);
     return new TaskSteps(held, signal, { store, committer, clock: ports.clock, lease, onPassing });
   }
 
@@ -250,9 +278,13 @@ export class TaskBodies {
     try {
       return await readEarlierOutput(this.#parts.store, held, taskId);
     } catch (error) {
-      if (isPassing(error)) this.#passing.add(error);
+      this.#notePassing(error);
       throw error;
     }
+  }
+
+  #notePassing(error: unknown): void {
+    if (isPassing(error)) this.#passing.add(error);
   }
 
   #isPassing(error: unknown): boolean {

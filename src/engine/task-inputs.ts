@@ -70,10 +70,7 @@ async function readWinner(
 async function readMappedInput(store: Results, held: HeldPosition, node: MapNode): Promise<unknown> {
   const { flow, stand } = held;
   const { taskId } = stand;
-  const [listed] = (await loadByTask(store, held, [`${taskId}~list`])).values();
-  const count = listed === undefined ? null : await valueOf(held, listed);
-  const total = Array.isArray(count) ? count.length : count;
-  if (typeof total !== "number") throw new InvalidArgumentError(`map "${taskId}"`, "has no recorded list.");
+  const total = await readItemCount(store, held);
   const outputs: unknown[] = [];
   for (let from = 0; from < total; from += PAGE) {
     const ids = Array.from({ length: Math.min(PAGE, total - from) }, (_, offset) => from + offset);
@@ -124,6 +121,16 @@ async function readCollected(store: Results, held: HeldPosition, node: CollectNo
   return { timedOut: false, payloads };
 }
 
+/** How many items the map has at whose join a position stands. */
+export async function readItemCount(store: Pick<Results, "loadResults">, held: HeldPosition): Promise<number> {
+  const { taskId } = held.stand;
+  const [listed] = (await loadByTask(store, held, [`${taskId}~list`])).values();
+  const count = listed === undefined ? null : await valueOf(held, listed);
+  const total = Array.isArray(count) ? count.length : count;
+  if (typeof total !== "number") throw new InvalidArgumentError(`map "${taskId}"`, "has no recorded list.");
+  return total;
+}
+
 /** Refuses what a map can't hand on: too many of its items have failed, so that it was closed before the others had ended. */
 function checkMapped(outputs: readonly unknown[], total: number, { tolerated }: MapNode, taskId: TaskId): unknown {
   const failed = (outputs as readonly Settled<unknown>[]).filter((output) => tolerated !== 0 && !output.ok);
@@ -151,7 +158,7 @@ async function readOutputOf(store: Results, held: HeldPosition, taskId: TaskId):
 }
 
 async function loadByTask(
-  store: Results,
+  store: Pick<Results, "loadResults">,
   held: HeldPosition,
   taskIds: readonly TaskId[],
 ): Promise<Map<TaskId, TaskResult>> {

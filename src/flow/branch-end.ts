@@ -1,7 +1,15 @@
 import type { Path, TaskId } from "../ids.ts";
 import type { Flow, LocatedNode } from "./flow-definition.ts";
 import { branchOutputs, findsOutput } from "./output-ids.ts";
-import { addressOf, branchPath, formatSegments, parseSegments, type Segment, segment } from "./task-id.ts";
+import {
+  addressOf,
+  branchPath,
+  formatSegments,
+  joinTaskIdOf,
+  parseSegments,
+  type Segment,
+  segment,
+} from "./task-id.ts";
 
 /** Where a branch ends, and what that means. */
 export interface BranchEnd {
@@ -107,6 +115,17 @@ function pathOf(located: LocatedNode, scope: readonly Segment[]): Path {
       if (isScoped(container.fork)) return formatSegments(scope);
       return branchPath(formatSegments([...scope, segment(container.fork.node.id)]), container.name);
   }
+}
+
+/** The paths around a branch's or item's, from the trunk's to its own. What is undone belongs to the trunk. */
+export function pathsAround(flow: Flow, path: Path): readonly Path[] {
+  const paths: Path[] = [];
+  for (let around = path; around !== "" && !around.endsWith("~undo"); ) {
+    paths.push(around);
+    const segments = parseSegments(joinTaskIdOf(around));
+    around = pathOf(flow.get(addressOf(segments)), segments.slice(0, -1));
+  }
+  return ["", ...paths.reverse()];
 }
 
 /** Whether the branches of a fork are scopes of their own. */

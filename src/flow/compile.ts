@@ -12,6 +12,7 @@ import {
   stepsOf,
   type WaitDraft,
 } from "./draft.ts";
+import type { Flow } from "./flow-definition.ts";
 import { listed, quoted, textOf, unknownName } from "./known-options.ts";
 import { NO_TASK } from "./task-draft.ts";
 import { MAX_DEPTH, MAX_NODES } from "./validate.ts";
@@ -21,7 +22,7 @@ import { MAX_DEPTH, MAX_NODES } from "./validate.ts";
  * The root is only of use if there are no issues, here or in `definitionIssues`.
  */
 export function compile(head: FlowHead, steps: StepList | null): { root: Sequence; issues: DefinitionIssue[] } {
-  const compilation = new Compilation();
+  const compilation = new Compilation(head);
   compilation.report(head.name, head.issues);
   if (steps === null) compilation.report(head.name, ["has no steps; add one with then()"]);
   return { root: compilation.sequence(stepsOf(steps), head.name, 0), issues: compilation.issues };
@@ -33,6 +34,11 @@ class Compilation {
   // is allowed is enough for validation to refuse it.
   #nodesLeft = MAX_NODES + 1;
   #unnamedRoutes = 0;
+  readonly #head: FlowHead;
+
+  constructor(head: FlowHead) {
+    this.#head = head;
+  }
 
   report(path: string, messages: readonly string[]): void {
     for (const message of messages) this.issues.push({ path, message });
@@ -54,7 +60,10 @@ class Compilation {
   #node(step: StepDraft, path: string, ordinal: number, depth: number): FlowNode {
     switch (step.kind) {
       case "simple":
-        this.report(`${path}/${pathSegment(step.node.id, "step", ordinal)}`, step.issues);
+        this.report(`${path}/${pathSegment(step.node.id, "step", ordinal)}`, [
+          ...step.issues,
+          ...stateIssues(this.#head, step.inlined),
+        ]);
         return step.node;
       case "fork":
         return this.#fork(step, `${path}/${pathSegment(step.join.node.id, "step", ordinal)}`, depth);
@@ -120,6 +129,14 @@ class Compilation {
     this.report(path, body.issues);
     return this.sequence(stepsOf(body.steps), path, depth + 1);
   }
+}
+
+/** Whatever stands in a flow shares its state. */
+function stateIssues({ name, state }: FlowHead, inlined: Flow | null): string[] {
+  if (inlined === null || inlined.state === null || inlined.state === state) return [];
+  const remedy = `give both the same: flow(${quoted(name)}, { state })`;
+  const problem = state === null ? "which this flow does not have" : "which is another one than that of this flow";
+  return [`inlines flow ${quoted(inlined.name)} with a state, ${problem}; ${remedy}`];
 }
 
 function keyIssues(draft: RouteDraft): string[] {

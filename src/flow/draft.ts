@@ -1,5 +1,7 @@
 import type { CollectNode, FlowNode, ForkMode, TaskNode, WaitNode } from "./definition.ts";
+import type { Flow } from "./flow-definition.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { SharedState } from "./shared-state.ts";
 import type { TaskDraft } from "./task-draft.ts";
 
 /**
@@ -12,6 +14,8 @@ export type StepDraft = SimpleDraft | ForkDraft | RouteDraft | WaitDraft | BadCa
 export interface SimpleDraft {
   readonly kind: "simple";
   readonly node: FlowNode;
+  /** The flow that stands in it, if one does. */
+  readonly inlined: Flow | null;
   readonly issues: readonly string[];
 }
 
@@ -67,6 +71,7 @@ export interface FlowHead {
   readonly inputSchema: StandardSchema | null;
   readonly deadlineMs: number | null;
   readonly onFailure: TaskNode | null;
+  readonly state: SharedState | null;
   readonly issues: readonly string[];
 }
 

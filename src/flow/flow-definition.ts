@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { DefinitionHash } from "../ids.ts";
 import type { CollectNode, FailureHandling, FlowNode, Sequence, TaskNode, WaitNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { SharedState } from "./shared-state.ts";
 import { toMermaid } from "./to-mermaid.ts";
 
 const BRAND: unique symbol = Symbol.for("waymark.flow") as never;
@@ -60,6 +61,8 @@ export class Flow<Input = unknown, Output = unknown> {
   readonly deadlineMs: number | null;
   /** Runs before an instance fails; its `run` gets a FailedInstance. Its task ids are `$onFailure[0]`, `$onFailure[1]` … */
   readonly onFailure: TaskNode | null;
+  /** What its tasks share; `null` if nothing. No part of the hash. */
+  readonly state: SharedState | null;
   /** Exists for the type checker only. */
   declare readonly "~types"?: { readonly input: Input; readonly output: Output };
   readonly #located: ReadonlyMap<string, LocatedNode>;
@@ -75,6 +78,7 @@ export class Flow<Input = unknown, Output = unknown> {
     readonly inputSchema: StandardSchema | null;
     readonly deadlineMs?: number | null;
     readonly onFailure: TaskNode | null;
+    readonly state: SharedState | null;
   }) {
     this.name = parts.name;
     this.hash = parts.hash;
@@ -83,6 +87,7 @@ export class Flow<Input = unknown, Output = unknown> {
     this.inputSchema = parts.inputSchema;
     this.deadlineMs = parts.deadlineMs ?? null;
     this.onFailure = parts.onFailure;
+    this.state = parts.state;
     const located = new Map<string, LocatedNode>();
     locate(parts.root, { kind: "root" }, "", 0, located);
     locateLast(parts.onFailure, located);

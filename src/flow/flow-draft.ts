@@ -100,11 +100,12 @@ export class FlowDraft {
     if (head === null)
       throw misuse(this.#name(), "build() was called in a branch's callback; return the builder instead");
     const { root, issues } = compile(head, this.#steps);
-    const all = [...issues, ...definitionIssues(head.name, root)];
-    if (all.length > 0) throw new DefinitionError(head.name, all);
-    const { name, description, inputSchema, deadlineMs, onFailure } = head;
+    const { name, description, inputSchema, deadlineMs, onFailure, state } = head;
+    const all = [...issues, ...definitionIssues(name, root, state !== null)];
+    if (all.length > 0) throw new DefinitionError(name, all);
+    state?.addFlow(name);
     const hash = definitionHash(name, root, onFailure);
-    return new Flow({ name, description, inputSchema, deadlineMs, onFailure, root, hash });
+    return new Flow({ name, description, inputSchema, deadlineMs, onFailure, state, root, hash });
   }
 
   /** This builder with one more step. */

@@ -1,4 +1,4 @@
-import { nameIssue } from "../ids.ts";
+import { kindOf, nameIssue } from "../ids.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Recorded } from "./chain.ts";
 import type { FlowHead } from "./draft.ts";
@@ -6,8 +6,9 @@ import type { FlowBuilder } from "./flow-builder.ts";
 import type { Flow } from "./flow-definition.ts";
 import { FlowDraft } from "./flow-draft.ts";
 import { readOptions, textOf } from "./known-options.ts";
-import { resolveSpan } from "./option-values.ts";
+import { checked, resolveSpan } from "./option-values.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
+import { SharedState } from "./shared-state.ts";
 import type { Accepted, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
 import { resolveHandler } from "./task-draft.ts";
 import { type FailureHandler, resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
@@ -31,6 +32,8 @@ export interface FlowOptions<Input = unknown> {
    * run for cancelled instances. Whether there is one is part of the definition hash. A flow that has one can't be inlined.
    */
   readonly onFailure?: FailureHandler<Input>;
+  /** What its tasks share, made by `state()`. Flows that are inlined in it have none, or the same. */
+  readonly state?: SharedState;
 }
 
 /**
@@ -114,13 +117,18 @@ function headFrom(name: unknown, given: unknown): FlowHead {
   const issues: string[] = [];
   const problem = nameIssue(name);
   if (problem !== null) issues.push(`name ${problem}`);
-  const options = readOptions(given, "options", ["description", "input", "deadline", "onFailure"], issues);
+  const options = readOptions(given, "options", ["description", "input", "deadline", "onFailure", "state"], issues);
   return {
     name: problem === null ? textOf(name) : "(flow)",
     description: resolveDescription(options.description, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
     deadlineMs: resolveSpan(options.deadline, "deadline", issues),
     onFailure: options.onFailure === undefined ? null : resolveHandler(options.onFailure, issues),
+    state: checked<SharedState | null>(options.state, "state", null, stateIssue, issues),
     issues,
   };
+}
+
+function stateIssue(value: unknown): string | null {
+  return SharedState.is(value) ? null : `must be what state() has made, not ${kindOf(value)}`;
 }

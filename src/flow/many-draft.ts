@@ -56,6 +56,7 @@ export function mapFrom(args: readonly unknown[]): SimpleDraft | BadCall {
       join: passingTask(node.id),
     },
     issues,
+    Flow.is(body) ? body : null,
   );
 }
 

@@ -96,7 +96,7 @@ function flowLoop(id: string, child: Flow, given: unknown): SimpleDraft {
     return isDone ? LoopResult.done(output) : LoopResult.again(output);
   };
   const body = taskNode(id, decide, options, issues);
-  return simple({ ...loopNode(body, options, issues), sequence: inlined(child, issues) }, issues);
+  return simple({ ...loopNode(body, options, issues), sequence: inlined(child, issues) }, issues, child);
 }
 
 export function delayFrom(args: readonly unknown[]): SimpleDraft {
@@ -155,7 +155,7 @@ export function subflowFrom(args: readonly unknown[]): SimpleDraft | BadCall {
   }
   const issues: string[] = [];
   const id = args.length === 1 ? child.name : checkedId(args[0], issues);
-  return simple({ kind: "subflow", id, flow: child.name, sequence: inlined(child, issues) }, issues);
+  return simple({ kind: "subflow", id, flow: child.name, sequence: inlined(child, issues) }, issues, child);
 }
 
 /** A route without its branches. */
@@ -200,8 +200,8 @@ export function bad(...issues: readonly string[]): BadCall {
   return { kind: "bad", issues };
 }
 
-export function simple(node: FlowNode, issues: readonly string[]): SimpleDraft {
-  return { kind: "simple", node: Object.freeze(node), issues };
+export function simple(node: FlowNode, issues: readonly string[], child: Flow | null = null): SimpleDraft {
+  return { kind: "simple", node: Object.freeze(node), inlined: child, issues };
 }
 
 export function checkedId(value: unknown, issues: string[]): string {

@@ -1,5 +1,6 @@
 import type { InstanceId, TaskId } from "../ids.ts";
 import type { Logger } from "../logger.ts";
+import type { SharedState, StateChange } from "./shared-state.ts";
 
 /**
  * What a task sees of the instance that it runs in.
@@ -68,6 +69,33 @@ export interface TaskContext<Outputs extends object = object> {
    * @throws the reason of `signal`, if that has aborted
    */
   step<Result>(step: string, body: (context: StepContext) => Result): Promise<Awaited<Result>>;
+  /** What the tasks of this instance share. */
+  readonly state: StateAccess;
+}
+
+/** The state of an instance, as a task sees and changes it. */
+export interface StateAccess {
+  /**
+   * The values as of here: what tasks before this one have changed, what has been changed from outside, and what this task
+   * has. A fork's branch, or a map's item, sees the state as it was when they began and what it has changed itself; what its
+   * siblings change is seen behind the join.
+   *
+   * @param state - that of the flow
+   * @returns a copy: to change it changes nothing
+   * @throws {InvalidArgumentError} the flow doesn't have this state
+   * @throws {CodecDecodeError} what is stored can't be read
+   */
+  read<Values extends object>(state: SharedState<Values>): Promise<Readonly<Values>>;
+  /**
+   * Changes the state with this task's outcome: in the same write, and not at all if the attempt fails. May be called
+   * several times. Not in a step, which does not run again in the next attempt: then its change would be missing.
+   *
+   * @param change - the keys to be changed, as the task leaves it when it ends; what is `undefined` stays as it is. An attempt
+   *   whose changes can't be merged or stored fails
+   * @throws {InvalidArgumentError} the flow doesn't have this state, `change` has a key that it doesn't have, the task
+   *   has ended, or is one that undoes another
+   */
+  update<Values extends object>(state: SharedState<Values>, change: NoInfer<StateChange<Values>>): void;
 }
 
 /** What a step sees. */

@@ -14,12 +14,15 @@ export const MAX_EVENTS = 10_000;
 /** Most nodes of a flow, those of inlined flows included. Leaves room for the widest fork. */
 export const MAX_NODES = 20_000;
 
+/** With what the task id begins under which the state of a branch or item is recorded. */
+export const STATE_PREFIX = "$state:";
+
 const NOTHING: ReadonlySet<string> = new Set();
 const ENCODER = new TextEncoder();
 
 /** What is wrong with a definition as a whole. Mistakes of single nodes are found when they are made. */
-export function definitionIssues(flow: string, root: Sequence): DefinitionIssue[] {
-  const walk = new Walk(flow);
+export function definitionIssues(flow: string, root: Sequence, hasState: boolean): DefinitionIssue[] {
+  const walk = new Walk(flow, hasState);
   walk.sequence(root, {
     path: flow,
     depth: 0,
@@ -55,12 +58,15 @@ interface Place {
 class Walk {
   readonly #flow: string;
   readonly #issues: DefinitionIssue[] = [];
+  /** What ids that are made of paths begin with. */
+  readonly #beforePaths: string;
   #nodes = 0;
   #tooDeep: string | null = null;
   #longest: { readonly path: string; readonly id: string; readonly bytes: number } | null = null;
 
-  constructor(flow: string) {
+  constructor(flow: string, hasState: boolean) {
     this.#flow = flow;
+    this.#beforePaths = hasState ? STATE_PREFIX : "";
   }
 
   finish(): DefinitionIssue[] {
@@ -103,7 +109,7 @@ class Walk {
         for (const [index, { name, sequence }] of node.branches.entries()) {
           const branch = aside(within(here, pathSegment(name, "branch", index + 1)), "a branch of a fork or race");
           // Under this name the branch's path, and sometimes its output, is stored.
-          this.#measure(`${node.id}/${name}`, branch);
+          this.#measure(`${node.id}/${name}`, branch, this.#beforePaths);
           this.sequence(sequence, node.mode === "all" ? branch : scoped(branch, `${node.id}/${name}/`));
         }
         this.#checkJump(node, here);
@@ -125,6 +131,7 @@ class Walk {
         this.#checkJump(node, here);
         break;
       case "map":
+        this.#measure(`${node.id}[${MAX_ITEMS - 1}]`, here, this.#beforePaths);
         this.sequence(
           node.sequence,
           aside(scoped(within(here, "(item)"), `${node.id}[${MAX_ITEMS - 1}]/`), "the flow of a map"),
@@ -182,8 +189,8 @@ class Walk {
     this.#report(here.path, `has the id of ${other}; ids are unique within a flow`);
   }
 
-  #measure(id: string, here: Place): void {
-    const whole = here.prefix + id;
+  #measure(id: string, here: Place, before: string = ""): void {
+    const whole = before + here.prefix + id;
     const bytes = utf8Bytes(whole);
     if (this.#longest === null || bytes > this.#longest.bytes) this.#longest = { path: here.path, id: whole, bytes };
   }

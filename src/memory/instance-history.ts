@@ -95,6 +95,15 @@ export class InstanceHistory {
   highestAttemptOf(taskId: TaskId): number {
     return this.#tasks.get(taskId)?.highest ?? 0;
   }
+  /** The last entry under a task id; `null` if there is none. */
+  lastOf(taskId: TaskId): HistoryEntry | null {
+    const record = this.#tasks.get(taskId);
+    return record?.attempts.get(record.highest) ?? null;
+  }
+
+  attemptOf(taskId: TaskId, attempt: number): HistoryEntry | null {
+    return this.#tasks.get(taskId)?.attempts.get(attempt) ?? null;
+  }
 
   /** The recorded value under a task id; what passes on another's output is followed. */
   valueOf(taskId: TaskId | null, instanceInput: Bytes): Bytes | null {

@@ -47,6 +47,7 @@ import type {
   SignalKind,
   SignalRequest,
 } from "../store/signal-store.ts";
+import type { StateVersion, UpdateOutcome, UpdateRequest } from "../store/state-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
@@ -58,6 +59,7 @@ import { MemoryProgressStore } from "./memory-progress-store.ts";
 import { MemorySignalStore } from "./memory-signal-store.ts";
 import { MemorySnapshotStore } from "./memory-snapshot-store.ts";
 import { MemoryState } from "./memory-state.ts";
+import { MemoryStateStore } from "./memory-state-store.ts";
 import { MemoryTaskClaimStore } from "./memory-task-claim-store.ts";
 import { MemoryWorkerStore } from "./memory-worker-store.ts";
 
@@ -89,6 +91,7 @@ export class InMemoryBackend implements Backend {
   readonly #positions: MemoryPositionStore;
   readonly #progress: MemoryProgressStore;
   readonly #history: MemoryHistoryStore;
+  readonly #states: MemoryStateStore;
   readonly #workers: MemoryWorkerStore;
   readonly #hub = new WakeupHub();
   #closed = false;
@@ -118,6 +121,7 @@ export class InMemoryBackend implements Backend {
     this.#positions = new MemoryPositionStore(state);
     this.#progress = new MemoryProgressStore(state);
     this.#history = new MemoryHistoryStore(state);
+    this.#states = new MemoryStateStore(state, this.#signals);
     this.#workers = new MemoryWorkerStore(state);
   }
 
@@ -372,6 +376,20 @@ export class InMemoryBackend implements Backend {
 
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
     return await this.#open("sinceAttempt", this.#history).sinceAttempt(instanceId, taskId, attempt);
+  }
+
+  async loadStates(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly StateVersion[]> {
+    return await this.#open("loadStates", this.#states).loadStates(instanceId, taskIds);
+  }
+
+  async hasStateChange(instanceId: InstanceId, taskId: TaskId, after: number, by: TaskId): Promise<boolean> {
+    return await this.#open("hasStateChange", this.#states).hasStateChange(instanceId, taskId, after, by);
+  }
+
+  async applyUpdate(request: UpdateRequest): Promise<UpdateOutcome> {
+    const outcome = await this.#open("applyUpdate", this.#states).applyUpdate(request);
+    if (outcome.kind === "applied" && outcome.sent === "delivered") this.#hub.ready();
+    return outcome;
   }
 
   async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {

@@ -53,13 +53,23 @@ export class MemorySignalStore implements SignalStore {
     checkSendOptions(options);
     const instance = this.#state.find(instanceId);
     if (instance !== null) this.#requireOpen(instance);
+    return this.accept(instanceId, { name, payload, codec: this.#state.codecId }, options);
+  }
+
+  /** Takes an event that is in order. */
+  accept(
+    instanceId: InstanceId,
+    { name, payload, codec }: { readonly name: string; readonly payload: Bytes; readonly codec: string },
+    options: SendOptions,
+  ): SendOutcome {
+    const instance = this.#state.find(instanceId);
     const mailbox = this.#state.mailbox(instanceId);
     const { dedupKey } = options;
     if (dedupKey !== undefined && mailbox.knows(dedupKey)) return "duplicate";
     if (dedupKey !== undefined) mailbox.remember(dedupKey);
     const waiting = mailbox.has(name) ? undefined : instance?.parked.get(name)?.peek();
     if (waiting === undefined || waiting.instance.history.conflictsWith(waiting.position)) {
-      mailbox.buffer(name, copyOf(payload), this.#state.codecId);
+      mailbox.buffer(name, copyOf(payload), codec);
       if (waiting !== undefined) this.#state.place(waiting.instance, waiting.position, this.#state.now());
       return "buffered";
     }

@@ -152,7 +152,8 @@ export async function writeIn(
   const { instanceId, path } = claim;
   const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
   if (instance === undefined || isTerminal(instance.status)) return { kind: "fenced" };
-  for (const { taskId } of entries) {
+  for (const { taskId, outcome } of entries) {
+    if (outcome === "noted") continue;
     const recorded = await tx.run("find-outcome", findOutcome(tables, { instanceId, taskId }));
     if (recorded.length > 0) return await recordedOrFenced(context, tx, checkpoint);
   }

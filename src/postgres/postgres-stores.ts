@@ -40,6 +40,7 @@ import type {
   SignalKind,
   SignalRequest,
 } from "../store/signal-store.ts";
+import type { StateVersion, UpdateOutcome, UpdateRequest } from "../store/state-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type {
   TaskTransaction,
@@ -55,6 +56,7 @@ import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresProgressStore } from "./postgres-progress-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
 import { PostgresSnapshotStore } from "./postgres-snapshot-store.ts";
+import { PostgresStateStore } from "./postgres-state-store.ts";
 import { PostgresTaskClaimStore } from "./postgres-task-claim-store.ts";
 import { PostgresTransactionalStore } from "./postgres-transactional-store.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -71,6 +73,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #positions: PostgresPositionStore;
   readonly #progress: PostgresProgressStore;
   readonly #history: PostgresHistoryStore;
+  readonly #states: PostgresStateStore;
   readonly #transactions: PostgresTransactionalStore;
   readonly #definitions: PostgresDefinitionStore;
 
@@ -82,6 +85,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
     this.#positions = new PostgresPositionStore(context);
     this.#progress = new PostgresProgressStore(context);
     this.#history = new PostgresHistoryStore(context);
+    this.#states = new PostgresStateStore(context);
     this.#definitions = new PostgresDefinitionStore(context);
     this.#transactions = new PostgresTransactionalStore(context, maxTransactions);
   }
@@ -250,6 +254,16 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   }
   sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
     return this.#history.sinceAttempt(instanceId, taskId, attempt);
+  }
+
+  loadStates(instanceId: string, taskIds: readonly string[]): Promise<readonly StateVersion[]> {
+    return this.#states.loadStates(instanceId, taskIds);
+  }
+  hasStateChange(instanceId: string, taskId: string, after: number, by: string): Promise<boolean> {
+    return this.#states.hasStateChange(instanceId, taskId, after, by);
+  }
+  applyUpdate(request: UpdateRequest): Promise<UpdateOutcome> {
+    return this.#states.applyUpdate(request);
   }
 
   publishDefinitions(definitions: readonly PublishedDefinition[], asNewest: boolean): Promise<void> {

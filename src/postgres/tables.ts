@@ -23,6 +23,7 @@ export type Tables = Readonly<Record<TableName, Identifier>> & {
   readonly schema: Identifier;
   readonly orderKey: Identifier;
   readonly sendEvent: Identifier;
+  readonly applyUpdate: Identifier;
   readonly recordedOutput: Identifier;
   /** The token sequence's name as text, for `nextval`. */
   readonly tokenSequence: string;
@@ -47,6 +48,7 @@ export function tablesIn(schema: unknown): Tables {
     schema: new Identifier(schema),
     orderKey: new Identifier(schema, "order_key"),
     sendEvent: new Identifier(schema, "send_event"),
+    applyUpdate: new Identifier(schema, "apply_update"),
     recordedOutput: new Identifier(schema, "recorded_output"),
     tokenSequence: new Identifier(schema, "fencing_tokens").sql,
   };

@@ -69,6 +69,10 @@ export class HistoryFold {
   readonly #leaving = new Map<Path, Plan>();
   /** Paths whose last checkpoint has entries that are still to come. */
   readonly #open = new Set<Path>();
+  /** Tasks and updates whose version of the state is still to come. */
+  readonly #changing: Set<TaskId>;
+  /** Of these, the updates that have come. */
+  readonly #openUpdates = new Set<TaskId>();
   #ended: DerivedState["ended"] = null;
   /** What a collapse has kept, for a retry. */
   #kept: readonly Position[] = [];
@@ -81,24 +85,27 @@ export class HistoryFold {
   /**
    * @param itemCounts - how many items a map has, by its task id
    * @param decisions - those that only outputs tell (`needsOutput`), by task id
+   * @param changing - tasks and updates that have changed the state: the last entry of their checkpoint says so
    */
   constructor(
     flow: Flow,
     origin: Origin,
     itemCounts: ReadonlyMap<TaskId, number>,
     decisions: ReadonlyMap<TaskId, Decision>,
+    changing: ReadonlySet<TaskId>,
   ) {
     this.#flow = flow;
     this.#origin = origin;
     this.#itemCounts = itemCounts;
     this.#decisions = decisions;
+    this.#changing = new Set(changing);
     this.#now = origin.createdAt;
     this.#begin();
   }
 
   /** Whether all entries of the checkpoints that have begun are there. */
   get isWhole(): boolean {
-    return this.#open.size === 0;
+    return this.#open.size === 0 && this.#openUpdates.size === 0;
   }
 
   get state(): DerivedState {
@@ -115,6 +122,7 @@ export class HistoryFold {
   add(entry: TraceEntry): void {
     this.#sequence = entry.sequence;
     this.#now = entry.at;
+    if (entry.kind === "state") return this.#changeState(entry);
     if (entry.outcome === "noted") return this.#note(entry);
     if (entry.outcome === "failed") return this.#fail(entry);
     this.#results.set(entry.taskId, entry);
@@ -130,8 +138,17 @@ export class HistoryFold {
     this.#positions.set("", NOWHERE);
     this.#apply("", planStart(this.#flow, this.#origin.codec, this.#origin.priority));
   }
+  /** The last entry of the checkpoint of a task, which can be followed now; or of an update. */
+  #changeState({ path, outputRef }: TraceEntry): void {
+    if (outputRef === null || !this.#changing.delete(outputRef) || this.#openUpdates.delete(outputRef)) return;
+    const left = this.#leaving.get(path);
+    this.#leaving.delete(path);
+    if (left !== undefined) this.#apply(path, left.move);
+    else this.#goOn(path);
+  }
 
   #note({ taskId, path, sequence }: TraceEntry): void {
+    if (this.#changing.has(taskId)) this.#openUpdates.add(taskId);
     const failing = taskId === NOTES.failed ? this.#failingAt(path) : null;
     if (failing !== null) {
       this.#apply(path, failing.move);
@@ -197,10 +214,9 @@ export class HistoryFold {
     if (plan.move.kind === "fail") {
       this.#apply(path, { kind: "advance", to: plan.move.to });
       this.#ended = "failed";
-    } else if (plan.entries.length > 1) {
-      // The branch is left, or the instance undone, with the entry that says so.
-      this.#leaving.set(path, plan);
-      this.#open.add(path);
+    } else if (plan.entries.length > 1 || (isLast && this.#changing.has(entry.taskId))) {
+      // The branch is left, the instance undone, or what was joined kept, with the entry that says so.
+      this.#leave(path, plan);
     } else {
       this.#apply(path, plan.move);
     }
@@ -226,7 +242,14 @@ export class HistoryFold {
     if (taskId !== itemTaskId(mapTaskId, count - 1)) return;
     const items = Array.from({ length: count }, () => NOTHING);
     const listed: Occurrence = { kind: "listed", items, count: null, none: NOTHING, durationMs: 0 };
-    this.#apply(path, planNext(this.#flow, this.#standAt(path), listed).move);
+    const plan = planNext(this.#flow, this.#standAt(path), listed);
+    if (this.#changing.has(listOf(mapTaskId))) this.#leave(path, plan);
+    else this.#apply(path, plan.move);
+  }
+
+  #leave(path: Path, plan: Plan): void {
+    this.#leaving.set(path, plan);
+    this.#open.add(path);
   }
 
   /** A map without items: its join is recorded together with its list. */
@@ -252,6 +275,10 @@ export class HistoryFold {
     if (position.taskId === UNDO_ID && !isPendingJoin(position)) return this.#undoNext(path);
     const result = this.#results.get(position.taskId);
     if (result === undefined || isPendingJoin(position)) return;
+    if (this.#changing.has(position.taskId) || this.#changing.has(listOf(position.taskId))) {
+      this.#open.add(path);
+      return;
+    }
     const { container } = standpoint(this.#flow, position.taskId).located;
     const isList = container.kind === "part" && container.role === "list";
     // Nobody could go on from an output that can't be read.

@@ -57,8 +57,8 @@ export type EntryOutcome =
   /** It failed for good, and the flow goes on without its output. Carries the failure. */
   | "tolerated"
   /**
-   * Not a task's outcome but a change of the instance: `$failed`, `$cancelling`, `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`.
-   * `$continue`.
+   * Not a task's outcome but a change of the instance: `$failed`, `$cancelling`, `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`,
+   * `$continue`; or of what its tasks share: `$state`, `$update:…`.
    */
   | "noted";
 
@@ -75,6 +75,10 @@ export type EntryKind =
   | "delay"
   | "wait"
   | "branch"
+  /** A version of the state that the tasks share: all of it, or what a branch has changed. */
+  | "state"
+  /** A change of that from outside. */
+  | "update"
   | "instance";
 
 /** What a checkpoint adds to the history. */
@@ -84,7 +88,10 @@ export interface NewEntry {
   readonly kind: EntryKind;
   readonly outcome: EntryOutcome;
   readonly output: Bytes | null;
-  /** Whose output this one passes on, for what has none of its own; `null` otherwise, and for the instance's input. */
+  /**
+   * Whose output this one passes on, for what has none of its own; of a state, the task or update that has changed it; `null`
+   * otherwise, and for the instance's input.
+   */
   readonly outputRef: TaskId | null;
   /** An encoded SerializedFailure; `null` unless failed or tolerated. */
   readonly failure: Bytes | null;
@@ -92,7 +99,8 @@ export interface NewEntry {
   readonly durationMs: number | null;
   /**
    * Which way it went, where the task id alone doesn't say it: "again" or "done" for a loop's iteration, the key for a
-   * route, "last" for a failed attempt that no other follows. `null` otherwise, and for what was recorded by hand.
+   * route, "last" for a failed attempt that no other follows, the name of an update. `null` otherwise, and for what was recorded
+   * by hand.
    */
   readonly decision: string | null;
 }

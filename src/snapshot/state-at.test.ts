@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { branch } from "../flow/branch.ts";
 import { flow } from "../flow/flow.ts";
+import type { Flow } from "../flow/flow-definition.ts";
 import { LoopResult } from "../flow/loop-result.ts";
 import { task } from "../flow/task.ts";
 import { type DerivedState, needsOutput, type TraceEntry, UnreadableTrace } from "./history-fold.ts";
@@ -181,5 +182,68 @@ describe("the state after a history", () => {
     expect(() => stateAt(definition, course(facts), END)).toThrow(UnreadableTrace);
     expect(() => stateAt(definition, course(facts), END)).toThrow(expect.objectContaining({ sequence }) as Error);
     expect(stateAt(definition, course(facts), 0n).sequence).toBe(0n);
+  });
+});
+
+describe("a version of the state", () => {
+  const version = (of: string, facts: Partial<TraceEntry> = {}): Partial<TraceEntry> =>
+    entry("$state", { kind: "state", outcome: "noted", outputRef: of, ...facts });
+  const standsAt = (built: Flow, facts: readonly Partial<TraceEntry>[], sequence: bigint): string[] =>
+    stateAt(built, course(facts), sequence).positions.map(({ taskId }) => taskId);
+
+  test("belongs to the checkpoint of the task that made it: between them, the state is that after both", () => {
+    const facts = [entry("first"), version("first"), entry("last")];
+    const { sequence, positions } = stateAt(line, course(facts), 1n);
+    expect([sequence, positions.map(({ taskId }) => taskId)]).toEqual([2n, ["last"]]);
+    expect(stateBefore(line, course(facts), "last").sequence).toBe(2n);
+  });
+
+  test("belongs to its update, which moves nothing", () => {
+    const update = entry("$update:u", { kind: "update", outcome: "noted", workerId: null });
+    const facts = [update, version("$update:u", { workerId: null }), entry("first")];
+    expect(stateAt(line, course(facts), 1n).sequence).toBe(2n);
+    expect(standsAt(line as Flow, facts, 1n)).toEqual(["first"]);
+    const alone = entry("$update:v", { kind: "update", outcome: "noted", workerId: null });
+    expect(stateAt(line, course([alone, entry("first")]), 1n).sequence).toBe(1n);
+  });
+
+  test("of a list comes behind the items, which begin with it", () => {
+    const facts = [
+      entry("each~list"),
+      entry("each[0]~item", { kind: "item" }),
+      entry("each[1]~item", { kind: "item" }),
+      version("each~list"),
+    ];
+    expect(stateAt(mapped, course(facts), 3n).sequence).toBe(4n);
+    expect(standsAt(mapped as Flow, facts, 3n)).toEqual(["each", "each[0]/one"]);
+    const none = [entry("each~list"), entry("each", { kind: "join" }), version("each~list")];
+    expect(stateAt(mapped, course(none), 1n)).toMatchObject({ sequence: 3n, ended: "completed" });
+  });
+
+  test("of a join that was recorded by hand comes in a later checkpoint", () => {
+    const facts = [
+      entry("in-a", { path: "both/a" }),
+      entry("in-b", { path: "both/b" }),
+      entry("rest", { path: "both/b", kind: "delay", outputRef: "in-b" }),
+      entry("both/b", { path: "both/b", kind: "branch", outputRef: "in-b" }),
+      entry("both", { kind: "join", ...byHand }),
+      version("both"),
+    ];
+    expect(stateAt(forked, course(facts), 5n)).toMatchObject({ sequence: 6n, ended: "completed" });
+  });
+
+  test("of a join that fails and is passed by comes behind its failure", () => {
+    const passed = flow<number>("passed")
+      .fork([branch("a", (b) => b.then("in-a", one))])
+      .join("both", one, { onFailure: { goto: "end" } })
+      .then("between", one)
+      .then("end", one)
+      .build();
+    const facts = [entry("in-a", { path: "both/a" }), entry("both", { kind: "join", ...lastFailure }), version("both")];
+    expect(stateAt(passed, course(facts), 2n)).toMatchObject({ sequence: 3n, positions: [{ taskId: "end" }] });
+  });
+
+  test("of which nothing says who made it moves nothing", () => {
+    expect(standsAt(line as Flow, [version("first", { outputRef: null }), entry("first")], 1n)).toEqual(["first"]);
   });
 });

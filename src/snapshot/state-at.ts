@@ -61,10 +61,12 @@ function follow(fold: HistoryFold, entry: TraceEntry): void {
 
 function foldOf(flow: Flow, { origin, trace, decisions }: Course): HistoryFold {
   const counts = new Map<TaskId, number>();
-  for (const { kind, taskId } of trace) {
+  const changing = new Set<TaskId>();
+  for (const { kind, taskId, outputRef } of trace) {
+    if (kind === "state" && outputRef !== null) changing.add(outputRef);
     if (kind !== "item") continue;
     const map = joinTaskIdOf(taskId.slice(0, taskId.lastIndexOf("~")));
     counts.set(map, (counts.get(map) ?? 0) + 1);
   }
-  return new HistoryFold(flow, origin, counts, decisions);
+  return new HistoryFold(flow, origin, counts, decisions, changing);
 }

@@ -5,6 +5,7 @@ import type { InstanceStore } from "./instance-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
+import type { StateStore } from "./state-store.ts";
 import type { TaskClaimStore } from "./task-claim-store.ts";
 import type { TransactionalStore } from "./transactional-store.ts";
 import type { WakeupStore } from "./wakeup.ts";
@@ -18,6 +19,7 @@ export interface Backend
     PositionStore,
     ProgressStore,
     HistoryStore,
+    StateStore,
     WorkerStore,
     WakeupStore,
     Partial<TransactionalStore>,

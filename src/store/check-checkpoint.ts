@@ -42,6 +42,8 @@ export const ENTRY_KINDS: readonly string[] = [
   "delay",
   "wait",
   "branch",
+  "state",
+  "update",
   "instance",
 ];
 

@@ -17,6 +17,7 @@ export type * from "./persistent-backend.ts";
 export type * from "./position-store.ts";
 export type * from "./signal-store.ts";
 export type * from "./snapshot-store.ts";
+export type * from "./state-store.ts";
 export type * from "./task-claim-store.ts";
 export type * from "./transactional-store.ts";
 export type * from "./wakeup.ts";

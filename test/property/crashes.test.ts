@@ -19,12 +19,17 @@ function scenarios(modes: readonly CrashMode[]): fc.Arbitrary<Scenario> {
   const crash = fc.tuple(fc.integer({ min: 1, max: LAST_CALL }), fc.constantFrom(...modes));
   return fc.constantFrom("before" as const, "during" as const, "never" as const).chain((events) =>
     fc.record({
-      description: randomDescription({
-        maxDepth: 3,
-        maxFailures: 2,
-        delaysMs: [0, 1, 20],
-        timeoutsMs: events === "never" ? [3] : [null, 3_600_000],
-      }),
+      description: fc
+        .tuple(
+          randomDescription({
+            maxDepth: 3,
+            maxFailures: 2,
+            delaysMs: [0, 1, 20],
+            timeoutsMs: events === "never" ? [3] : [null, 3_600_000],
+          }),
+          fc.boolean(),
+        )
+        .map(([description, hasState]) => ({ ...description, hasState })),
       events: fc.constant(events),
       input: fc.nat(1_000),
       hasDeadline: fc.boolean(),
@@ -130,7 +135,7 @@ describe("an instance whose runners crash between any two calls of the store", (
   test("is undone where it fails at its end: each task once, the last first (memory, PostgreSQL)", limit, async () => {
     const undone = scenarios(CRASH_MODES).map((scenario) => ({
       ...scenario,
-      description: { ...scenario.description, isUndone: true },
+      description: { ...scenario.description, isUndone: true, hasState: false },
     }));
     const inMemory = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, memoryWorld())));
     await fc.assert(inMemory, { numRuns: memoryRuns });
@@ -205,6 +210,17 @@ describe("an instance with every kind of node", () => {
     "comes to the same end whichever call of the store is %s",
     async (mode) => {
       for (const call of await callsOf()) await runScenario({ ...clean, plan: new Map([[call, mode]]) }, memoryWorld());
+    },
+  );
+
+  test.each(CRASH_MODES.map((mode) => [mode]))(
+    "counts every change of a state once, also those from outside, whichever call of the store is %s",
+    limit,
+    async (mode) => {
+      const shared: Scenario = { ...clean, description: { ...everything, hasState: true } };
+      const { calls } = await runScenario(shared, memoryWorld());
+      for (let call = 1; call <= calls; call++)
+        await runScenario({ ...shared, plan: new Map([[call, mode]]) }, memoryWorld());
     },
   );
 

@@ -4,6 +4,7 @@ import type { HistoryItem } from "../../src/client/history-item.ts";
 import type { StatusReport } from "../../src/engine/instance-status.ts";
 import type { Ports } from "../../src/engine/ports.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
+import { update } from "../../src/flow/state-handlers.ts";
 import { nextToUndo } from "../../src/flow/undo-order.ts";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { Runner } from "../../src/runner/runner.ts";
@@ -15,7 +16,7 @@ import { dependenciesOf, undoneBefore } from "./expected-order.ts";
 import { expectedRun, SOME_FAILED } from "./expected-run.ts";
 import type { FlowDescription, StepDescription } from "./flow-description.ts";
 import { fresh } from "./instance-ids.ts";
-import { eventsOf, flowFrom } from "./random-flow.ts";
+import { eventsOf, flowFrom, trail } from "./random-flow.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /** An instance to be run by processes that crash. */
@@ -52,6 +53,9 @@ export function memoryWorld(): World {
   };
 }
 
+/** What somebody outside does to a state, again and again. */
+const touch = update("touch", trail, () => ({ change: { outside: 1 } }));
+
 const MOST_LIVES = 40;
 const FAR_OFF = "1000d";
 const payloadOf = (event: string): unknown => `payload of ${event}`;
@@ -83,11 +87,14 @@ export class CrashRun {
   readonly #unsent: string[];
   /** Tasks that were started after their outcome had been recorded. */
   readonly #lateStarts: string[] = [];
+  /** How often the state was changed from outside. */
+  #touched = 0;
 
   constructor(scenario: Scenario, world: World) {
     this.#scenario = scenario;
     this.#world = world;
-    this.#client = new Client(world.backend);
+    const random = { next: () => 0.5, uuid: () => fresh("update") };
+    this.#client = new Client(world.backend, { ports: { ...world.ports, random } });
     const { steps, restarts = 0 } = scenario.description;
     const inEachRun = scenario.events === "never" ? [] : eventsOf(steps);
     this.#unsent = Array.from({ length: restarts + 1 }, () => inEachRun).flat();
@@ -105,6 +112,7 @@ export class CrashRun {
     });
     this.#store = new CrashingStore(watched, scenario.plan, async (call) => {
       await this.#request(call);
+      if (scenario.description.hasState === true && call % 3 === 1) await this.#touch();
       if (scenario.events === "during" && call % 3 === 0) await this.#sendNext();
     });
   }
@@ -171,6 +179,16 @@ export class CrashRun {
     });
   }
 
+  async #touch(): Promise<void> {
+    try {
+      await this.#client.update(this.#id, touch);
+      this.#touched++;
+    } catch (error) {
+      // Too early, or too late.
+      expect(["INSTANCE_NOT_FOUND", "INVALID_TRANSITION"]).toContain((error as { code: unknown }).code);
+    }
+  }
+
   async #sendNext(): Promise<void> {
     const event = this.#unsent.shift();
     if (event === undefined) return;
@@ -219,9 +237,19 @@ export class CrashRun {
       expect(recorded).toEqual(outputs);
       expectOrder(history, dependenciesOf(description, expected.outputs));
       for (const step of tasksIn(description.steps, "")) expectAttempts(history, step.taskId, step.failures);
+      if (description.hasState === true) await this.#checkState(expected.trail);
     }
     expect(this.#lateStarts).toEqual([]);
     expect((await this.#world.backend.findInstance(this.#id))?.positions).toEqual([]);
+  }
+
+  /** Each change is there once, in the order of the flow, whatever the order in which it was made. */
+  async #checkState(tasks: readonly string[]): Promise<void> {
+    expect(await this.#client.readState(trail, this.#id)).toEqual({
+      tasks,
+      last: tasks.at(-1) ?? "",
+      outside: this.#touched,
+    });
   }
 }
 
@@ -247,7 +275,7 @@ function mortal(timers: Timers, life: Life): Timers {
 function recordedIn(history: readonly HistoryItem[]): Map<string, unknown[]> {
   const recorded = new Map<string, unknown[]>();
   for (const { taskId, kind, outcome, output, outputRef } of history) {
-    if (["delay", "branch", "instance"].includes(kind) || outcome === "failed") continue;
+    if (["delay", "branch", "instance", "state", "update"].includes(kind) || outcome === "failed") continue;
     if (kind === "loop" && (outputRef !== null || output === undefined)) continue;
     recorded.set(taskId, [...(recorded.get(taskId) ?? []), hasFailure(output) ? SOME_FAILED : output]);
   }

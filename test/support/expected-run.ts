@@ -10,20 +10,24 @@ export interface ExpectedRun {
   readonly output: unknown;
   /** Output of every body that runs and of every wait, by task id; a route's is its key. */
   readonly outputs: ReadonlyMap<string, unknown>;
+  /** The bodies that have succeeded, in the order of the flow, as far as they count: not those of branches that have failed. */
+  readonly trail: readonly string[];
 }
 
 /** Computes, without any of the engine, what an instance of the flow does. */
 export function expectedRun(description: FlowDescription, input: unknown, payloads: Payloads): ExpectedRun {
   const outputs = new Map<string, unknown>();
   const { steps, restarts } = description;
-  if (restarts === undefined) return { output: walk(steps, input, { prefix: "", payloads, outputs }), outputs };
+  const trail: string[] = [];
+  if (restarts === undefined)
+    return { output: walk(steps, input, { prefix: "", payloads, outputs, trail }), outputs, trail };
   let value = input;
   for (let left = restarts; ; left--) {
     // Of each run but the last nothing is left.
     outputs.clear();
     outputs.set("begin", value).set("more", left > 0 ? "again" : "over");
-    const output = walk(steps, value, { prefix: "", payloads, outputs });
-    if (left === 0) return { output, outputs };
+    const output = walk(steps, value, { prefix: "", payloads, outputs, trail });
+    if (left === 0) return { output, outputs, trail };
     value = { left: left - 1, value: mix("go-on", output) };
   }
 }
@@ -35,6 +39,7 @@ interface Walk {
   readonly prefix: string;
   readonly payloads: Payloads;
   readonly outputs: Map<string, unknown>;
+  readonly trail: string[];
 }
 
 function walk(steps: readonly StepDescription[], input: unknown, at: Walk): unknown {
@@ -47,14 +52,18 @@ function walkStep(step: StepDescription, input: unknown, at: Walk): unknown {
     at.outputs.set(taskId, output);
     return output;
   };
+  const ran = (output: unknown): unknown => {
+    at.trail.push(taskId);
+    return record(output);
+  };
   switch (step.kind) {
     case "task":
-      return record(mix(taskId, input));
+      return ran(mix(taskId, input));
     case "fork":
-      return record(mix(taskId, Object.fromEntries(step.branches.map((it) => [it.name, walk(it.steps, input, at)]))));
+      return ran(mix(taskId, Object.fromEntries(step.branches.map((it) => [it.name, walk(it.steps, input, at)]))));
     case "route": {
       const key = keyFor(taskId, input, step.keys);
-      record(key);
+      ran(key);
       return walk(step.branches.find((it) => it.name === key)?.steps ?? step.otherwise ?? [], input, at);
     }
     case "loop":
@@ -67,18 +76,20 @@ function walkStep(step: StepDescription, input: unknown, at: Walk): unknown {
       const [winner] = step.branches;
       const inside = { ...at, prefix: `${taskId}/${winner?.name ?? ""}/` };
       const result = { branch: winner?.name, output: walk(winner?.steps ?? [], input, inside) };
-      return record(step.mode === "race" ? result : mix(taskId, result));
+      return step.mode === "race" ? record(result) : ran(mix(taskId, result));
     }
     case "settled": {
       const all = step.branches.map(({ name, steps }, index) => {
-        const value = walk(steps, input, { ...at, prefix: `${taskId}/${name}/` });
+        const inside = { ...at, prefix: `${taskId}/${name}/`, trail: index % 2 === 0 ? at.trail : [] };
+        const value = walk(steps, input, inside);
         return [name, index % 2 === 0 ? { ok: true, value } : { ok: false }] as const;
       });
-      return record(mix(taskId, Object.fromEntries(all)));
+      return ran(mix(taskId, Object.fromEntries(all)));
     }
     case "hopeless": {
       const result = (id: string): unknown => {
         at.outputs.set(id, mix(id, input));
+        at.trail.push(id);
         return at.outputs.get(id);
       };
       if (step.handling === "skip") return record(undefined);
@@ -126,6 +137,7 @@ function walkLoop(step: Extract<StepDescription, { kind: "loop" }>, input: unkno
     const done = isDone(taskId, value);
     value = mix(taskId, value);
     at.outputs.set(taskId, value);
+    at.trail.push(taskId);
     if (done) break;
   }
   return value;
@@ -145,13 +157,16 @@ function walkMap(step: Extract<StepDescription, { kind: "map" }>, input: unknown
   const mapId = at.prefix + step.id;
   const list = itemsOf(`${mapId}~list`, input, step.count);
   at.outputs.set(`${mapId}~list`, step.count);
+  at.trail.push(`${mapId}~list`);
   const settled = list.map((item, index) => {
     at.outputs.set(`${mapId}[${index}]~item`, item);
     const prefix = `${mapId}[${index}]/`;
-    const value = walk(step.flow.steps, item, { ...at, prefix });
-    if (step.bearsFailures && index % 2 === 1) return { ok: false } as const;
+    const fails = step.bearsFailures && index % 2 === 1;
+    const value = walk(step.flow.steps, item, { ...at, prefix, trail: fails ? [] : at.trail });
+    if (fails) return { ok: false } as const;
     const checked = mix(`${prefix}check`, value);
     at.outputs.set(`${prefix}check`, checked);
+    at.trail.push(`${prefix}check`);
     return { ok: true, value: checked } as const;
   });
   if (!step.bearsFailures) {
@@ -162,6 +177,7 @@ function walkMap(step: Extract<StepDescription, { kind: "map" }>, input: unknown
   // What a failure looks like is not for the interpreter to say.
   at.outputs.set(mapId, step.count === 0 ? [] : SOME_FAILED);
   const allId = `${mapId}-all`;
+  at.trail.push(allId);
   at.outputs.set(allId, mix(allId, settledAs(Object.entries(settled))));
   return at.outputs.get(allId);
 }

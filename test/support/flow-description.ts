@@ -9,6 +9,8 @@ export interface FlowDescription {
   readonly isUndone?: boolean;
   /** How often it continues as new before it ends; default never. */
   readonly restarts?: number;
+  /** Each body that is told of notes itself in the state that they share (`trail`). Default: no. */
+  readonly hasState?: boolean;
 }
 
 export type StepDescription =

@@ -6,6 +6,7 @@ import { deadlineCases } from "./deadline-cases.ts";
 import { endingCases } from "./ending-cases.ts";
 import { eventCases } from "./event-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
+import { stateCase } from "./state-case.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
 export interface NodeCase {
@@ -386,6 +387,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
   },
   ...deadlineCases,
   ...eventCases,
+  "any, with a state that it changes": stateCase,
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {

@@ -1,10 +1,12 @@
 import type * as fc from "fast-check";
+import { getTaskContext } from "../../src/engine/current-task.ts";
 import { branch } from "../../src/flow/branch.ts";
 import type { Settled } from "../../src/flow/definition.ts";
 import { flow } from "../../src/flow/flow.ts";
 import type { FlowBuilder } from "../../src/flow/flow-builder.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
+import { merged, state } from "../../src/flow/shared-state.ts";
 import type { TaskContext } from "../../src/flow/task-context.ts";
 import {
   type FlowDescription,
@@ -13,6 +15,13 @@ import {
   type StepDescription,
 } from "./flow-description.ts";
 import { named, shapes } from "./random-shapes.ts";
+
+/** What random flows with a state share: which tasks have succeeded, in the order of the flow; and how often it was changed from outside. */
+export const trail = state({
+  tasks: merged<readonly string[]>([], (current, change) => [...current, ...change]),
+  last: "",
+  outside: merged(0, (current, change) => current + change),
+});
 
 /** Random flows over all kinds of nodes, each with what it was made from. */
 export function randomFlow(
@@ -46,14 +55,23 @@ export function flowFrom(
   onRun: (taskId: string, attempt: number) => void = () => undefined,
 ): Flow {
   if (description.restarts !== undefined) return endless(description, description.restarts, onRun);
-  if (description.isUndone !== true) return append(flow<unknown>(description.name), description.steps, onRun).build();
+  const noted = (taskId: string, attempt: number): void => {
+    onRun(taskId, attempt);
+    getTaskContext().state.update(trail, { tasks: [taskId], last: taskId });
+  };
+  const isShared = description.hasState === true;
+  const shared = isShared ? { state: trail } : {};
+  const onStep = isShared ? noted : onRun;
+  if (description.isUndone !== true)
+    return append(flow<unknown>(description.name, shared), description.steps, onStep).build();
   const handled = flow<unknown>(description.name, {
+    ...shared,
     onFailure: ({ failure }, { taskId, attempt }) => {
       onRun(taskId, attempt);
       return failure.message;
     },
   });
-  return append(handled, description.steps, onRun)
+  return append(handled, description.steps, onStep)
     .then("fails-at-last", (_: unknown, { taskId, attempt }): never => {
       onRun(taskId, attempt);
       throw new Error("undo it");

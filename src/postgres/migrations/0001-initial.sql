@@ -332,6 +332,72 @@ BEGIN
 END
 $$;
 
+-- Changes the state that an instance's tasks share, from outside: an entry that says so, the state's next version, and an event,
+-- all of it or nothing. p_version is the version that the caller has made; null for none.
+--
+-- A function, because each statement in it sees what has committed by then, and because it commits as soon as the version is
+-- written: a checkpoint that writes the same one waits for that. What may take longer comes before.
+-- Locks: the instance, shared, so that it doesn't end meanwhile (a checkpoint that would end it is busy); then as send_event.
+-- Returns 'applied', or what send_event returned if there is an event; 'duplicate', 'conflict', 'missing',
+-- 'refused:<status>' or 'codec:<codec of the instance>'.
+CREATE FUNCTION :schema.apply_update(
+  p_instance_id text,
+  p_task_id     text,
+  p_name        text,
+  p_reply       bytea,
+  p_state_id    text,
+  p_version     integer,
+  p_state       bytea,
+  p_event       text,
+  p_payload     bytea,
+  p_codec       text,
+  p_now         timestamptz DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_status  text;
+  v_codec   text;
+  v_now     timestamptz;
+  v_outcome text := 'applied';
+BEGIN
+  SELECT i.status, i.codec INTO v_status, v_codec
+  FROM :schema.instances AS i WHERE i.instance_id = p_instance_id FOR SHARE OF i;
+  IF NOT FOUND THEN
+    RETURN 'missing';
+  ELSIF EXISTS (SELECT FROM :schema.checkpoints AS c
+                WHERE c.instance_id = p_instance_id AND c.task_id = p_task_id AND c.attempt = 1) THEN
+    RETURN 'duplicate';
+  ELSIF v_status IN ('completed', 'failed', 'cancelled') THEN
+    RETURN 'refused:' || v_status;
+  ELSIF v_codec <> p_codec THEN
+    RETURN 'codec:' || v_codec;
+  END IF;
+  v_now := coalesce(p_now, clock_timestamp());
+
+  INSERT INTO :schema.checkpoints (instance_id, task_id, attempt, path, kind, outcome, output, decision, at)
+  VALUES (p_instance_id, p_task_id, 1, '', 'update', 'noted', p_reply, p_name, v_now)
+  ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    RETURN 'duplicate';
+  END IF;
+
+  IF p_event IS NOT NULL THEN
+    v_outcome := :schema.send_event(p_instance_id, p_event, p_payload, p_codec, NULL, p_now);
+  END IF;
+
+  IF p_version IS NOT NULL THEN
+    INSERT INTO :schema.checkpoints (instance_id, task_id, attempt, path, kind, outcome, output, output_ref, at)
+    VALUES (p_instance_id, p_state_id, p_version, '', 'state', 'noted', p_state, p_task_id, v_now);
+  END IF;
+  RETURN v_outcome;
+EXCEPTION WHEN unique_violation THEN
+  -- Somebody else has written this version: what was written above is undone.
+  RETURN 'conflict';
+END
+$$;
+
 -- Starts an instance, for SQL and triggers: the same rows that a client makes. Workers hear of it with the commit.
 --
 -- Of the definitions with this flow's name the one that was published last is taken, unless its hash is given. The input is

@@ -151,14 +151,15 @@ export function heldPositions(t: Tables, checkpoints: readonly Checkpoint[]): Qu
 
 /**
  * Whether a row's task has an outcome already, under another attempt. Under the same one the primary key
- * finds it, so that first attempts, nearly all there are, need not look.
+ * finds it, so that first attempts, nearly all there are, need not look; nor need what is merely noted, of which there is any
+ * number and never an outcome.
  */
 export function hasOutcome(t: Tables, checkpoints: readonly Checkpoint[]): Query<never> {
   const rows: number[] = [];
   const taskIds: string[] = [];
   for (const [index, { entries }] of checkpoints.entries()) {
     for (const entry of entries) {
-      if (entry.attempt === 1) continue;
+      if (entry.attempt === 1 || entry.outcome === "noted") continue;
       rows.push(index + 1);
       taskIds.push(entry.taskId);
     }

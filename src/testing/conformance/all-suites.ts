@@ -7,6 +7,7 @@ import { positionStoreSuite } from "./position-store.suite.ts";
 import { progressStoreSuite } from "./progress-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
+import { stateStoreSuite } from "./state-store.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
 import { taskClaimStoreSuite } from "./task-claim-store.suite.ts";
 import { transactionalStoreSuite } from "./transactional-store.suite.ts";
@@ -22,6 +23,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   positionStoreSuite,
   progressStoreSuite,
   historyStoreSuite,
+  stateStoreSuite,
   argumentsSuite,
   wakeupStoreSuite,
   transactionalStoreSuite,

@@ -68,6 +68,8 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   sinceAttempt: (backend, _, instanceId) => backend.sinceAttempt(instanceId, "first", 1),
   lastFailure: (backend, _, instanceId) => backend.lastFailure(instanceId, "first"),
   highestAttempt: (backend, _, instanceId) => backend.highestAttempt(instanceId, "first"),
+  loadStates: (backend, _, instanceId) => backend.loadStates(instanceId, ["$state"]),
+  hasStateChange: (backend, _, instanceId) => backend.hasStateChange(instanceId, "$state", 0, "first"),
   listCompleted: (backend, _, instanceId) => backend.listCompleted(instanceId),
 };
 
@@ -111,6 +113,8 @@ export const callsWithTaskId: Readonly<Record<string, OpenCall>> = {
   findLastIteration: (backend, _, taskId) => backend.findLastIteration("order-1", taskId),
   loadSteps: (backend, _, taskId) => backend.loadSteps("order-1", taskId),
   sinceAttempt: (backend, _, taskId) => backend.sinceAttempt("order-1", taskId, 1),
+  loadStates: (backend, _, taskId) => backend.loadStates("order-1", [taskId]),
+  hasStateChange: (backend, _, taskId) => backend.hasStateChange("order-1", taskId, 0, "first"),
   lastFailure: (backend, _, taskId) => backend.lastFailure("order-1", taskId),
   highestAttempt: (backend, _, taskId) => backend.highestAttempt("order-1", taskId),
 };
