@@ -37,7 +37,7 @@ export type { ManyOptions, NewSubmission, Submitted, SubmitOptions } from "./cli
 export type { EventOptions } from "./client/transaction-scope.ts";
 export type { HistoryItem } from "./client/history-item.ts";
 export type { PastPosition, PastState } from "./client/look-back.ts";
-export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
+export type { AwaitedChild, AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";
 export type { ConflictPolicy, StartOptions } from "./engine/start-instance.ts";
 export type { EngineEvent, Observer } from "./observability/observer.ts";

@@ -2,10 +2,11 @@ import type { Codec, PayloadContext } from "../codec/codec.ts";
 import { checkOptions } from "../engine/call-options.ts";
 import { bodyOf } from "../engine/interpret-output.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
-import type { StartOptions } from "../engine/start-instance.ts";
+import { awaitsEvents, type StartOptions } from "../engine/start-instance.ts";
 import { validate } from "../engine/validation.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
+import { spawnsChildren } from "../flow/child-flows.ts";
 import { intoRouteBranch, standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
@@ -91,7 +92,8 @@ class Forking {
         ...{ priority, tags, labels },
         input: await this.#input(isBound),
         positions: state.positions.map((position) => this.#position(position, state, priority)),
-        awaitsEvents: [...this.#flow.nodes()].some(({ node }) => node.kind === "wait"),
+        awaitsEvents: awaitsEvents(this.#flow),
+        spawns: spawnsChildren(this.#flow),
       },
       from: { instanceId: source.instanceId, sequence: state.sequence },
       entries: course.trace.filter(({ sequence }) => sequence <= state.sequence).length,

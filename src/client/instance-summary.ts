@@ -1,5 +1,5 @@
 import type { InstanceId } from "../ids.ts";
-import type { ForkPoint, InstanceRecord, InstanceStatus } from "../snapshot/snapshot.ts";
+import type { ForkPoint, InstanceRecord, InstanceStatus, Parent } from "../snapshot/snapshot.ts";
 import type { InstanceFilter } from "../store/instance-store.ts";
 
 /** What a list tells of an instance. */
@@ -14,6 +14,8 @@ export interface InstanceSummary {
   readonly labels: Readonly<Record<string, string>>;
   /** Of which instance it is a fork, and after which entry of that one's history; `null` if of none. */
   readonly forkedFrom: ForkPoint | null;
+  /** Which instance's task has started it, and what becomes of it when that ends; `null` if none has. */
+  readonly parent: Parent | null;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
 }
@@ -29,7 +31,7 @@ export interface InstancePage {
 }
 
 export function summaryOf(record: InstanceRecord): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, createdAt, endedAt } = record;
+  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, parent, createdAt, endedAt } = record;
   const times = { createdAt: new Date(createdAt), endedAt: endedAt === null ? null : new Date(endedAt) };
-  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, ...times };
+  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, parent, ...times };
 }

@@ -4,6 +4,7 @@ import { guarded, type Observer } from "../observability/observer.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
+import { Children } from "./children.ts";
 import { Committer } from "./committer.ts";
 import { Gatherer } from "./gatherer.ts";
 import { type HeldPosition, heldFrom } from "./held-position.ts";
@@ -34,6 +35,7 @@ export class Engine {
   readonly #backend: Backend;
   readonly #committer: Committer;
   readonly #releases: Gatherer<ClaimRef, void>;
+  readonly #children: Children;
   readonly #leases: LeaseKeeper;
   readonly #ports: Ports;
   readonly #observer: Observer | null;
@@ -53,6 +55,7 @@ export class Engine {
       inFlight: 4,
       maxItems: MOST_RELEASED_AT_ONCE,
     });
+    this.#children = new Children(backend, ports);
     this.#leases = new LeaseKeeper(backend, ports, leaseMs);
   }
 
@@ -67,6 +70,15 @@ export class Engine {
   /** Looks now, instead of at the next renewal, whether a driven instance is to be cancelled. */
   async renewNow(): Promise<void> {
     await this.#leases.renewNow();
+  }
+
+  /** Does what ends of instances have left to be done, if that can be done now. */
+  async settleEndings(): Promise<void> {
+    try {
+      await this.#children.settle();
+    } catch (error) {
+      this.#ports.logger.error({ error }, "What ends of instances mean for others can't be done.");
+    }
   }
 
   /** Instances of this definition can be driven from now on. */
@@ -103,6 +115,7 @@ export class Engine {
       store: this.#backend,
       committer: this.#committer,
       releases: this.#releases,
+      children: this.#children,
       ports: this.#ports,
       observer: this.#observer,
       workerId: this.workerId,

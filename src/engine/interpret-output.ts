@@ -35,6 +35,8 @@ export function bodyOf(node: FlowNode): TaskNode {
     case "item":
     case "wait":
     case "subflow":
+    case "spawn":
+    case "children":
     case "undo":
       throw new TypeError(`A ${node.kind} has no body.`);
   }
@@ -60,6 +62,8 @@ export function interpretOutput({ node, container }: LocatedNode, taskId: string
     case "item":
     case "wait":
     case "subflow":
+    case "spawn":
+    case "children":
     case "undo":
       return { output: value, decision: null };
   }

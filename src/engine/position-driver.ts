@@ -7,6 +7,8 @@ import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
+import { lookAtChild, lookForOpenChildren } from "./child-lookup.ts";
+import type { Children } from "./children.ts";
 import type { Gatherer } from "./gatherer.ts";
 import { grantedPosition } from "./granted-position.ts";
 import type { Happening } from "./happening.ts";
@@ -27,6 +29,7 @@ type ForkMove = Extract<Move, { kind: "fork" }>;
 type FinalFate = Exclude<CheckpointFate, { kind: "busy" }>;
 
 interface DriverParts extends BodyParts {
+  readonly children: Children;
   readonly releases: Gatherer<ClaimRef, void>;
   /** Called when a checkpoint has been accepted. */
   readonly onProgress: (() => void) | undefined;
@@ -116,6 +119,8 @@ export class PositionDriver {
     if (node.kind === "delay")
       return held.due || !held.armed ? { kind: "elapsed" } : sleepOn(this.#parts.store, held, node);
     if (node.kind === "wait") return readWait(this.#parts.store, held, node);
+    if (node.kind === "spawn") return lookAtChild(this.#parts.children, held, node);
+    if (node.kind === "children") return lookForOpenChildren(this.#parts.store, held);
     return this.#bodies.run(held, located);
   }
 
@@ -260,10 +265,13 @@ export class PositionDriver {
       if (taken !== null) this.#parts.host.take(taken);
     }
     if (fate.interrupt !== null) return this.#settle(held);
+    // Whoever waits for this instance, or was started by it, shall hear of its end now.
+    if (fate.owes === true) return this.#parts.children.settle().then(() => null);
     if (!fate.kept || !("to" in move)) return null;
     if (happening.kind === "received")
       return { ...held, recorded: { outcome: "completed", output: happening.payload } };
-    return movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+    const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
+    return move.kind === "await" || happening.kind === "stale" ? { ...moved, isFresh: false } : moved;
   }
 
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */

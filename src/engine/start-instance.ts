@@ -1,5 +1,6 @@
 import type { Codec } from "../codec/codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { spawnsChildren } from "../flow/child-flows.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
@@ -81,6 +82,7 @@ export async function newInstance(
     labels,
     positions: firstPositions(flow, codec.id, priority, beginning),
     awaitsEvents: awaitsEvents(flow),
+    spawns: spawnsChildren(flow),
   };
 }
 
@@ -121,9 +123,9 @@ function firstPositions(flow: Flow, codecId: string, priority: number, beginning
   });
 }
 
-/** Whether it waits for events, anywhere. */
+/** Whether it waits for events or children, anywhere. */
 export function awaitsEvents(flow: Flow): boolean {
-  return [...flow.nodes()].some(({ node }) => node.kind === "wait");
+  return [...flow.nodes()].some(({ node }) => node.kind === "wait" || node.kind === "spawn");
 }
 
 /** Where an instance that starts at once stands at first. */

@@ -1,3 +1,4 @@
+import type { InstanceId } from "../ids.ts";
 import { WaymarkError } from "./waymark-error.ts";
 
 /** An attempt took longer than the task's `timeout`. Its late result is dropped. */
@@ -106,6 +107,32 @@ export class BranchesFailedError extends WaymarkError {
     const each = Array.from(failures, ([branch, message]) => `${branch}: ${message}`).join("; ");
     super(`Every branch of fork "${forkId}" has failed. ${each}`);
     this.forkId = forkId;
+  }
+}
+
+/** A child that a task waits for has ended without an output. `cause` is what it failed with, if it did. */
+export class ChildFailedError extends WaymarkError {
+  override readonly name = "ChildFailedError";
+  readonly code = "CHILD_FAILED";
+  readonly retryable = false;
+  readonly taskId: string;
+  readonly childId: InstanceId;
+  /** How it has ended. One that is deleted has left nothing behind. */
+  readonly outcome: "failed" | "cancelled" | "deleted";
+
+  /** @param details - what it failed with, or why it was cancelled, as far as is known */
+  constructor(
+    taskId: string,
+    childId: InstanceId,
+    outcome: "failed" | "cancelled" | "deleted",
+    details: string | null,
+    options?: ErrorOptions,
+  ) {
+    const was = outcome === "failed" ? "has failed" : `was ${outcome}`;
+    super(`Child "${childId}" of task "${taskId}" ${was}${details === null ? "" : `: ${details}`}.`, options);
+    this.taskId = taskId;
+    this.childId = childId;
+    this.outcome = outcome;
   }
 }
 

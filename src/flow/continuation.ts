@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Path, TaskId } from "../ids.ts";
 import { type BranchEnd, endOf } from "./branch-end.ts";
 import type { FlowNode, Sequence } from "./definition.ts";
-import { type Flow, type LocatedNode, UNDO_ID } from "./flow-definition.ts";
+import { CHILDREN_ID, type Flow, type LocatedNode, UNDO_ID } from "./flow-definition.ts";
 import { itemTaskId } from "./output-ids.ts";
 import { addressOf, branchPath, formatSegments, isIndexed, parseSegments, type Segment, segment } from "./task-id.ts";
 
@@ -78,6 +78,7 @@ export function after(flow: Flow, taskId: TaskId): Continuation {
       case "item":
         return enterItem(flow, of, segments);
       case "until":
+      case "start":
         return { kind: "stand", at: at(flow, [...scope, segment(of.node.id)]) };
       case "undo":
         return { kind: "stand", at: standpoint(flow, UNDO_ID) };
@@ -159,7 +160,10 @@ function land(flow: Flow, node: FlowNode, scope: readonly Segment[]): Landing {
       return enterIteration(flow, flow.get(addressOf([...scope, segment(node.id)])), scope, 0);
     case "map":
       return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, "list")]) };
+    case "spawn":
+      return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, "start")]) };
     case "item":
+    case "children":
     case "undo":
       throw new TypeError(`A node of kind "${node.kind}" stands in no sequence.`);
     case "fork": {
@@ -202,7 +206,9 @@ function afterNode(flow: Flow, located: LocatedNode, scope: readonly Segment[]):
   const { container } = located;
   switch (container.kind) {
     case "root":
-      return { kind: "end" };
+      // Only where the flow has children that it waits for.
+      if (located.node.kind === "children" || flow.find(CHILDREN_ID) === null) return { kind: "end" };
+      return { kind: "stand", at: standpoint(flow, CHILDREN_ID) };
     case "routeBranch":
       return afterNode(flow, container.route, scope);
     case "timeout":

@@ -19,10 +19,12 @@ export type Container =
   | { readonly kind: "part"; readonly of: LocatedNode; readonly role: PartRole };
 
 /** What a part is to its node. Stands behind the node's id in the part's address and task id: `resize~list`. */
-export type PartRole = "list" | "item" | "until" | "fallback" | "undo";
+export type PartRole = "list" | "item" | "until" | "start" | "fallback" | "undo";
 
 /** Task id at which an instance stands while it is undone. */
 export const UNDO_ID = "$undo";
+/** Task id at which an instance stands while it waits, at its end, for children. */
+export const CHILDREN_ID = "$children";
 
 /** A node and where it is. */
 export interface LocatedNode {
@@ -69,17 +71,10 @@ export class Flow<Input = unknown, Output = unknown> {
     this.inputSchema = parts.inputSchema;
     const located = new Map<string, LocatedNode>();
     locate(parts.root, { kind: "root" }, "", 0, located);
-    if ([...located.values()].some(({ node }) => undoOf(node) !== null)) {
-      const node = { kind: "undo", id: UNDO_ID } as const;
-      located.set(UNDO_ID, {
-        node,
-        address: UNDO_ID,
-        depth: 0,
-        container: { kind: "root" },
-        sequence: [node],
-        index: 0,
-      });
-    }
+    const nodes = Array.from(located.values(), ({ node }) => node);
+    if (nodes.some((node) => node.kind === "spawn" && node.onParentClose === "wait"))
+      locateAlone({ kind: "children", id: CHILDREN_ID }, located);
+    if (nodes.some((node) => undoOf(node) !== null)) locateAlone({ kind: "undo", id: UNDO_ID }, located);
     this.#located = located;
     Object.defineProperty(this, BRAND, { value: true });
     Object.freeze(this);
@@ -138,6 +133,12 @@ function locate(
   }
 }
 
+/** A node that is not in the flow as it was written. */
+function locateAlone(node: FlowNode, located: Map<string, LocatedNode>): void {
+  const container = { kind: "root" } as const;
+  located.set(node.id, { node, address: node.id, depth: 0, container, sequence: [node], index: 0 });
+}
+
 /** What stands inside a node: beside it, or in scopes of its own. */
 function locateWithin(here: LocatedNode, prefix: string, located: Map<string, LocatedNode>): void {
   const { node, depth } = here;
@@ -173,6 +174,8 @@ function locateWithin(here: LocatedNode, prefix: string, located: Map<string, Lo
     case "task":
     case "delay":
     case "item":
+    case "spawn":
+    case "children":
     case "undo":
   }
 }
@@ -196,10 +199,12 @@ function partsOf(node: FlowNode): [PartRole, FlowNode][] {
       return node.until === null ? [] : [["until", node.until]];
     case "task":
     case "fork":
-    case "loop": {
+    case "loop":
+    case "spawn": {
       const handling = failureHandlingOf(node);
       const undo = undoOf(node);
       return [
+        ...(node.kind === "spawn" ? [["start", node.start] as [PartRole, FlowNode]] : []),
         ...(handling?.kind === "fallback" ? [["fallback", handling.task] as [PartRole, FlowNode]] : []),
         ...(undo === null ? [] : [["undo", undo] as [PartRole, FlowNode]]),
       ];
@@ -208,6 +213,7 @@ function partsOf(node: FlowNode): [PartRole, FlowNode][] {
     case "item":
     case "wait":
     case "subflow":
+    case "children":
     case "undo":
       return [];
   }
@@ -232,12 +238,15 @@ function workOf(node: FlowNode): TaskNode | null {
       return node.join;
     case "loop":
       return node.body;
+    case "spawn":
+      return node.start;
     case "map":
     case "route":
     case "delay":
     case "item":
     case "wait":
     case "subflow":
+    case "children":
     case "undo":
       return null;
   }

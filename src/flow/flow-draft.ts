@@ -4,6 +4,7 @@ import { definitionHash } from "./definition-hash.ts";
 import type { BranchBody, FlowHead, RouteDraft, StepDraft, StepList } from "./draft.ts";
 import { Flow } from "./flow-definition.ts";
 import { type ForkHead, forkFrom, mapFrom, raceFrom } from "./many-draft.ts";
+import { spawnFrom } from "./spawn-draft.ts";
 import {
   delayFrom,
   delayUntilFrom,
@@ -75,6 +76,10 @@ export class FlowDraft {
 
   waitForEvent(...args: readonly unknown[]): FlowDraft {
     return this.add(waitFrom(args, branchBody));
+  }
+
+  spawn(...args: readonly unknown[]): FlowDraft {
+    return this.add(spawnFrom(args));
   }
 
   thenFlow(...args: readonly unknown[]): FlowDraft {
@@ -153,6 +158,10 @@ abstract class UnfinishedStage {
 
   waitForEvent(): never {
     return this.#refuse("waitForEvent");
+  }
+
+  spawn(): never {
+    return this.#refuse("spawn");
   }
 
   thenFlow(): never {

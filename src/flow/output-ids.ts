@@ -46,6 +46,8 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
       return last.join.onFailure === null || last.join.onFailure.kind === "skip" ? prefix + last.id : null;
     case "wait":
       return last.onTimeout === "branch" ? null : prefix + last.id;
+    case "spawn":
+      return last.start.onFailure === null || last.start.onFailure.kind === "skip" ? prefix + last.id : null;
     case "map":
       return prefix + last.id;
     case "subflow":
@@ -54,6 +56,7 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
     case "loop":
     case "route":
     case "item":
+    case "children":
     case "undo":
     case undefined:
       return null;

@@ -112,10 +112,12 @@ class Walk {
         this.sequence(node.timeoutBranch ?? [], onPath(within(here, "(timeout)"), here));
         break;
       case "task":
+      case "spawn":
         this.#checkJump(node, here);
         break;
       case "delay":
       case "item":
+      case "children":
       case "undo":
         break;
     }
@@ -187,6 +189,7 @@ function longestId(node: FlowNode): string {
   if (node.kind === "map") return `${id}[${MAX_ITEMS - 1}]~item`;
   if (node.kind === "delay" && node.until !== null) return `${id}~until`;
   if (failureHandlingOf(node)?.kind === "fallback") return `${id}~fallback`;
+  if (node.kind === "spawn") return `${id}~start`;
   return undoOf(node) === null ? id : `${id}~undo`;
 }
 

@@ -44,7 +44,12 @@ export function writeCheckpoint(state: MemoryState, checkpoint: Checkpoint, fact
     kept: changes.kept,
     interrupt: changes.interrupt,
     granted: changes.granted.map(({ path, claim: granted }) => ({ path, token: granted?.token ?? 0n })),
+    ...(changes.instance !== null && hasRelatives(instance) ? { owes: true } : {}),
   };
+}
+
+function hasRelatives({ record }: StoredInstance): boolean {
+  return record.parent !== null || record.spawns;
 }
 
 function holdsClaim(instance: StoredInstance, { claim }: Checkpoint): boolean {

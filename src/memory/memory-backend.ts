@@ -17,6 +17,7 @@ import {
 import { requireName, requireObject } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
+import type { ChildFate, NewChild } from "../store/child-store.ts";
 import { hintCommitted, hintControlled, hintCreated, hintTerminated } from "../store/hints.ts";
 import type {
   ControlOutcome,
@@ -42,6 +43,7 @@ import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
+import { MemoryChildStore } from "./memory-child-store.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceStore } from "./memory-instance-store.ts";
 import { MemoryPositionStore } from "./memory-position-store.ts";
@@ -77,6 +79,7 @@ export class InMemoryBackend implements Backend {
   readonly #claims: MemoryTaskClaimStore;
   readonly #instances: MemoryInstanceStore;
   readonly #positions: MemoryPositionStore;
+  readonly #children: MemoryChildStore;
   readonly #history: MemoryHistoryStore;
   readonly #workers: MemoryWorkerStore;
   readonly #hub = new WakeupHub();
@@ -105,6 +108,7 @@ export class InMemoryBackend implements Backend {
     this.#claims = new MemoryTaskClaimStore(state);
     this.#instances = new MemoryInstanceStore(state);
     this.#positions = new MemoryPositionStore(state);
+    this.#children = new MemoryChildStore(state, this.#hub);
     this.#history = new MemoryHistoryStore(state);
     this.#workers = new MemoryWorkerStore(state);
   }
@@ -127,7 +131,7 @@ export class InMemoryBackend implements Backend {
   }
 
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    await this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot);
+    await this.#settled(this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot));
     this.#hub.ready();
     if (isTerminal(snapshot.status)) this.#hub.ended([{ instanceId: snapshot.instanceId, output: null }]);
   }
@@ -142,7 +146,7 @@ export class InMemoryBackend implements Backend {
   }
 
   async deleteSnapshot(instanceId: InstanceId): Promise<void> {
-    await this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId);
+    await this.#settled(this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId));
     this.#hub.ended([{ instanceId, output: null }]);
   }
 
@@ -175,7 +179,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async checkAndCancel(instanceId: InstanceId, interruptedAtTask?: TaskId): Promise<boolean> {
-    const applied = await this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask);
+    const applied = await this.#settled(
+      this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask),
+    );
     if (applied) this.#hub.ended([{ instanceId, output: null }]);
     return applied;
   }
@@ -218,7 +224,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
-    const created = await this.#open("replaceInstance", this.#instances).replaceInstance(instance, holder);
+    const created = await this.#settled(
+      this.#open("replaceInstance", this.#instances).replaceInstance(instance, holder),
+    );
     hintCreated(this.#hub, [instance], [created]);
     return created;
   }
@@ -240,13 +248,17 @@ export class InMemoryBackend implements Backend {
   }
 
   async requestControl(instanceId: InstanceId, kind: SignalKind, request: SignalRequest): Promise<ControlOutcome> {
-    const outcome = await this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request);
+    const outcome = await this.#settled(
+      this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request),
+    );
     hintControlled(this.#hub, instanceId, kind, outcome);
     return outcome;
   }
 
   async terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<TerminateOutcome> {
-    const outcome = await this.#open("terminateInstance", this.#instances).terminateInstance(instanceId, request);
+    const outcome = await this.#settled(
+      this.#open("terminateInstance", this.#instances).terminateInstance(instanceId, request),
+    );
     if (outcome === "applied") hintTerminated(this.#hub, instanceId);
     return outcome;
   }
@@ -267,7 +279,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
-    const status = await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
+    const status = await this.#settled(
+      this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask),
+    );
     if (status === "cancelled") this.#hub.ended([{ instanceId, output: null }]);
     return status;
   }
@@ -302,6 +316,22 @@ export class InMemoryBackend implements Backend {
 
   async peekEvent(instanceId: InstanceId, name: string): Promise<BufferedEvent | null> {
     return await this.#open("peekEvent", this.#positions).peekEvent(instanceId, name);
+  }
+
+  async createChildren(children: readonly NewChild[]): Promise<readonly ChildFate[]> {
+    return await this.#open("createChildren", this.#children).createChildren(children);
+  }
+
+  async findChildren(instanceIds: readonly InstanceId[]): Promise<readonly (InstanceRecord | null)[]> {
+    return await this.#open("findChildren", this.#children).findChildren(instanceIds);
+  }
+
+  async hasOpenChildren(parentId: InstanceId): Promise<boolean> {
+    return await this.#open("hasOpenChildren", this.#children).hasOpenChildren(parentId);
+  }
+
+  async settleEndings(): Promise<boolean> {
+    return await this.#open("settleEndings", this.#children).settleEndings();
   }
 
   async readHistory(
@@ -354,6 +384,13 @@ export class InMemoryBackend implements Backend {
 
   async unregisterWorker(workerId: WorkerId): Promise<void> {
     return await this.#open("unregisterWorker", this.#workers).unregisterWorker(workerId);
+  }
+
+  /** What a call has ended means something to others at once. */
+  async #settled<T>(call: Promise<T>): Promise<T> {
+    const result = await call;
+    await this.#children.settleEndings();
+    return result;
   }
 
   #open<Store>(method: string, store: Store): Store {

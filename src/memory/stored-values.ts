@@ -24,6 +24,8 @@ export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
     labels: instance.labels,
     createdAt: now,
     forkedFrom: null,
+    parent: null,
+    spawns: instance.spawns,
     endedAt: null,
   });
 }
@@ -45,6 +47,8 @@ export function copyRecord(record: InstanceRecord): InstanceRecord {
     labels: copyLabels(record.labels),
     createdAt: record.createdAt,
     forkedFrom: record.forkedFrom === null ? null : { ...record.forkedFrom },
+    parent: record.parent === null ? null : { ...record.parent },
+    spawns: record.spawns,
     endedAt: record.endedAt,
   };
 }

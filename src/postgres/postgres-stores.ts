@@ -10,6 +10,7 @@ import type {
   TaskResult,
 } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
+import type { ChildFate, NewChild } from "../store/child-store.ts";
 import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
 import type {
   ControlOutcome,
@@ -39,6 +40,7 @@ import type {
   TransactionScope,
 } from "../store/transactional-store.ts";
 import type { Queryable } from "../transaction.ts";
+import { PostgresChildStore } from "./postgres-child-store.ts";
 import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
@@ -59,6 +61,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #taskClaims: PostgresTaskClaimStore;
   readonly #instances: PostgresInstanceStore;
   readonly #positions: PostgresPositionStore;
+  readonly #children: PostgresChildStore;
   readonly #history: PostgresHistoryStore;
   readonly #transactions: PostgresTransactionalStore;
   readonly #definitions: PostgresDefinitionStore;
@@ -69,6 +72,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
     this.#taskClaims = new PostgresTaskClaimStore(context);
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
+    this.#children = new PostgresChildStore(context);
     this.#history = new PostgresHistoryStore(context);
     this.#definitions = new PostgresDefinitionStore(context);
     this.#transactions = new PostgresTransactionalStore(context, maxTransactions);
@@ -194,6 +198,19 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   }
   peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {
     return this.#positions.peekEvent(instanceId, name);
+  }
+
+  createChildren(children: readonly NewChild[]): Promise<readonly ChildFate[]> {
+    return this.#children.createChildren(children);
+  }
+  findChildren(instanceIds: readonly string[]): Promise<readonly (InstanceRecord | null)[]> {
+    return this.#children.findChildren(instanceIds);
+  }
+  hasOpenChildren(parentId: string): Promise<boolean> {
+    return this.#children.hasOpenChildren(parentId);
+  }
+  settleEndings(): Promise<boolean> {
+    return this.#children.settleEndings();
   }
 
   readHistory(

@@ -7,6 +7,7 @@ import type {
   HistoryEntry,
   InstanceRecord,
   InstanceStatus,
+  Parent,
   TaskResult,
 } from "../snapshot/snapshot.ts";
 
@@ -26,6 +27,10 @@ export interface InstanceRow {
   readonly labels: Readonly<Record<string, string>>;
   readonly forked_from: string | null;
   readonly forked_at: bigint | null;
+  readonly parent_id: string | null;
+  readonly parent_task_id: string | null;
+  readonly on_parent_close: Parent["onClose"] | null;
+  readonly spawns: boolean | null;
   readonly created_ms: number;
   readonly ended_ms: number | null;
   /** The database's clock when this was read. */
@@ -99,12 +104,22 @@ export function instanceFromRow(row: InstanceRow): InstanceRecord {
     labels: row.labels,
     createdAt: wholeMs(row.created_ms),
     forkedFrom: forkPointFrom(row),
+    parent: parentFrom(row),
+    spawns: row.spawns === true,
     endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
   };
 }
 
 function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: InstanceRow): ForkPoint | null {
   return instanceId === null || sequence === null ? null : { instanceId, sequence };
+}
+
+function parentFrom({
+  parent_id: instanceId,
+  parent_task_id: taskId,
+  on_parent_close: onClose,
+}: InstanceRow): Parent | null {
+  return instanceId === null || taskId === null || onClose === null ? null : { instanceId, taskId, onClose };
 }
 
 export function positionFromRow(row: PositionRow): Position {

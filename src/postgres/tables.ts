@@ -12,6 +12,8 @@ const TABLE_NAMES = [
   "events",
   "event_keys",
   "signals",
+  "endings",
+  "closings",
   "schema_version",
 ] as const;
 
@@ -24,6 +26,7 @@ export type Tables = Readonly<Record<TableName, Identifier>> & {
   readonly orderKey: Identifier;
   readonly sendEvent: Identifier;
   readonly recordedOutput: Identifier;
+  readonly tellParents: Identifier;
   /** The token sequence's name as text, for `nextval`. */
   readonly tokenSequence: string;
 };
@@ -48,6 +51,7 @@ export function tablesIn(schema: unknown): Tables {
     orderKey: new Identifier(schema, "order_key"),
     sendEvent: new Identifier(schema, "send_event"),
     recordedOutput: new Identifier(schema, "recorded_output"),
+    tellParents: new Identifier(schema, "tell_parents"),
     tokenSequence: new Identifier(schema, "fencing_tokens").sql,
   };
 }

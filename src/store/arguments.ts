@@ -1,6 +1,15 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { cleanText } from "../errors/failure.ts";
-import { idIssue, kindOf, nameIssue, parseInstanceId, parseTaskId, parseWorkerId, taskIdIssue } from "../ids.ts";
+import {
+  idIssue,
+  kindOf,
+  nameIssue,
+  parseAwaitedEvent,
+  parseInstanceId,
+  parseTaskId,
+  parseWorkerId,
+  taskIdIssue,
+} from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
@@ -128,8 +137,7 @@ export function parseStanding(standing: Omit<Standing, "lane">, field: string): 
   if ((standing.kind === "wait") !== (standing.event !== null)) {
     throw new InvalidArgumentError(`${field}.event`, 'must be set if and only if kind is "wait".');
   }
-  const issue = standing.event === null ? null : idIssue(standing.event);
-  if (issue !== null) throw new InvalidArgumentError(`${field}.event`, `${issue}.`);
+  if (standing.event !== null) parseAwaitedEvent(standing.event, `${field}.event`);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */

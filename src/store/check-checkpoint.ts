@@ -39,6 +39,8 @@ export const ENTRY_KINDS: readonly string[] = [
   "item",
   "delay",
   "wait",
+  "spawn",
+  "children",
   "branch",
   "instance",
 ];

@@ -32,6 +32,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   requireTime(snapshot.createdAt, "snapshot.createdAt");
   requireTimeOrNull(snapshot.endedAt, "snapshot.endedAt");
   if (snapshot.forkedFrom !== null) checkForkPoint(snapshot.forkedFrom, "snapshot.forkedFrom");
+  requireBoolean(snapshot.spawns, "snapshot.spawns");
   requireArray(snapshot.positions, "snapshot.positions");
   for (const [index, position] of snapshot.positions.entries()) checkPosition(position, `snapshot.positions[${index}]`);
   requireDistinct(

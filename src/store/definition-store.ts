@@ -6,6 +6,7 @@ export interface PublishedDefinition {
   readonly flow: string;
   readonly definitionHash: DefinitionHash;
   readonly awaitsEvents: boolean;
+  readonly spawns: boolean;
   /** Where an instance stands at first. */
   readonly positions: readonly {
     readonly path: string;

@@ -1,6 +1,7 @@
 import type { InstanceId } from "../ids.ts";
 import type { Checkpoint, NewPosition } from "../snapshot/checkpoint.ts";
 import type { Lane } from "../snapshot/position.ts";
+import type { ChildFate, NewChild } from "./child-store.ts";
 import type { ControlOutcome, CreatedInstance, NewInstance } from "./instance-store.ts";
 import type { CheckpointFate } from "./position-store.ts";
 import type { InstanceEnd } from "./wakeup.ts";
@@ -28,6 +29,15 @@ export function hintCreated(
       if (wakeAfterMs !== null && wakeAfterMs > 0) sink.due(wakeAfterMs);
   }
   if (ready.length > 0) sink.ready(ready);
+}
+
+/** What new children are a reason for. */
+export function hintChildren(sink: HintSink, children: readonly NewChild[], fates: readonly ChildFate[]): void {
+  const instances = children.map(({ instance }) => instance);
+  const created = instances.map(({ instanceId }, index) => {
+    return { instanceId, created: fates[index] === "created", granted: [] };
+  });
+  hintCreated(sink, instances, created);
 }
 
 /** What a batch of checkpoints is a reason for. */

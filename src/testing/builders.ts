@@ -57,6 +57,7 @@ export function aNewInstance(overrides: Partial<NewInstance> = {}): NewInstance 
     labels: {},
     positions: [aNewPosition()],
     awaitsEvents: true,
+    spawns: false,
     ...overrides,
   };
 }
@@ -142,6 +143,8 @@ export function aSnapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     labels: {},
     createdAt: 0,
     forkedFrom: null,
+    parent: null,
+    spawns: false,
     endedAt: null,
     positions: [aPosition()],
     results: [],

@@ -64,6 +64,7 @@ export function newInstance(instanceId: string, facts: Partial<NewInstance> = {}
     labels: {},
     positions: [branchAt("", "a")],
     awaitsEvents: true,
+    spawns: false,
     ...facts,
   };
 }

@@ -23,17 +23,54 @@ export function createInstances(
   positions: readonly BranchRow[],
   facts: BatchFacts,
 ): Query<CreatedRow> {
+  // Most flows start no children: their instances have nothing written that says so.
+  const spawning = instances.some(({ spawns }) => spawns) ? SPAWNING : NOTHING_MORE;
   return sql`
     WITH new AS MATERIALIZED (
-      SELECT * FROM ${rowSource("n", instanceColumns(instances), "idx")}
+      SELECT * FROM ${rowSource("n", [...instanceColumns(instances), ...spawning.columns(instances)], "idx")}
     ),
+    ${makingInstances(t, positions, facts, { source: sql`new`, ...spawning })}
+    SELECT n.idx::int, c.instance_id IS NOT NULL AS created, g.claims AS granted
+    FROM new AS n
+    LEFT JOIN created AS c ON c.instance_id = n.instance_id
+    LEFT JOIN granted AS g ON g.instance_id = n.instance_id
+    ORDER BY n.idx
+  `;
+}
+
+/** What else is written of an instance: names, and values of the rows `n`. */
+export interface MoreColumns {
+  readonly names: Query<never>;
+  readonly values: Query<never>;
+}
+
+const NOTHING_MORE = { names: sql<never>``, values: sql<never>``, columns: (): Column[] => [] };
+const SPAWNING = {
+  names: sql<never>`, spawns`,
+  values: sql<never>`, NULLIF(n.spawns, false)`,
+  columns: (instances: readonly NewInstance[]): Column[] => [
+    { name: "spawns", type: "boolean", values: instances.map(({ spawns }) => spawns) },
+  ],
+};
+
+/**
+ * CTEs `clock`, `created`, `mailbox`, `placed` and `granted`, which make the instances of a CTE with the `instanceColumns` and
+ * an `idx`, as far as their ids are free.
+ */
+export function makingInstances(
+  t: Tables,
+  positions: readonly BranchRow[],
+  facts: BatchFacts,
+  more: MoreColumns & { readonly source: Query<never> },
+): Query<never> {
+  return sql`
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     created AS (
-      INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at)
+      INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at${more.names})
       SELECT n.instance_id, n.flow, n.definition_hash, n.codec, n.input, n.priority,
              CASE WHEN n.tags = '[]' THEN '{}' ELSE ARRAY(SELECT json_array_elements_text(n.tags::json)) END,
-             n.labels::jsonb, clock.now
-      FROM new AS n
+             n.labels::jsonb, clock.now${more.values}
+      FROM ${more.source} AS n
       CROSS JOIN clock
       ORDER BY n.instance_id
       ON CONFLICT (instance_id) DO NOTHING
@@ -42,7 +79,7 @@ export function createInstances(
     mailbox AS (
       INSERT INTO ${t.mailboxes} (instance_id)
       SELECT n.instance_id
-      FROM new AS n
+      FROM ${more.source} AS n
       JOIN created AS c ON c.instance_id = n.instance_id
       WHERE n.awaits
       ORDER BY n.instance_id
@@ -63,7 +100,7 @@ export function createInstances(
              END,
              CASE WHEN b.wake_after = 0 AND NOT b.claimed THEN ${t.orderKey}(b.priority, clock.now) + b.ordinal END
       FROM ${rowSource("b", branchColumns(positions), "ordinal")}
-      JOIN new AS n ON n.idx = b.idx
+      JOIN ${more.source} AS n ON n.idx = b.idx
       JOIN created AS c ON c.instance_id = n.instance_id
       CROSS JOIN clock
       RETURNING instance_id, path, worker_id, token
@@ -73,16 +110,10 @@ export function createInstances(
       FROM placed AS p
       WHERE p.worker_id IS NOT NULL
       GROUP BY p.instance_id
-    )
-    SELECT n.idx::int, c.instance_id IS NOT NULL AS created, g.claims AS granted
-    FROM new AS n
-    LEFT JOIN created AS c ON c.instance_id = n.instance_id
-    LEFT JOIN granted AS g ON g.instance_id = n.instance_id
-    ORDER BY n.idx
-  `;
+    )`;
 }
 
-function instanceColumns(instances: readonly NewInstance[]): Column[] {
+export function instanceColumns(instances: readonly NewInstance[]): Column[] {
   return [
     { name: "instance_id", type: "text", values: instances.map((i) => i.instanceId) },
     { name: "flow", type: "text", values: instances.map((i) => i.flow) },

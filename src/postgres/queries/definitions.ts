@@ -12,14 +12,15 @@ export function publishDefinitions(
 ): Query<never> {
   const all = p.definitions.map(({ definition }) => definition);
   return sql`
-    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, positions)
-    SELECT d.flow, d.definition_hash, d.awaits_events, d.positions::jsonb
+    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, spawns, positions)
+    SELECT d.flow, d.definition_hash, d.awaits_events, d.spawns, d.positions::jsonb
     FROM unnest(
       ${all.map(({ flow }) => flow)}::text[],
       ${all.map(({ definitionHash }) => definitionHash)}::text[],
       ${all.map(({ awaitsEvents }) => awaitsEvents)}::boolean[],
+      ${all.map(({ spawns }) => spawns)}::boolean[],
       ${p.definitions.map(({ positions }) => positions)}::text[]
-    ) AS d (flow, definition_hash, awaits_events, positions)
+    ) AS d (flow, definition_hash, awaits_events, spawns, positions)
     ORDER BY d.flow, d.definition_hash
     ON CONFLICT (flow, definition_hash) DO UPDATE
     SET positions = excluded.positions,

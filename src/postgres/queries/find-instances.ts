@@ -3,9 +3,9 @@ import { type Query, sql } from "../sql.ts";
 import type { StoodJson } from "../stood-json.ts";
 import type { Tables } from "../tables.ts";
 
-const INSTANCE_COLUMNS = sql<never>`
+export const INSTANCE_COLUMNS: Query<never> = sql<never>`
       i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.input, i.output, i.failure, i.reason, i.priority,
-      array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at,
+      array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at, i.parent_id, i.parent_task_id, i.on_parent_close, i.spawns,
       extract(epoch FROM i.created_at)::float8 * 1000 AS created_ms,
       extract(epoch FROM i.ended_at)::float8 * 1000 AS ended_ms,
       extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`;
@@ -75,11 +75,12 @@ export interface ListParams {
   readonly tags: readonly string[];
   /** As JSON. */
   readonly labels: string;
+  readonly parent: string | null;
   readonly after: string | null;
   readonly limit: number;
 }
 
-/** Pages through instances by keyset. Index: instances_pkey. */
+/** Pages through instances by keyset. Index: instances_pkey, of one's children instances_parent. */
 export function listInstances(t: Tables, p: ListParams): Query<InstanceRow> {
   return sql`
     SELECT ${INSTANCE_COLUMNS}
@@ -101,6 +102,7 @@ function onePage(t: Tables, p: ListParams): Query<never> {
       AND (${p.flow}::text IS NULL OR i.flow = ${p.flow}::text)
       AND (${p.statuses}::text[] IS NULL OR i.status = ANY (${p.statuses}::text[]))
       AND (${p.idPrefix}::text IS NULL OR starts_with(i.instance_id, ${p.idPrefix}::text))
+      ${p.parent === null ? sql`` : sql`AND i.parent_id = ${p.parent}::text`}
       AND i.tags @> ${p.tags}::text[] AND i.labels @> ${p.labels}::jsonb
     ORDER BY i.instance_id
     LIMIT ${p.limit}::int`;

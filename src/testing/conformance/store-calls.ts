@@ -44,7 +44,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
     }),
   migrateInstance: (backend, _, instanceId) =>
     backend.migrateInstance({
-      ...{ instanceId, from: "old", to: { flow: "order", definitionHash: "new" } },
+      ...{ instanceId, from: "old", to: { flow: "order", definitionHash: "new", spawns: false } },
       ...{ entries: 0, positions: [] },
     }),
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),

@@ -1,0 +1,14 @@
+import type { Flow } from "./flow-definition.ts";
+
+/** These flows, and those of all children that their instances may start. Whoever may start an instance should be able to run it. */
+export function withChildFlows(flows: readonly Flow[]): readonly Flow[] {
+  const all = new Set(flows);
+  // What is added on the way is visited, too.
+  for (const flow of all) for (const { node } of flow.nodes()) if (node.kind === "spawn") all.add(node.child);
+  return [...all];
+}
+
+/** Whether its instances start children, anywhere. */
+export function spawnsChildren(flow: Flow): boolean {
+  return [...flow.nodes()].some(({ node }) => node.kind === "spawn");
+}
