@@ -28,6 +28,8 @@ export const MAX_TASK_ID_BYTES = 1_200;
 const OWN_EVENTS = "$child";
 /** The name of the event that tells a task of its child's end begins so; behind it stands the task id. */
 export const CHILD_EVENT = "$child:";
+/** Task id at which an instance stands while it waits, at its end, for children. */
+export const CHILDREN_ID = "$children";
 /** The name of the event that tells an instance that the last child has ended for which it waits at its end. */
 export const CHILDREN_EVENT = "$children";
 

@@ -1,4 +1,3 @@
-import type { InstanceId } from "../ids.ts";
 import { WaymarkError } from "./waymark-error.ts";
 
 /** An attempt took longer than the task's `timeout`. Its late result is dropped. */
@@ -116,14 +115,14 @@ export class ChildFailedError extends WaymarkError {
   readonly code = "CHILD_FAILED";
   readonly retryable = false;
   readonly taskId: string;
-  readonly childId: InstanceId;
+  readonly childId: string;
   /** How it has ended. One that is deleted has left nothing behind. */
   readonly outcome: "failed" | "cancelled" | "deleted";
 
   /** @param details - what it failed with, or why it was cancelled, as far as is known */
   constructor(
     taskId: string,
-    childId: InstanceId,
+    childId: string,
     outcome: "failed" | "cancelled" | "deleted",
     details: string | null,
     options?: ErrorOptions,

@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import type { Path, TaskId } from "../ids.ts";
+import { CHILDREN_ID, type Path, type TaskId } from "../ids.ts";
 import { type BranchEnd, endOf } from "./branch-end.ts";
 import type { FlowNode, Sequence } from "./definition.ts";
-import { CHILDREN_ID, type Flow, type LocatedNode, UNDO_ID } from "./flow-definition.ts";
+import { type Flow, type LocatedNode, UNDO_ID } from "./flow-definition.ts";
 import { itemTaskId } from "./output-ids.ts";
 import { addressOf, branchPath, formatSegments, isIndexed, parseSegments, type Segment, segment } from "./task-id.ts";
 

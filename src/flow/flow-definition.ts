@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import type { DefinitionHash } from "../ids.ts";
+import { CHILDREN_ID, type DefinitionHash } from "../ids.ts";
 import type { FailureHandling, FlowNode, Sequence, TaskNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import { toMermaid } from "./to-mermaid.ts";
@@ -23,8 +23,6 @@ export type PartRole = "list" | "item" | "until" | "start" | "fallback" | "undo"
 
 /** Task id at which an instance stands while it is undone. */
 export const UNDO_ID = "$undo";
-/** Task id at which an instance stands while it waits, at its end, for children. */
-export const CHILDREN_ID = "$children";
 
 /** A node and where it is. */
 export interface LocatedNode {

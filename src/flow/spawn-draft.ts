@@ -25,7 +25,7 @@ export function spawnFrom(args: readonly unknown[]): SimpleDraft | BadCall {
   const options = readOptions(given, "options", SPAWN_KEYS, issues);
   const instanceId = resolvePart(options.instanceId, "instanceId", issues);
   const input = resolvePart(options.input, "input", issues);
-  const start = taskNode(id, startBody(instanceId, input), options, issues);
+  const start = taskNode(id, startBody(instanceId, input), { ...options, input: undefined }, issues);
   const node: SpawnNode = {
     kind: "spawn",
     id: start.id,

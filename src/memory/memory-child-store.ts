@@ -1,5 +1,12 @@
-import { CHILDREN_ID } from "../flow/flow-definition.ts";
-import { CHILD_EVENT, CHILDREN_EVENT, type InstanceId, type Path, parseInstanceId, type TaskId } from "../ids.ts";
+import {
+  CHILD_EVENT,
+  CHILDREN_EVENT,
+  CHILDREN_ID,
+  type InstanceId,
+  type Path,
+  parseInstanceId,
+  type TaskId,
+} from "../ids.ts";
 import { type InstanceRecord, isTerminal } from "../snapshot/snapshot.ts";
 import { startingPosition } from "../snapshot/starting-position.ts";
 import { checkInstanceIds, checkNewChildren } from "../store/check-instance.ts";

@@ -1,7 +1,6 @@
-import type { OnParentClose } from "../flow/definition.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
-import type { InstanceRecord } from "../snapshot/snapshot.ts";
+import type { InstanceRecord, Parent } from "../snapshot/snapshot.ts";
 import type { NewInstance } from "./instance-store.ts";
 import type { SignalRequest } from "./signal-store.ts";
 
@@ -15,7 +14,7 @@ export interface NewChild {
   readonly taskId: TaskId;
   /** Whether that task is to be told of the child's end. */
   readonly isAwaited: boolean;
-  readonly onClose: OnParentClose;
+  readonly onClose: Exclude<Parent["onClose"], "closed">;
 }
 
 /** Why a child is cancelled whose parent has ended. */

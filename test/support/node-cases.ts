@@ -380,6 +380,42 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
       report: completed(2),
     },
   },
+  spawn: {
+    good: {
+      make: () =>
+        flow<number>("f")
+          .spawn("child", round)
+          .then("end", (n) => n + 1)
+          .build(),
+      input: 1,
+      output: 3,
+    },
+    bad: {
+      make: () => flow<number>("f").spawn("child", flow<number>("c").then(oddFails).build()).build(),
+      input: 1,
+      report: failed("child", "CHILD_FAILED"),
+    },
+  },
+  "spawn, `await: false`": {
+    good: {
+      make: () =>
+        flow<number>("f")
+          .spawn("child", round, { await: false, onParentClose: "wait" })
+          .then("end", () => "end")
+          .build(),
+      input: 1,
+      output: "end",
+    },
+    bad: {
+      make: () =>
+        flow<number>("f")
+          .spawn("child", flow<number>("c").then(oddFails).build(), { await: false, onParentClose: "wait" })
+          .then("end", () => "end")
+          .build(),
+      input: 1,
+      report: completed("end"),
+    },
+  },
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {

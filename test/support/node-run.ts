@@ -4,11 +4,14 @@ import type { HistoryItem } from "../../src/client/history-item.ts";
 import type { StatusReport } from "../../src/engine/instance-status.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { Runner } from "../../src/runner/runner.ts";
+import type { InstanceRecord } from "../../src/snapshot/snapshot.ts";
+import type { Backend } from "../../src/store/backend.ts";
 import { systemTimers, type Timers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
 import { CrashingStore, type CrashMode, type Life } from "./crash-plan.ts";
 import type { World } from "./crash-run.ts";
 import { fresh } from "./instance-ids.ts";
+import { soon } from "./workers.ts";
 
 /** A flow around one kind of node. Each run has one of its own, so that bodies can count. */
 export interface NodeFlow {
@@ -89,7 +92,25 @@ export async function runNode(node: NodeFlow, world: World, disturbance: Disturb
   expect(new Set(outcomes.map((item) => item.taskId)).size).toBe(outcomes.length);
   expect(late).toEqual([]);
   expect((await world.backend.findInstance(id))?.positions).toEqual([]);
+  await expectNoneLeft(id, world.backend);
   return { report: await client.status(id), history, disturbed: store.calls >= call };
+}
+
+/** One child for a task at most, and none left that is not to end: what a dead process holds is cancelled by who holds it next. */
+async function expectNoneLeft(id: string, backend: Backend): Promise<void> {
+  const children = async (): Promise<readonly InstanceRecord[]> => await backend.listInstances({ parent: id });
+  expect(new Set((await children()).map(({ parent }) => parent?.taskId)).size).toBe((await children()).length);
+  const left = async (): Promise<string[]> => {
+    // As a worker does now and then: the process that ended the instance may have died before it did so.
+    await backend.settleEndings();
+    const states = await Promise.all(
+      (await children()).map(async (child) => await backend.findInstance(child.instanceId)),
+    );
+    return states.flatMap((state) =>
+      state === null || state.positions.length === 0 || state.signals.length > 0 ? [] : [state.instance.instanceId],
+    );
+  };
+  await expect.poll(left, soon).toEqual([]);
 }
 
 /** Disturbs one run after the other, each at another call, until a run ends before that call. */

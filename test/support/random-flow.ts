@@ -80,6 +80,7 @@ export function eventsOf(steps: readonly StepDescription[]): string[] {
       case "loop":
       case "delay":
       case "until":
+      case "child":
         return [];
     }
   });
@@ -129,6 +130,17 @@ function canonical(value: unknown): string {
 }
 
 // --- The flow ---------------------------------------------------------------------------------
+
+/** The only task of a child. */
+export const CHILD_TASK = "child-work";
+const CHILD = flow<unknown>("child")
+  .then(CHILD_TASK, (input) => mix(CHILD_TASK, input))
+  .build();
+const FAILING_CHILD = flow<unknown>("child")
+  .then(CHILD_TASK, (): never => {
+    throw new Error("the child fails");
+  })
+  .build();
 
 type Builder = FlowBuilder<unknown, unknown>;
 type OnRun = (taskId: string, attempt: number) => void;
@@ -207,6 +219,9 @@ function appendStep(builder: Builder, step: StepDescription, onRun: OnRun): Buil
       if (step.timeoutMs === null) return builder.waitForEvent(id, step.event);
       return builder.waitForEvent(id, step.event, { timeout: step.timeoutMs, onTimeout: "continue" });
     }
+    case "child":
+      if (!step.fails) return builder.spawn(id, CHILD, { onParentClose: step.onClose });
+      return builder.spawn(id, FAILING_CHILD, { onParentClose: step.onClose, onFailure: "skip" });
     case "subflow":
       return builder.thenFlow(id, flowFrom(step.flow, onRun));
   }
