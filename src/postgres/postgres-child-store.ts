@@ -44,15 +44,16 @@ export class PostgresChildStore implements ChildStore {
     await resolveLanes(this.#context, instances);
     // Of an id that occurs twice, the first one counts; the statement could not tell them apart.
     const seen = new Set<string>();
-    const distinct = children.filter(({ instance: { instanceId: id } }) => !seen.has(id) && seen.add(id));
+    const isFirst = instances.map(({ instanceId }) => !seen.has(instanceId) && seen.add(instanceId).size > 0);
+    const distinct = children.filter((_, index) => isFirst[index]);
     const positions = positionRows(
       this.#context,
       distinct.map(({ instance }) => instance),
     );
     const query = createChildren(tables, distinct, positions, factsOf(this.#context, undefined));
     const rows = await db.run("create-children", query);
-    const fates = new Map(distinct.map((child, index) => [child, fateFrom(rows[index])]));
-    const all = children.map((child) => fates.get(child) ?? "taken");
+    const fates = rows.values();
+    const all = isFirst.map((first): ChildFate => (first ? fateFrom(fates.next().value) : "taken"));
     hintChildren(hints, children, all);
     return all;
   }

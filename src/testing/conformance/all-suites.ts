@@ -1,5 +1,6 @@
 import { argumentsSuite } from "./arguments.suite.ts";
 import { backendSuite } from "./backend.suite.ts";
+import { childStoreSuite } from "./child-store.suite.ts";
 import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
 import { positionStoreSuite } from "./position-store.suite.ts";
@@ -17,6 +18,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   instanceStoreSuite,
   workerStoreSuite,
   positionStoreSuite,
+  childStoreSuite,
   historyStoreSuite,
   argumentsSuite,
   wakeupStoreSuite,
