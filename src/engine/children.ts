@@ -67,7 +67,8 @@ export class Children {
   }
 
   async #settleAll(): Promise<void> {
-    for (let tries = 1, isLeft = true; isLeft && tries <= MOST_SETTLE_TRIES; tries++) {
+    let isLeft = true;
+    for (let tries = 1; isLeft && tries <= MOST_SETTLE_TRIES; tries++) {
       this.#isAskedAgain = false;
       try {
         // A part may have been left because a mailbox was locked: by who parks there, say.

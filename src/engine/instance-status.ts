@@ -79,7 +79,7 @@ export async function reportStatus(backend: StatusSource, state: InstanceState):
 type StatusSource = Pick<Backend, "findCodec" | "codec" | "listInstances">;
 
 async function currentStatus(backend: StatusSource, state: InstanceState): Promise<CurrentStatus<unknown>> {
-  const { instance, positions } = state;
+  const { instance } = state;
   switch (instance.status) {
     case "completed": {
       const stored = { bytes: instance.output ?? new Uint8Array(), codec: instance.codec };

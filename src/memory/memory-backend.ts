@@ -388,9 +388,7 @@ export class InMemoryBackend implements Backend {
 
   /** What a call has ended means something to others at once. */
   async #settled<T>(call: Promise<T>): Promise<T> {
-    const result = await call;
-    await this.#children.settleEndings();
-    return result;
+    return await call.finally(() => this.#children.settleEndings());
   }
 
   #open<Store>(method: string, store: Store): Store {

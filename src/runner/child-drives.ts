@@ -53,8 +53,11 @@ async function* liveChildren({ backend, flow, instanceId: parent }: Parent): Asy
   for (let after: InstanceId | undefined, count = PAGE; count === PAGE; ) {
     const filter = { parent, status: ["in_progress"] as const, limit: PAGE, ...(after === undefined ? {} : { after }) };
     const page = await backend.listInstances(filter);
-    for (const { instanceId, definitionHash } of page) {
-      const child = flows.get(definitionHash);
+    for (const { instanceId, definitionHash, parent: by } of page) {
+      // Two flows may have one hash and different functions: that of its task is meant.
+      const node = flow.find(by?.taskId.replaceAll(/\[\d+\]/g, "") ?? "")?.node;
+      const own = node?.kind === "spawn" && node.child.hash === definitionHash ? node.child : undefined;
+      const child = own ?? flows.get(definitionHash);
       if (child !== undefined) yield { flow: child, instanceId };
     }
     count = page.length;

@@ -21,7 +21,7 @@ const holding = flow<number>("holding").waitForEvent<string, "go">("go", "go").b
 describe.each(await bothBackends())("a child on $name", ({ backend }) => {
   const runner = new Runner(backend, { pollInterval: 10 });
   const client = new Client(backend);
-  const run = async (parent: Flow<number, unknown>, id: string, until: "ended" | "parked" = "parked") =>
+  const run = async (parent: Flow<number>, id: string, until: "ended" | "parked" = "parked") =>
     await runner.run(parent, id, 3, { until });
   const statusOf = async (id: string): Promise<string> => (await client.status(id)).status;
 
@@ -107,7 +107,7 @@ describe.each(await bothBackends())("a child on $name", ({ backend }) => {
       .build();
     expect(await run(jumping, fresh("parent"))).toEqual({ status: "completed", output: 3 });
     const falling = flow<number>("p")
-      .spawn("start", failing, { onFailure: { fallback: ({ input, failure }) => `${input} ${failure.code}` } })
+      .spawn("start", failing, { onFailure: { fallback: ({ input, failure }) => `${input} ${failure.code ?? ""}` } })
       .build();
     expect(await run(falling, fresh("parent"))).toEqual({ status: "completed", output: "3 CHILD_FAILED" });
   });

@@ -2,6 +2,7 @@ import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
+import { childCases } from "./child-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
@@ -380,42 +381,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
       report: completed(2),
     },
   },
-  spawn: {
-    good: {
-      make: () =>
-        flow<number>("f")
-          .spawn("child", round)
-          .then("end", (n) => n + 1)
-          .build(),
-      input: 1,
-      output: 3,
-    },
-    bad: {
-      make: () => flow<number>("f").spawn("child", flow<number>("c").then(oddFails).build()).build(),
-      input: 1,
-      report: failed("child", "CHILD_FAILED"),
-    },
-  },
-  "spawn, `await: false`": {
-    good: {
-      make: () =>
-        flow<number>("f")
-          .spawn("child", round, { await: false, onParentClose: "wait" })
-          .then("end", () => "end")
-          .build(),
-      input: 1,
-      output: "end",
-    },
-    bad: {
-      make: () =>
-        flow<number>("f")
-          .spawn("child", flow<number>("c").then(oddFails).build(), { await: false, onParentClose: "wait" })
-          .then("end", () => "end")
-          .build(),
-      input: 1,
-      report: completed("end"),
-    },
-  },
+  ...childCases,
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {

@@ -136,7 +136,7 @@ export const CHILD_TASK = "child-work";
 const CHILD = flow<unknown>("child")
   .then(CHILD_TASK, (input) => mix(CHILD_TASK, input))
   .build();
-const FAILING_CHILD = flow<unknown>("child")
+const FAILING_CHILD = flow<unknown>("failing-child")
   .then(CHILD_TASK, (): never => {
     throw new Error("the child fails");
   })
