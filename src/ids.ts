@@ -24,6 +24,15 @@ export const MAX_NAME_LENGTH = 100;
 /** Longest task id or path, in UTF-8 bytes. With an id it fits PostgreSQL's index row (2,704 bytes). */
 export const MAX_TASK_ID_BYTES = 1_200;
 
+/** What the names of events begin with that tell an instance of its children's ends. Nobody else may send such. */
+const OWN_EVENTS = "$child";
+/** The name of the event that tells a task of its child's end begins so; behind it stands the task id. */
+export const CHILD_EVENT = "$child:";
+/** Task id at which an instance stands while it waits, at its end, for children. */
+export const CHILDREN_ID = "$children";
+/** The name of the event that tells an instance that the last child has ended for which it waits at its end. */
+export const CHILDREN_EVENT = "$children";
+
 // Control characters would make ids unreadable in logs and NUL can't be stored in `text` at all.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}_.:-]*$/u;
@@ -65,6 +74,19 @@ export function taskIdIssue(value: unknown): string | null {
   return null;
 }
 
+/** What is wrong with the name of an event that is sent, as the end of a sentence; `null` if nothing is. */
+export function eventNameIssue(value: unknown): string | null {
+  const isOwn = typeof value === "string" && value.startsWith(OWN_EVENTS);
+  return (
+    idIssue(value) ?? (isOwn ? `must not start with "${OWN_EVENTS}": such names tell of the ends of children` : null)
+  );
+}
+
+function awaitedEventIssue(value: unknown): string | null {
+  const taskId = typeof value === "string" && value.startsWith(CHILD_EVENT) ? value.slice(CHILD_EVENT.length) : null;
+  return taskId === null ? idIssue(value) : taskIdIssue(taskId);
+}
+
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseInstanceId(value: unknown, field: string = "instanceId"): InstanceId {
   return parse(value, field, idIssue);
@@ -77,6 +99,16 @@ export function parseWorkerId(value: unknown, field: string = "workerId"): Worke
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseEventName(value: unknown, field: string = "name"): string {
+  return parse(value, field, eventNameIssue);
+}
+
+/** The name of an event that somebody waits for: also one by which ends of children are told. @throws {InvalidArgumentError} naming `field` */
+export function parseAwaitedEvent(value: unknown, field: string): string {
+  return parse(value, field, awaitedEventIssue);
+}
+
+/** @throws {InvalidArgumentError} naming `field` */
+export function parseDedupKey(value: unknown, field: string): string {
   return parse(value, field, idIssue);
 }
 

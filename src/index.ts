@@ -57,7 +57,7 @@ export type { Misfit } from "./client/course-fit.ts";
 export type { NodeNames } from "./flow/renaming.ts";
 export type { HistoryItem } from "./client/history-item.ts";
 export type { PastPosition, PastState } from "./client/look-back.ts";
-export type { AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
+export type { AwaitedChild, AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";
 export type { ConflictPolicy, StartOptions } from "./engine/start-instance.ts";
 export type { EngineEvent, Observer } from "./observability/observer.ts";

@@ -1,4 +1,4 @@
-import type { StatusReport } from "./engine/instance-status.ts";
+import { awaitsChildren, type StatusReport } from "./engine/instance-status.ts";
 import { InvalidArgumentError } from "./errors/argument-errors.ts";
 import { errorFrom } from "./errors/failure.ts";
 import { InstanceCancelledError, InstanceFailedError } from "./errors/instance-errors.ts";
@@ -78,12 +78,32 @@ async function wakeTimeOf(report: StatusReport, backend: InMemoryBackend): Promi
         `waits at "${taskId}" for event "${name}", which nobody can send to runFlow. Use a Runner and a Client.`,
       );
     }
+    case "awaiting_child":
+      return await wakeTimeOfChildren(backend);
     case "completed":
     case "failed":
     case "cancelled":
     case "paused":
       return null;
   }
+}
+
+/** When to look again for what waits for children, or children's children. */
+async function wakeTimeOfChildren(backend: InMemoryBackend): Promise<Date> {
+  const times: number[] = [];
+  const events: string[] = [];
+  for (const id of await backend.listSnapshots()) {
+    for (const { wakeAt, event, ready } of (await backend.findInstance(id))?.positions ?? []) {
+      if (ready) times.push(systemClock.now());
+      if (wakeAt !== null) times.push(wakeAt);
+      if (event !== null && !awaitsChildren({ event })) events.push(`"${event}" in "${id}"`);
+    }
+  }
+  if (times.length > 0) return new Date(Math.min(...times));
+  throw new InvalidArgumentError(
+    "flow",
+    `waits for a child that waits for an event, ${events[0] ?? "unknown"}, which nobody can send to runFlow. Use a Runner and a Client.`,
+  );
 }
 
 function outputOf<Output>(report: StatusReport<Output>): Output {

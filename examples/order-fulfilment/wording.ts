@@ -16,6 +16,7 @@ export function describeEnd(report: StatusReport<Result>): { readonly tone: Tone
     case "in_progress":
     case "waiting":
     case "awaiting_event":
+    case "awaiting_child":
       return { tone: "bad", text: `has not ended: ${report.status.replace("_", " ")}` };
   }
 }

@@ -120,7 +120,7 @@ const DEEDS: Readonly<Record<BulkAction, Deed>> = {
   },
 };
 
-const FILTER_KEYS = ["flow", "status", "idPrefix", "tags", "labels", "after"];
+const FILTER_KEYS = ["flow", "status", "idPrefix", "tags", "labels", "parent", "after"];
 const OPTION_KEYS = ["dryRun", "batchSize", "limit", "all", "signal", "onProgress"];
 const DEFAULT_BATCH = 100;
 /** How many are changed at the same time: a pool has connections left for others then. */
@@ -234,10 +234,11 @@ function checkBulkOptions(options: BulkOptions): { readonly batchSize: number; r
 
 /** A filter that was left empty by mistake, say by a variable that is undefined, must not hit everything. */
 function requireCondition(filter: BulkFilter, all: boolean): void {
-  const { flow, status, idPrefix = "", tags = [], labels = {} } = filter;
+  const { flow, status, idPrefix = "", tags = [], labels = {}, parent } = filter;
   const isEmpty =
     flow === undefined &&
     status === undefined &&
+    parent === undefined &&
     idPrefix === "" &&
     tags.length === 0 &&
     Object.values(labels).length === 0;

@@ -113,7 +113,7 @@ export class Client extends InstanceStates {
 
   /** Instances that fit a filter, page by page. */
   async list(filter: ListFilter = {}): Promise<InstancePage> {
-    checkOptions(filter, ["flow", "status", "idPrefix", "tags", "labels", "after", "limit"], "filter");
+    checkOptions(filter, ["flow", "status", "idPrefix", "tags", "labels", "parent", "after", "limit"], "filter");
     const { limit = DEFAULT_PAGE } = filter;
     const records = await this.#backend.listInstances({ ...filter, limit });
     const isFull = records.length === limit;

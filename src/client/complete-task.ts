@@ -1,4 +1,4 @@
-import { codecOf, getState } from "../engine/instance-status.ts";
+import { awaitsChildren, codecOf, getState } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
@@ -23,7 +23,9 @@ export async function completeTask(backend: Backend, id: InstanceId, task: TaskI
     );
   }
   const context =
-    standing.kind === "wait" ? eventContext(id) : ({ instanceId: id, taskId: task, kind: "output" } as const);
+    standing.kind === "wait" && !awaitsChildren(standing)
+      ? eventContext(id)
+      : ({ instanceId: id, taskId: task, kind: "output" } as const);
   const codec = codecOf(backend, instance.codec);
   const bytes = await encodePayload(codec, output, context, backend.maxPayloadBytes);
   await backend.saveTaskResult(id, task, bytes);

@@ -2,11 +2,12 @@ import type { Codec, PayloadContext } from "../codec/codec.ts";
 import { checkFlow, checkOptions } from "../engine/call-options.ts";
 import { bodyOf } from "../engine/interpret-output.ts";
 import { encodePayload, entryContext } from "../engine/payloads.ts";
-import type { StartOptions } from "../engine/start-instance.ts";
+import { awaitsEvents, type StartOptions } from "../engine/start-instance.ts";
 import { validate } from "../engine/validation.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { MigrationRefusedError } from "../errors/definition-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
+import { spawnsChildren } from "../flow/child-flows.ts";
 import { intoRouteBranch, standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { type NodeNames, Renaming } from "../flow/renaming.ts";
@@ -139,7 +140,8 @@ class Forking {
         ...{ priority, tags, labels, deadline },
         input: await this.#input(isBound),
         positions: after.positions.map((position) => this.#position(position, after, priority)),
-        awaitsEvents: [...this.#to.nodes()].some(({ node }) => node.kind === "wait"),
+        awaitsEvents: awaitsEvents(this.#to),
+        spawns: spawnsChildren(this.#to),
       },
       from: { instanceId: source.instanceId, sequence: state.sequence },
       entries: course.trace.filter(({ sequence }) => sequence <= state.sequence).length,

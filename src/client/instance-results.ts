@@ -106,6 +106,7 @@ function outputOf(instanceId: InstanceId, report: StatusReport): unknown {
     case "in_progress":
     case "waiting":
     case "awaiting_event":
+    case "awaiting_child":
       throw new TypeError(`An instance that is ${report.status} has not ended.`);
   }
 }

@@ -1,5 +1,5 @@
 import type { InstanceId } from "../ids.ts";
-import type { ForkPoint, InstanceOutline, InstanceStatus } from "../snapshot/snapshot.ts";
+import type { ForkPoint, InstanceOutline, InstanceStatus, Parent } from "../snapshot/snapshot.ts";
 import type { InstanceFilter } from "../store/instance-store.ts";
 
 /** What a list tells of an instance. */
@@ -16,6 +16,8 @@ export interface InstanceSummary {
   readonly forkedFrom: ForkPoint | null;
   /** Which run this is, counted from 1: one more each time that it continues as new. */
   readonly run: number;
+  /** Which instance's task has started it, and what becomes of it when that ends; `null` if none has. */
+  readonly parent: Parent | null;
   readonly createdAt: Date;
   /** By when it has to have ended, or had; `null` for never. */
   readonly deadline: Date | null;
@@ -33,10 +35,10 @@ export interface InstancePage {
 }
 
 export function summaryOf(record: InstanceOutline): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, createdAt, endedAt, deadlineAt } =
-    record;
+  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, parent } = record;
+  const { createdAt, deadlineAt, endedAt } = record;
   const times = { createdAt: new Date(createdAt), deadline: dateOrNull(deadlineAt), endedAt: dateOrNull(endedAt) };
-  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, ...times };
+  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, parent, run, ...times };
 }
 
 function dateOrNull(at: number | null): Date | null {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { MigrationRefusedError } from "../errors/definition-errors.ts";
 import { WaymarkError } from "../errors/waymark-error.ts";
+import { spawnsChildren } from "../flow/child-flows.ts";
 import { standpoint } from "../flow/continuation.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, kindOf } from "../ids.ts";
@@ -82,7 +83,7 @@ async function migrationOf(backend: Backend, from: Flow, to: Flow, state: Instan
   return {
     instanceId,
     from: from.hash,
-    to: { flow: to.name, definitionHash: to.hash },
+    to: { flow: to.name, definitionHash: to.hash, spawns: spawnsChildren(to) },
     entries: course.trace.length,
     positions: positions.map(({ path, taskId }) => ({
       path,

@@ -4,6 +4,7 @@ import { guarded, type Observer } from "../observability/observer.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
+import { Children } from "./children.ts";
 import { Committer } from "./committer.ts";
 import { DeadlineWatch } from "./deadline-watch.ts";
 import { Gatherer } from "./gatherer.ts";
@@ -35,6 +36,7 @@ export class Engine {
   readonly #backend: Backend;
   readonly #committer: Committer;
   readonly #releases: Gatherer<ClaimRef, void>;
+  readonly #children: Children;
   readonly #leases: LeaseKeeper;
   readonly #deadlines: DeadlineWatch;
   readonly #ports: Ports;
@@ -55,6 +57,7 @@ export class Engine {
       inFlight: 4,
       maxItems: MOST_RELEASED_AT_ONCE,
     });
+    this.#children = new Children(backend, ports);
     this.#leases = new LeaseKeeper(backend, ports, leaseMs);
     const release = (claim: ClaimRef): Promise<void> => this.release(claim);
     this.#deadlines = new DeadlineWatch({ store: backend, ports, workerId, leaseMs, release });
@@ -71,6 +74,15 @@ export class Engine {
   /** Looks now, instead of at the next renewal, whether a driven instance is to be cancelled. */
   async renewNow(): Promise<void> {
     await this.#leases.renewNow();
+  }
+
+  /** Does what ends of instances have left to be done, if that can be done now. */
+  async settleEndings(): Promise<void> {
+    try {
+      await this.#children.settle();
+    } catch (error) {
+      this.#ports.logger.error({ error }, "What ends of instances mean for others can't be done.");
+    }
   }
 
   /** Instances of this definition can be driven from now on. */
@@ -108,6 +120,7 @@ export class Engine {
       store: this.#backend,
       committer: this.#committer,
       releases: this.#releases,
+      children: this.#children,
       ports: this.#ports,
       observer: this.#observer,
       workerId: this.workerId,

@@ -2,10 +2,10 @@ import type { Codec } from "../codec/codec.ts";
 import { UnknownCodecError } from "../errors/codec-errors.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
-import type { InstanceId, TaskId } from "../ids.ts";
+import { CHILD_EVENT, CHILDREN_EVENT, type InstanceId, type TaskId } from "../ids.ts";
 import { isDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
-import type { ForkPoint } from "../snapshot/snapshot.ts";
+import type { ForkPoint, InstanceOutline, Parent } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
 import type { InstanceEnd } from "../store/wakeup.ts";
@@ -19,6 +19,8 @@ export type StatusReport<Output = unknown> = CurrentStatus<Output> & {
   readonly deadline?: Date;
   /** A request to cancel it that nobody has acted on yet. Only while there is one. */
   readonly cancelRequested?: { readonly reason: string | null; readonly undo: boolean };
+  /** Which instance's task has started it. Only of a child. */
+  readonly parent?: Parent;
 };
 
 type CurrentStatus<Output> =
@@ -34,7 +36,17 @@ type CurrentStatus<Output> =
   /** All that is left to do is let time pass. */
   | { readonly status: "waiting"; readonly wakeAt: Date }
   /** It goes on when an event comes, or its time limit has passed. */
-  | { readonly status: "awaiting_event"; readonly events: readonly AwaitedEvent[] };
+  | { readonly status: "awaiting_event"; readonly events: readonly AwaitedEvent[] }
+  /** It goes on when a child has ended. */
+  | { readonly status: "awaiting_child"; readonly children: readonly AwaitedChild[] };
+
+/** A child that is waited for. */
+export interface AwaitedChild {
+  /** That has started it. */
+  readonly taskId: TaskId;
+  /** `null` where it has just ended, or is gone. */
+  readonly instanceId: InstanceId | null;
+}
 
 export interface RunningTask {
   readonly taskId: TaskId;
@@ -61,16 +73,14 @@ export interface AwaitedEvent {
  * @throws {UnknownCodecError} its codec is not available here
  * @throws {CodecDecodeError} its output is damaged
  */
-export async function reportStatus(
-  backend: Pick<Backend, "findCodec" | "codec">,
-  state: InstanceState,
-): Promise<StatusReport> {
-  const { forkedFrom, deadlineAt } = state.instance;
+export async function reportStatus(backend: StatusSource, state: InstanceState): Promise<StatusReport> {
+  const { forkedFrom, deadlineAt, parent } = state.instance;
   const report = await currentStatus(backend, state);
   const request = state.signals.find(({ kind }) => kind === "cancel")?.request;
   return {
     ...report,
     ...(forkedFrom === null ? {} : { forkedFrom }),
+    ...(parent === null ? {} : { parent }),
     ...(deadlineAt === null ? {} : { deadline: new Date(deadlineAt) }),
     ...(request === undefined
       ? {}
@@ -78,11 +88,10 @@ export async function reportStatus(
   };
 }
 
-async function currentStatus(
-  backend: Pick<Backend, "findCodec" | "codec">,
-  state: InstanceState,
-): Promise<CurrentStatus<unknown>> {
-  const { instance, positions } = state;
+type StatusSource = Pick<Backend, "findCodec" | "codec" | "listInstances">;
+
+async function currentStatus(backend: StatusSource, state: InstanceState): Promise<CurrentStatus<unknown>> {
+  const { instance } = state;
   switch (instance.status) {
     case "completed": {
       const stored = { bytes: instance.output ?? new Uint8Array(), codec: instance.codec };
@@ -100,21 +109,18 @@ async function currentStatus(
     case "paused":
       return { status: "paused", reason: instance.reason };
     case "in_progress":
-      return await withProgress(
-        backend,
-        state,
-        reportLive(
-          positions.filter((position) => !isDeadline(position)),
-          state.now,
-        ),
-      );
+      return await withProgress(backend, state, await reportLive(backend, state));
   }
 }
 
-function reportLive(positions: readonly Position[], now: number): CurrentStatus<unknown> {
+async function reportLive(backend: StatusSource, state: InstanceState): Promise<CurrentStatus<unknown>> {
+  const { positions, now } = state;
   const active = positions.filter((position) => !isParked(position));
   if (active.length > 0) return { status: "in_progress", tasks: active.map((position) => describeTask(position, now)) };
-  const waits = positions.filter((position) => position.kind === "wait");
+  const waits = positions.filter((position) => position.kind === "wait" && !awaitsChildren(position));
+  const awaiting = positions.filter(awaitsChildren);
+  if (waits.length === 0 && awaiting.length > 0)
+    return { status: "awaiting_child", children: await awaitedChildren(backend, state.instance, awaiting) };
   if (waits.length > 0) return { status: "awaiting_event", events: waits.map(describeWait) };
   const wakeTimes = positions.flatMap((position) =>
     position.kind === "delay" && position.wakeAt !== null ? [position.wakeAt] : [],
@@ -159,6 +165,32 @@ function describeTask(position: Position, now: number): RunningTask {
     return { taskId, attempt, state: "retrying", workerId: null, retryAt: new Date(wakeAt) };
   }
   return { taskId, attempt, state: "ready", workerId: null, retryAt: null };
+}
+
+/** Whether a position waits for children's ends. */
+export function awaitsChildren({ event }: Pick<Position, "event">): boolean {
+  return event === CHILDREN_EVENT || event?.startsWith(CHILD_EVENT) === true;
+}
+
+/** Most children that a report names. */
+const MOST_CHILDREN = 1_000;
+
+async function awaitedChildren(
+  backend: StatusSource,
+  { instanceId }: InstanceOutline,
+  waits: readonly Position[],
+): Promise<readonly AwaitedChild[]> {
+  const status = ["in_progress", "paused"] as const;
+  const live = await backend.listInstances({ parent: instanceId, status, limit: MOST_CHILDREN });
+  return waits.flatMap(({ taskId, event }): AwaitedChild[] => {
+    const isMeant = ({ parent }: InstanceOutline): boolean =>
+      event === CHILDREN_EVENT ? parent?.onClose === "wait" : parent?.taskId === taskId && parent.onClose !== "closed";
+    const meant = live.filter(isMeant).map((child) => ({
+      taskId: child.parent?.taskId ?? taskId,
+      instanceId: child.instanceId,
+    }));
+    return meant.length === 0 ? [{ taskId, instanceId: null }] : meant;
+  });
 }
 
 function describeWait(position: Position): AwaitedEvent {

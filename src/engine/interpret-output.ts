@@ -41,6 +41,8 @@ export function bodyOf(node: FlowNode): TaskNode {
     case "item":
     case "wait":
     case "subflow":
+    case "spawn":
+    case "children":
     case "undo":
       throw new TypeError(`A ${node.kind} has no body.`);
   }
@@ -74,6 +76,8 @@ export function interpretOutput({ node, container }: LocatedNode, taskId: string
     case "wait":
     case "subflow":
     case "continue":
+    case "spawn":
+    case "children":
     case "undo":
       return { output: value, decision: null };
   }

@@ -11,6 +11,8 @@ import type { NewEntry } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
 import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
+import { lookAtChild, lookForOpenChildren } from "./child-lookup.ts";
+import type { Children } from "./children.ts";
 import type { Gatherer } from "./gatherer.ts";
 import { grantedPosition } from "./granted-position.ts";
 import type { Happening } from "./happening.ts";
@@ -32,6 +34,7 @@ type StartingMove = Extract<Move, { kind: "fork" | "restart" }>;
 type FinalFate = Exclude<CheckpointFate, { kind: "busy" }>;
 
 interface DriverParts extends BodyParts {
+  readonly children: Children;
   readonly releases: Gatherer<ClaimRef, void>;
   /** Called when a checkpoint has been accepted. */
   readonly onProgress: (() => void) | undefined;
@@ -161,6 +164,8 @@ export class PositionDriver {
     if (node.kind === "delay")
       return held.due || !held.armed ? { kind: "elapsed" } : sleepOn(this.#parts.store, held, node);
     if (node.kind === "wait") return readWait(this.#parts.store, held, node, isPart(located.container, "event"));
+    if (node.kind === "spawn") return lookAtChild(this.#parts.children, held, node);
+    if (node.kind === "children") return lookForOpenChildren(this.#parts.store, held);
     return this.#bodies.run(held, located);
   }
 
@@ -337,13 +342,16 @@ export class PositionDriver {
       if (taken !== null) this.#parts.host.take(taken);
     }
     if (fate.interrupt !== null) return this.#settle(held);
+    // Whoever waits for this instance, or was started by it, shall hear of its end now.
+    if (fate.owes === true) return this.#parts.children.settle().then(() => null);
     if (!fate.kept || !("to" in move)) return null;
     if (happening.kind === "received")
       return { ...held, recorded: { outcome: "completed", output: happening.payload } };
     const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
-    if (move.kind !== "await") return moved;
+    if (move.kind !== "await") return happening.kind === "stale" ? { ...moved, isFresh: false } : moved;
     // Its time limit is running from now on, or still.
-    return { ...moved, armed: move.timeoutMs === "keep" ? held.armed : move.timeoutMs !== null };
+    const armed = move.timeoutMs === "keep" ? held.armed : move.timeoutMs !== null;
+    return { ...moved, armed, isFresh: false };
   }
 
   /** What this host runs of an instance whose time is up need not wait to hear it from the store. */

@@ -1,3 +1,4 @@
+import { spawnsChildren } from "../flow/child-flows.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { Backend } from "../store/backend.ts";
 import type { PublishedDefinition } from "../store/definition-store.ts";
@@ -27,6 +28,7 @@ function published(flow: Flow): PublishedDefinition {
     definitionHash: flow.hash,
     awaitsEvents: awaitsEvents(flow),
     deadlineMs: flow.deadlineMs,
+    spawns: spawnsChildren(flow),
     positions: first.map(({ path, standing, wakeAfterMs }, index) => ({
       path,
       standing,

@@ -1,5 +1,6 @@
 import type { Codec } from "../codec/codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
+import { spawnsChildren } from "../flow/child-flows.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
@@ -89,6 +90,7 @@ export async function newInstance(
     deadline: deadlineFor(flow, options.deadline, beginning),
     positions: firstPositions(flow, codec.id, priority, beginning),
     awaitsEvents: awaitsEvents(flow),
+    spawns: spawnsChildren(flow),
   };
 }
 
@@ -142,9 +144,9 @@ function firstPositions(flow: Flow, codecId: string, priority: number, beginning
   });
 }
 
-/** Whether it waits for events, anywhere. */
+/** Whether it waits for events or children, anywhere. */
 export function awaitsEvents(flow: Flow): boolean {
-  return [...flow.nodes()].some(({ node }) => node.kind === "wait");
+  return [...flow.nodes()].some(({ node }) => node.kind === "wait" || node.kind === "spawn");
 }
 
 /** Where an instance that starts at once stands at first. */

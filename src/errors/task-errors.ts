@@ -109,6 +109,32 @@ export class BranchesFailedError extends WaymarkError {
   }
 }
 
+/** A child that a task waits for has ended without an output. `cause` is what it failed with, if it did. */
+export class ChildFailedError extends WaymarkError {
+  override readonly name = "ChildFailedError";
+  readonly code = "CHILD_FAILED";
+  readonly retryable = false;
+  readonly taskId: string;
+  readonly childId: string;
+  /** How it has ended. One that is deleted has left nothing behind. */
+  readonly outcome: "failed" | "cancelled" | "deleted";
+
+  /** @param details - what it failed with, or why it was cancelled, as far as is known */
+  constructor(
+    taskId: string,
+    childId: string,
+    outcome: "failed" | "cancelled" | "deleted",
+    details: string | null,
+    options?: ErrorOptions,
+  ) {
+    const was = outcome === "failed" ? "has failed" : `was ${outcome}`;
+    super(`Child "${childId}" of task "${taskId}" ${was}${details === null ? "" : `: ${details}`}.`, options);
+    this.taskId = taskId;
+    this.childId = childId;
+    this.outcome = outcome;
+  }
+}
+
 /** Thrown by user code: trying again is of no use. The task fails at once, whatever its retry policy. */
 export class NonRetryableError extends WaymarkError {
   override readonly name: string = "NonRetryableError";

@@ -1,11 +1,11 @@
 import type { Duration } from "../time/duration.ts";
 import type { Chain } from "./chain.ts";
-import type { Settled } from "./definition.ts";
+import type { OnParentClose, Settled } from "./definition.ts";
 import type { FlowBuilder } from "./flow-builder.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import type { MaybePromise } from "./task.ts";
 import type { TaskContext } from "./task-context.ts";
-import type { LoopLimits, PolicyOptions, TaskOptions } from "./task-options.ts";
+import type { LoopLimits, OnFailure, PolicyOptions, TaskOptions } from "./task-options.ts";
 
 /** Shown by the compiler where a schema or flow doesn't accept what the flow has at that point. */
 export interface DoesNotAccept<Wanted, Given> {
@@ -51,6 +51,56 @@ export interface MapOptions<Handling> extends PolicyOptions {
 export type MapFailure = "fail" | "collect" | { readonly tolerate: number };
 /** What a map hands on. */
 export type Mapped<Output, Handling> = Handling extends "fail" ? readonly Output[] : readonly Settled<Output>[];
+
+/**
+ * Options of a child. The policy is that of `instanceId` and `input`, and says which workers start the child and take its output;
+ * a child itself runs by the policies of its own flow, and is not started again when it fails.
+ */
+export interface SpawnOptions<
+  Given,
+  Outputs extends object,
+  Await extends boolean,
+  Skip extends "skip" = "skip",
+  Instead = unknown,
+> extends PolicyOptions {
+  /**
+   * The child's instance id, worked out once, 1 to 255 characters. Default: `<instance id>/<task id>`. Where it is taken by what is no
+   * child of this task, the task fails with `INSTANCE_EXISTS`. Behind the ids of further children of the same task, which a retry of
+   * a failed instance starts, stands their number: `order-1/ship.2`.
+   */
+  readonly instanceId?: (input: Given, context: TaskContext<Outputs>) => MaybePromise<string>;
+  /** Whether the flow waits for the child's end, and hands its output on (default); or goes on at once with the child's instance id. */
+  readonly await?: Await;
+  /**
+   * What becomes of the child when this instance ends, or is deleted, before it: it is cancelled (`"cancel"`, default); it goes on
+   * (`"abandon"`); or this instance does not complete before the child has ended, and if it ends otherwise the child is cancelled
+   * (`"wait"`). `"wait"` is part of the definition hash.
+   */
+  readonly onParentClose?: OnParentClose;
+  /** What happens when the child has ended without an output; as for a task. Default `"fail"`. Part of the definition hash. */
+  readonly onFailure?: OnFailure<Given, Skip, Instead>;
+  /** What the child is given besides its input. */
+  readonly child?: ChildOptions;
+}
+
+/** What a child is given besides its input. */
+export interface ChildOptions {
+  /** 1 (first) to 5 (last); default: that of the instance that starts it. */
+  readonly priority?: number;
+  /** For finding it; at most 32. */
+  readonly tags?: readonly string[];
+  /** For finding it; at most 64. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Options of a child whose input is made of what the flow has. */
+export interface SpawnInput<Given, Outputs extends object, ChildInput> {
+  /** What the child is started with, worked out once. Default: what the flow has at this point. */
+  readonly input: (input: Given, context: TaskContext<Outputs>) => MaybePromise<ChildInput>;
+}
+
+/** What a child hands on: its output, or where it is not awaited its instance id. */
+export type Spawned<Output, Await extends boolean> = Await extends false ? string : Output;
 
 /** Which branches a fork waits for. */
 export interface ForkOptions<Mode extends "all" | "settled" | "any"> {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import type { Path, TaskId } from "../ids.ts";
+import { CHILDREN_ID, type Path, type TaskId } from "../ids.ts";
 import { type BranchEnd, endOf } from "./branch-end.ts";
 import type { FlowNode, Sequence } from "./definition.ts";
 import { type Flow, type LocatedNode, UNDO_ID } from "./flow-definition.ts";
@@ -79,6 +79,7 @@ export function after(flow: Flow, taskId: TaskId): Continuation {
         return enterItem(flow, of, segments);
       case "until":
       case "event":
+      case "start":
         return { kind: "stand", at: at(flow, [...scope, segment(of.node.id)]) };
       case "count":
         return { kind: "stand", at: at(flow, [...scope, segment(of.node.id, 0)]) };
@@ -180,7 +181,10 @@ function land(flow: Flow, node: FlowNode, scope: readonly Segment[]): Landing {
       return enterIteration(flow, flow.get(addressOf([...scope, segment(node.id)])), scope, 0);
     case "map":
       return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, "list")]) };
+    case "spawn":
+      return { kind: "stand", at: at(flow, [...scope, segment(node.id, null, "start")]) };
     case "item":
+    case "children":
     case "undo":
       throw new TypeError(`A node of kind "${node.kind}" stands in no sequence.`);
     case "fork": {
@@ -223,7 +227,9 @@ function afterNode(flow: Flow, located: LocatedNode, scope: readonly Segment[]):
   const { container } = located;
   switch (container.kind) {
     case "root":
-      return { kind: "end" };
+      // Only where the flow has children that it waits for.
+      if (located.node.kind === "children" || flow.find(CHILDREN_ID) === null) return { kind: "end" };
+      return { kind: "stand", at: standpoint(flow, CHILDREN_ID) };
     case "routeBranch":
       return afterNode(flow, container.route, scope);
     case "timeout":

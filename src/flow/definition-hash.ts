@@ -17,12 +17,13 @@ type Shape = string | number | null | readonly Shape[];
  * branches and of inlined flows; which branches a fork waits for; route keys and whether there is a
  * default; event names; how many events are waited for, or that a function says it; whether a wait goes on after a timeout, a loop after its last iteration, a map
  * after failed items and a task after its failure, and how, because that decides what is handed on; which
- * tasks can be undone, and whether the flow has a failure handler; where a run of the instance ends and the next begins;
+ * tasks can be undone, and whether the flow has a failure handler; where a run of the instance ends and the next begins; the names of children's flows, and whether they are waited for, where they are started
+ * or at the end;
  * and a task's `version`, by which the user says that its meaning has changed.
  *
  * Everything else is policy and may change under running instances: functions, descriptions,
- * timeouts, retries, lengths of delays, priorities, tags, schemas, `maxIterations`, and how many items
- * of a map run at once or may fail. So is whether a task is transactional: what is recorded of it, and
+ * timeouts, retries, lengths of delays, priorities, tags, schemas, `maxIterations`, how many items
+ * of a map run at once or may fail, the definition of a child, and whether it is cancelled when its parent ends. So is whether a task is transactional: what is recorded of it, and
  * what follows, is the same either way. An instance on its way gets the guarantee as soon as its workers
  * are deployed, also at a task that has begun before.
  */
@@ -62,7 +63,13 @@ function nodeShape(node: FlowNode): Shape {
       const output = node.tolerated === 0 ? "outputs" : "settled";
       return [node.kind, node.id, node.list.version, output, shapeOf(node.sequence)];
     }
+    case "spawn": {
+      const waits = node.onParentClose === "wait" ? ["wait"] : [];
+      const output = node.isAwaited ? "output" : "id";
+      return [node.kind, node.id, node.start.version, node.child.name, output, ...waits, ...failureShape(node.start)];
+    }
     case "item":
+    case "children":
     case "undo":
       return [node.kind, node.id];
     case "delay":

@@ -1,6 +1,7 @@
 import type { SerializedFailure } from "../errors/failure.ts";
 import type { RetryPolicy } from "../time/backoff.ts";
 import type { IsolationLevel, TransactionSource } from "../transaction.ts";
+import type { Flow } from "./flow-definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { TaskContext } from "./task-context.ts";
 
@@ -44,6 +45,8 @@ export type FlowNode =
   | CollectNode
   | SubflowNode
   | ContinueNode
+  | SpawnNode
+  | ChildrenNode
   | UndoNode;
 
 /** Nodes one after the other; each gets the previous one's output. */
@@ -244,6 +247,52 @@ export interface SubflowNode {
   readonly flow: string;
   /** Never empty. */
   readonly sequence: Sequence;
+}
+
+/**
+ * Starts an instance of another flow, a child, and waits for its end, or does not. What it is started with is worked out
+ * first, by a task that is recorded under `id~start`.
+ */
+export interface SpawnNode {
+  readonly kind: "spawn";
+  readonly id: string;
+  /** Its `run` returns a `ChildStart`. Its `onFailure` is what happens when the child has ended without an output. */
+  readonly start: TaskNode;
+  readonly child: Flow;
+  /** Whether the child's output is handed on, or at once its instance id. */
+  readonly isAwaited: boolean;
+  readonly onParentClose: OnParentClose;
+  /** What the child is given besides its input; `priority` is `null` for that of its parent. */
+  readonly given: {
+    readonly priority: number | null;
+    readonly tags: readonly string[];
+    readonly labels: Readonly<Record<string, string>>;
+  };
+}
+
+/** What becomes of a child that is live when its parent ends, or is deleted. */
+export type OnParentClose =
+  /** It is cancelled. */
+  | "cancel"
+  /** It goes on. */
+  | "abandon"
+  /** Its parent does not complete before it has ended. If the parent ends otherwise, it is cancelled. */
+  | "wait";
+
+/** What the task before a child has recorded. */
+export interface ChildStart {
+  /** `null`: it follows from those of the parent and the task. */
+  readonly instanceId: string | null;
+  readonly input: unknown;
+}
+
+/**
+ * Where an instance stands that has come to its end, until the children have ended that it waits for: its task id is
+ * `$children`. No node that users write.
+ */
+export interface ChildrenNode {
+  readonly kind: "children";
+  readonly id: string;
 }
 
 /** The output of a wait with `onTimeout: "continue"`. */

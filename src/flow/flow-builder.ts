@@ -8,6 +8,9 @@ import type {
   MapFailure,
   MapOptions,
   Mapped,
+  Spawned,
+  SpawnInput,
+  SpawnOptions,
   Unless,
 } from "./builder-options.ts";
 import type { Chain, Recorded } from "./chain.ts";
@@ -245,6 +248,58 @@ export interface FlowBuilder<Input, Current, Outputs extends object = object>
     id: string,
     child: Flow<ChildInput, Output> & Unless<Current, ChildInput>,
   ): FlowBuilder<Input, Output, Outputs>;
+
+  /**
+   * Starts an instance of another flow, a child, and hands on its output. Unlike the steps of `thenFlow` it has an id, a history and
+   * a status of its own, can be controlled on its own, and may be run by other workers. When it fails or is cancelled, so does this
+   * step, with `ChildFailedError`. Give it to `map` in a flow of its own to start many.
+   *
+   * @param options - `await: false`: goes on at once, with the child's instance id
+   *
+   * @example
+   * ```ts
+   * import { flow } from "waymark";
+   *
+   * const shipment = flow<{ sku: string }>("shipment").then("pack", ({ sku }) => `parcel with ${sku}`).build();
+   *
+   * export const order = flow<{ id: string; sku: string }>("order")
+   *   .spawn("ship", shipment, { instanceId: ({ id }) => `shipment-${id}` })
+   *   .then("tell", (parcel) => parcel.length)
+   *   .build();
+   * ```
+   */
+  spawn<
+    const Id extends string,
+    ChildInput,
+    Output,
+    const Await extends boolean = true,
+    const Skip extends "skip" = never,
+    Instead = never,
+  >(
+    id: Id,
+    child: Flow<ChildInput, Output>,
+    options: SpawnOptions<Current, Outputs, Await, Skip, Instead> & SpawnInput<Current, Outputs, ChildInput>,
+  ): FlowBuilder<
+    Input,
+    Spawned<Output, Await> | Recovered<Skip, Instead>,
+    Outputs & Recorded<Id, Spawned<Output, Await> | Recovered<Skip, Instead>>
+  >;
+  spawn<
+    const Id extends string,
+    ChildInput,
+    Output,
+    const Await extends boolean = true,
+    const Skip extends "skip" = never,
+    Instead = never,
+  >(
+    id: Id,
+    child: Flow<ChildInput, Output> & Unless<Current, ChildInput>,
+    options?: SpawnOptions<Current, Outputs, Await, Skip, Instead>,
+  ): FlowBuilder<
+    Input,
+    Spawned<Output, Await> | Recovered<Skip, Instead>,
+    Outputs & Recorded<Id, Spawned<Output, Await> | Recovered<Skip, Instead>>
+  >;
 
   /**
    * The finished flow.

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import type { DefinitionHash } from "../ids.ts";
+import { CHILDREN_ID, type DefinitionHash } from "../ids.ts";
 import type { CollectNode, FailureHandling, FlowNode, Sequence, TaskNode, WaitNode } from "./definition.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { SharedState } from "./shared-state.ts";
@@ -21,7 +21,7 @@ export type Container =
   | { readonly kind: "part"; readonly of: LocatedNode; readonly role: PartRole };
 
 /** What a part is to its node. Stands behind the node's id in the part's address and task id: `resize~list`; but events have their numbers. */
-export type PartRole = "list" | "item" | "until" | "count" | "event" | "fallback" | "undo" | "handler";
+export type PartRole = "list" | "item" | "until" | "count" | "event" | "start" | "fallback" | "undo" | "handler";
 
 /** Task id at which an instance stands that is to end as failed or cancelled, as far as something is to be done before. */
 export const UNDO_ID = "$undo";
@@ -90,6 +90,8 @@ export class Flow<Input = unknown, Output = unknown> {
     this.state = parts.state;
     const located = new Map<string, LocatedNode>();
     locate(parts.root, { kind: "root" }, "", 0, located);
+    if (Array.from(located.values()).some(({ node }) => node.kind === "spawn" && node.onParentClose === "wait"))
+      located.set(CHILDREN_ID, ofItsOwn({ kind: "children", id: CHILDREN_ID }));
     locateLast(parts.onFailure, located);
     this.#deadline = ofItsOwn({ kind: "delay", id: DEADLINE_ID, durationMs: null, until: null });
     this.#located = located;
@@ -168,6 +170,12 @@ function locateLast(onFailure: TaskNode | null, located: Map<string, LocatedNode
   located.set(HANDLER_ID, { ...undo, node: onFailure, address: HANDLER_ID, container });
 }
 
+/** A node that is not in the flow as it was written. */
+function locateAlone(node: FlowNode, located: Map<string, LocatedNode>): void {
+  const container = { kind: "root" } as const;
+  located.set(node.id, { node, address: node.id, depth: 0, container, sequence: [node], index: 0 });
+}
+
 /** What stands inside a node: beside it, or in scopes of its own. */
 function locateWithin(here: LocatedNode, prefix: string, located: Map<string, LocatedNode>): void {
   const { node, depth } = here;
@@ -205,6 +213,8 @@ function locateWithin(here: LocatedNode, prefix: string, located: Map<string, Lo
     case "delay":
     case "item":
     case "continue":
+    case "spawn":
+    case "children":
     case "undo":
   }
 }
@@ -233,10 +243,12 @@ function partsOf(node: FlowNode): [PartRole, FlowNode][] {
       ];
     case "task":
     case "fork":
-    case "loop": {
+    case "loop":
+    case "spawn": {
       const handling = failureHandlingOf(node);
       const undo = undoOf(node);
       return [
+        ...(node.kind === "spawn" ? [["start", node.start] as [PartRole, FlowNode]] : []),
         ...(handling?.kind === "fallback" ? [["fallback", handling.task] as [PartRole, FlowNode]] : []),
         ...(undo === null ? [] : [["undo", undo] as [PartRole, FlowNode]]),
       ];
@@ -246,6 +258,7 @@ function partsOf(node: FlowNode): [PartRole, FlowNode][] {
     case "wait":
     case "subflow":
     case "continue":
+    case "children":
     case "undo":
       return [];
   }
@@ -283,6 +296,8 @@ function workOf(node: FlowNode): TaskNode | null {
       return node.join;
     case "loop":
       return node.body;
+    case "spawn":
+      return node.start;
     case "map":
     case "route":
     case "delay":
@@ -291,6 +306,7 @@ function workOf(node: FlowNode): TaskNode | null {
     case "collect":
     case "subflow":
     case "continue":
+    case "children":
     case "undo":
       return null;
   }

@@ -5,6 +5,7 @@ import type { BranchBody, FlowHead, RouteDraft, StepDraft, StepList } from "./dr
 import { anyEventFrom, collectFrom } from "./events-draft.ts";
 import { Flow } from "./flow-definition.ts";
 import { type ForkHead, forkFrom, mapFrom, raceFrom } from "./many-draft.ts";
+import { spawnFrom } from "./spawn-draft.ts";
 import {
   continueFrom,
   delayFrom,
@@ -89,6 +90,9 @@ export class FlowDraft {
 
   continueAsNew(...args: readonly unknown[]): FlowDraft {
     return this.add(continueFrom(args));
+  }
+  spawn(...args: readonly unknown[]): FlowDraft {
+    return this.add(spawnFrom(args));
   }
 
   thenFlow(...args: readonly unknown[]): FlowDraft {
@@ -181,6 +185,9 @@ abstract class UnfinishedStage {
 
   continueAsNew(): never {
     return this.#refuse("continueAsNew");
+  }
+  spawn(): never {
+    return this.#refuse("spawn");
   }
 
   thenFlow(): never {

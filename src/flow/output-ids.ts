@@ -47,6 +47,8 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
     case "wait":
     case "collect":
       return last.onTimeout === "branch" ? null : prefix + last.id;
+    case "spawn":
+      return last.start.onFailure === null || last.start.onFailure.kind === "skip" ? prefix + last.id : null;
     case "map":
       return prefix + last.id;
     case "subflow":
@@ -56,6 +58,7 @@ function staticOutput(sequence: Sequence, prefix: string): TaskId | null {
     case "route":
     case "item":
     case "continue":
+    case "children":
     case "undo":
     case undefined:
       return null;

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { idIssue, kindOf, nameIssue } from "../ids.ts";
+import { eventNameIssue, idIssue, kindOf, nameIssue } from "../ids.ts";
 import type { FlowNode, LoopNode, Sequence, TaskBody, TaskNode, WaitNode } from "./definition.ts";
 import {
   type BadCall,
@@ -127,7 +127,7 @@ export function waitFrom(
 ): SimpleDraft | WaitDraft {
   const issues: string[] = [];
   const id = checkedId(args[0], issues);
-  const problem = idIssue(args[1]);
+  const problem = eventNameIssue(args[1]);
   if (problem !== null) issues.push(`event name ${problem}`);
   const options = readOptions(args[2], "options", WAIT_KEYS, issues);
   if (options.onTimeout !== undefined && options.timeout === undefined) {

@@ -11,7 +11,7 @@ export interface Segment {
   readonly part: PartRole | null;
 }
 
-const SEGMENT = /^([^[\]/~]+)(?:\[(\d+)\])?(?:~(list|item|until|count|fallback|undo))?$/;
+const SEGMENT = /^([^[\]/~]+)(?:\[(\d+)\])?(?:~(list|item|until|count|start|fallback|undo))?$/;
 
 export function segment(id: string, index: number | null = null, part: PartRole | null = null): Segment {
   return { id, index, part };

@@ -8,6 +8,7 @@ import type {
   MapNode,
   RouteNode,
   Sequence,
+  SpawnNode,
   SubflowNode,
   WaitNode,
 } from "./definition.ts";
@@ -123,7 +124,10 @@ class Chart {
         return this.#loop(node, entries);
       case "map":
         return this.#map(node, entries);
+      case "spawn":
+        return this.#recover(node, node.start.onFailure, this.#plain(`[[${text(spawnText(node))}]]`, entries));
       case "item":
+      case "children":
       case "undo":
         return entries;
       case "fork":
@@ -213,6 +217,10 @@ class Chart {
 
 function delayText({ id, durationMs }: DelayNode): string {
   return durationMs === null ? `${id}: until a time` : `${id}: ${duration(durationMs)}`;
+}
+
+function spawnText({ id, child, isAwaited }: SpawnNode): string {
+  return `${id}: starts ${child.name}${isAwaited ? " and awaits it" : ""}`;
 }
 
 function waitText(node: WaitNode | CollectNode): string {

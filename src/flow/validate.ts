@@ -142,6 +142,7 @@ class Walk {
         this.sequence(node.timeoutBranch ?? [], onPath(within(here, "(timeout)"), here));
         break;
       case "task":
+      case "spawn":
         this.#checkJump(node, here);
         break;
       case "continue":
@@ -149,6 +150,7 @@ class Walk {
         break;
       case "delay":
       case "item":
+      case "children":
       case "undo":
         break;
     }
@@ -238,6 +240,7 @@ function longestId(node: FlowNode): string {
   if (node.kind === "collect") return `${id}[${(node.count ?? MAX_EVENTS) - 1}]`;
   if (node.kind === "delay" && node.until !== null) return `${id}~until`;
   if (failureHandlingOf(node)?.kind === "fallback") return `${id}~fallback`;
+  if (node.kind === "spawn") return `${id}~start`;
   return undoOf(node) === null ? id : `${id}~undo`;
 }
 

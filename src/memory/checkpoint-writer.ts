@@ -47,6 +47,7 @@ export function writeCheckpoint(state: MemoryState, checkpoint: Checkpoint, fact
     kept: changes.kept,
     interrupt: changes.interrupt,
     granted: changes.granted.map(({ path, claim: granted }) => ({ path, token: granted?.token ?? 0n })),
+    ...(changes.instance !== null && hasRelatives(instance) ? { owes: true } : {}),
   };
 }
 
@@ -56,6 +57,10 @@ function numbered({ history }: StoredInstance, { entries, move }: Checkpoint): r
   return entries.map((entry) =>
     entry.outcome === "noted" ? { ...entry, attempt: history.freeAttempt(entry.taskId, null) } : entry,
   );
+}
+
+function hasRelatives({ record }: StoredInstance): boolean {
+  return record.parent !== null || record.spawns;
 }
 
 function holdsClaim(instance: StoredInstance, { claim }: Checkpoint): boolean {

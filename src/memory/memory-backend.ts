@@ -10,6 +10,7 @@ import {
   type Bytes,
   type HistoryEntry,
   type InstanceOutline,
+  type InstanceRecord,
   type InstanceStatus,
   isTerminal,
   type Snapshot,
@@ -18,6 +19,7 @@ import {
 import { requireName, requireObject } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
+import type { ChildFate, NewChild } from "../store/child-store.ts";
 import { hintCommitted, hintControlled, hintCreated, hintDeadline, hintTerminated } from "../store/hints.ts";
 import type {
   ControlOutcome,
@@ -52,6 +54,7 @@ import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { WakeupHub } from "../store/wakeup-hub.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
+import { MemoryChildStore } from "./memory-child-store.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceStore } from "./memory-instance-store.ts";
 import { MemoryPositionStore } from "./memory-position-store.ts";
@@ -90,6 +93,7 @@ export class InMemoryBackend implements Backend {
   readonly #instances: MemoryInstanceStore;
   readonly #positions: MemoryPositionStore;
   readonly #progress: MemoryProgressStore;
+  readonly #children: MemoryChildStore;
   readonly #history: MemoryHistoryStore;
   readonly #states: MemoryStateStore;
   readonly #workers: MemoryWorkerStore;
@@ -120,6 +124,7 @@ export class InMemoryBackend implements Backend {
     this.#instances = new MemoryInstanceStore(state);
     this.#positions = new MemoryPositionStore(state);
     this.#progress = new MemoryProgressStore(state);
+    this.#children = new MemoryChildStore(state, this.#hub);
     this.#history = new MemoryHistoryStore(state);
     this.#states = new MemoryStateStore(state, this.#signals);
     this.#workers = new MemoryWorkerStore(state);
@@ -143,7 +148,7 @@ export class InMemoryBackend implements Backend {
   }
 
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    await this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot);
+    await this.#settled(this.#open("saveSnapshot", this.#snapshots).saveSnapshot(snapshot));
     this.#hub.ready();
     if (isTerminal(snapshot.status)) this.#hub.ended([{ instanceId: snapshot.instanceId, output: null }]);
   }
@@ -158,7 +163,7 @@ export class InMemoryBackend implements Backend {
   }
 
   async deleteSnapshot(instanceId: InstanceId): Promise<void> {
-    await this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId);
+    await this.#settled(this.#open("deleteSnapshot", this.#snapshots).deleteSnapshot(instanceId));
     this.#hub.ended([{ instanceId, output: null }]);
   }
 
@@ -192,7 +197,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async checkAndCancel(instanceId: InstanceId, interruptedAtTask?: TaskId): Promise<boolean> {
-    const applied = await this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask);
+    const applied = await this.#settled(
+      this.#open("checkAndCancel", this.#signals).checkAndCancel(instanceId, interruptedAtTask),
+    );
     if (applied) this.#hub.ended([{ instanceId, output: null }]);
     return applied;
   }
@@ -235,7 +242,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async replaceInstance(instance: NewInstance, holder?: Holder): Promise<CreatedInstance> {
-    const created = await this.#open("replaceInstance", this.#instances).replaceInstance(instance, holder);
+    const created = await this.#settled(
+      this.#open("replaceInstance", this.#instances).replaceInstance(instance, holder),
+    );
     hintCreated(this.#hub, [instance], [created]);
     return created;
   }
@@ -257,13 +266,17 @@ export class InMemoryBackend implements Backend {
   }
 
   async requestControl(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
-    const outcome = await this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request);
+    const outcome = await this.#settled(
+      this.#open("requestControl", this.#instances).requestControl(instanceId, kind, request),
+    );
     hintControlled(this.#hub, instanceId, kind, outcome);
     return outcome;
   }
 
   async terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<TerminateOutcome> {
-    const outcome = await this.#open("terminateInstance", this.#instances).terminateInstance(instanceId, request);
+    const outcome = await this.#settled(
+      this.#open("terminateInstance", this.#instances).terminateInstance(instanceId, request),
+    );
     if (outcome === "applied") hintTerminated(this.#hub, instanceId);
     return outcome;
   }
@@ -302,7 +315,9 @@ export class InMemoryBackend implements Backend {
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
-    const status = await this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask);
+    const status = await this.#settled(
+      this.#open("settleInterrupt", this.#instances).settleInterrupt(instanceId, interruptedAtTask),
+    );
     if (status === "cancelled") this.#hub.ended([{ instanceId, output: null }]);
     return status;
   }
@@ -337,6 +352,22 @@ export class InMemoryBackend implements Backend {
 
   async peekEvent(instanceId: InstanceId, name: string): Promise<BufferedEvent | null> {
     return await this.#open("peekEvent", this.#positions).peekEvent(instanceId, name);
+  }
+
+  async createChildren(children: readonly NewChild[]): Promise<readonly ChildFate[]> {
+    return await this.#open("createChildren", this.#children).createChildren(children);
+  }
+
+  async findChildren(instanceIds: readonly InstanceId[]): Promise<readonly (InstanceRecord | null)[]> {
+    return await this.#open("findChildren", this.#children).findChildren(instanceIds);
+  }
+
+  async hasOpenChildren(parentId: InstanceId): Promise<boolean> {
+    return await this.#open("hasOpenChildren", this.#children).hasOpenChildren(parentId);
+  }
+
+  async settleEndings(): Promise<boolean> {
+    return await this.#open("settleEndings", this.#children).settleEndings();
   }
 
   async readHistory(
@@ -407,6 +438,11 @@ export class InMemoryBackend implements Backend {
 
   async unregisterWorker(workerId: WorkerId): Promise<void> {
     return await this.#open("unregisterWorker", this.#workers).unregisterWorker(workerId);
+  }
+
+  /** What a call has ended means something to others at once. */
+  async #settled<T>(call: Promise<T>): Promise<T> {
+    return await call.finally(() => this.#children.settleEndings());
   }
 
   #open<Store>(method: string, store: Store): Store {

@@ -1,4 +1,4 @@
-import { type InstanceId, parseEventName, parseInstanceId, type WorkerId } from "../ids.ts";
+import { type InstanceId, parseAwaitedEvent, parseInstanceId, type WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
 import { parseSpanMs } from "../store/arguments.ts";
@@ -46,7 +46,8 @@ export class MemoryPositionStore implements PositionStore {
     const now = this.#state.now();
     const promoted = this.#state.promoteDue(now);
     const { nextDueAt } = this.#state.table;
-    return { promoted, nextDueMs: nextDueAt === null ? null : Math.max(0, nextDueAt - now) };
+    const nextDueMs = nextDueAt === null ? null : Math.max(0, nextDueAt - now);
+    return { promoted, nextDueMs, owes: !this.#state.endings.isEmpty };
   }
 
   async commitCheckpoints(
@@ -87,7 +88,7 @@ export class MemoryPositionStore implements PositionStore {
 
   async peekEvent(instanceId: InstanceId, name: string): Promise<BufferedEvent | null> {
     parseInstanceId(instanceId);
-    parseEventName(name);
+    parseAwaitedEvent(name, "name");
     const event = this.#state.findMailbox(instanceId)?.peek(name) ?? null;
     return event === null ? null : { sequence: event.sequence, payload: copyOf(event.payload), codec: event.codec };
   }

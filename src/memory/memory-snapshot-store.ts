@@ -1,7 +1,7 @@
 import { InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
 import { type InstanceId, parseInstanceId, type TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
-import { standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
+import { kindRecordedAt, standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import {
   type Bytes,
   type InstanceRecord,
@@ -33,7 +33,10 @@ export class MemorySnapshotStore implements SnapshotStore {
     const existing = this.#state.find(snapshot.instanceId);
     if (existing !== null) refuseSave(existing, snapshot);
     const now = this.#state.now();
-    const record = copyRecord(snapshot);
+    // Whose child it is, is not for a snapshot to say.
+    const parent = existing?.record.parent ?? null;
+    const spawns = snapshot.spawns || existing?.record.spawns === true;
+    const record = copyRecord({ ...snapshot, parent, spawns });
     const instance = existing ?? this.#state.insert(record);
     for (const result of snapshot.results) this.#record(instance, result, now);
     this.#state.note(instance, "save", now);
@@ -61,7 +64,7 @@ export class MemorySnapshotStore implements SnapshotStore {
     const entry = outcomeEntry(
       {
         taskId,
-        kind: position?.kind ?? "task",
+        kind: kindRecordedAt(position),
         outcome: "completed",
         output,
         outputRef: null,

@@ -4,12 +4,13 @@ import { NOTES } from "../snapshot/apply.ts";
 import { DEADLINE_PATH, deadlinePosition } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import { comeDue, giveBack, interruptOf, isPendingJoin, withInterrupt } from "../snapshot/position-rules.ts";
-import type { InstanceRecord, NewEntry } from "../snapshot/snapshot.ts";
+import { type InstanceRecord, isTerminal, type NewEntry, type Parent } from "../snapshot/snapshot.ts";
 import type { Clock } from "../time/clock.ts";
+import { Endings } from "./endings.ts";
 import { Mailbox } from "./mailbox.ts";
 import { OrderedIds } from "./ordered-ids.ts";
 import { PositionTable } from "./position-table.ts";
-import { isParked, StoredInstance } from "./stored-instance.ts";
+import { isParked, type ParentLink, StoredInstance } from "./stored-instance.ts";
 
 /**
  * All that an in-memory backend keeps, and the few ways in which it changes.
@@ -33,6 +34,8 @@ export class MemoryState {
   readonly #clock: Clock;
   readonly #instances = new Map<InstanceId, StoredInstance>();
   readonly #mailboxes = new Map<InstanceId, Mailbox>();
+  readonly endings: Endings = new Endings();
+  readonly #children = new Map<InstanceId, Set<InstanceId>>();
   #lastToken = 0n;
   #lastSequence = 0n;
 
@@ -69,8 +72,24 @@ export class MemoryState {
     return instance;
   }
 
+  /** The instance is another one's child. */
+  adopt(instance: StoredInstance, parent: Parent, link: ParentLink): void {
+    instance.record = { ...instance.record, parent };
+    instance.link = link;
+    const siblings = this.#children.get(parent.instanceId) ?? new Set();
+    this.#children.set(parent.instanceId, siblings.add(instance.id));
+  }
+
+  /** The children of an instance, or of one that had its id. */
+  childrenOf(parentId: InstanceId): StoredInstance[] {
+    return Array.from(this.#children.get(parentId) ?? [], (id) => this.get(id));
+  }
+
   /** Nothing of the instance is left. */
   delete(instance: StoredInstance): void {
+    this.endings.add(instance, this.#lastToken + 1n, true);
+    const { parent } = instance.record;
+    if (parent !== null) this.#children.get(parent.instanceId)?.delete(instance.id);
     this.table.removeAll(instance);
     this.#instances.delete(instance.id);
     this.#mailboxes.delete(instance.id);
@@ -150,6 +169,7 @@ export class MemoryState {
 
   /** The instance is in a terminal state: nothing stands any more, and no request is pending (INV-7). */
   end(instance: StoredInstance, end: Pick<InstanceRecord, "status" | "endedAt"> & Partial<InstanceRecord>): void {
+    if (!isTerminal(instance.record.status)) this.endings.add(instance, this.#lastToken + 1n, false);
     instance.record = { ...instance.record, reason: null, ...end };
     instance.signals.clear();
     this.table.removeAll(instance);

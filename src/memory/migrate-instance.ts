@@ -14,7 +14,7 @@ export function migrateInstance(state: MemoryState, { instanceId, from, to, entr
   }
   // Out of the indexes of the old definition, before the record has the new one.
   state.table.removeAll(instance);
-  instance.record = { ...instance.record, flow: to.flow, definitionHash: to.definitionHash };
+  instance.record = { ...instance.record, flow: to.flow, definitionHash: to.definitionHash, spawns: to.spawns };
   state.note(instance, "migrate", now);
   for (const position of migrated) state.place(instance, position, now);
 }

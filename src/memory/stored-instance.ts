@@ -25,6 +25,14 @@ export interface Slot {
   inParked: number;
 }
 
+/** What a child keeps of its beginning besides what its record says. */
+export interface ParentLink {
+  /** The token of the claim under which it was made. */
+  readonly token: bigint;
+  /** Where its end is waited for; `null` if it is not. */
+  readonly awaitedAt: Path | null;
+}
+
 /** The ready positions that the same workers can run, in the order in which they should be taken. */
 export interface LaneQueue {
   readonly key: string;
@@ -38,6 +46,8 @@ const AGING_INTERVAL_MS = 300_000;
 /** One instance with all that belongs to it, its events excepted: those may be there before it. */
 export class StoredInstance {
   record: InstanceRecord;
+  /** By whom it was started; `null` if by none. */
+  link: ParentLink | null = null;
   /** Where it stood when it failed, or what that is to be; `null` unless it has, at a position. */
   stood: readonly StoodPosition[] | null = null;
   readonly slots: Map<Path, Slot> = new Map();

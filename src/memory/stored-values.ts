@@ -27,6 +27,8 @@ export function recordFrom(instance: NewInstance, now: number): InstanceRecord {
     createdAt: now,
     deadlineAt: deadlineTime(instance.deadline, now),
     forkedFrom: null,
+    parent: null,
+    spawns: instance.spawns,
     endedAt: null,
     run: 1,
   });
@@ -57,6 +59,8 @@ export function copyOutline(record: InstanceOutline): InstanceOutline {
     createdAt: record.createdAt,
     deadlineAt: record.deadlineAt,
     forkedFrom: record.forkedFrom === null ? null : { ...record.forkedFrom },
+    parent: record.parent === null ? null : { ...record.parent },
+    spawns: record.spawns,
     endedAt: record.endedAt,
     run: record.run,
   };

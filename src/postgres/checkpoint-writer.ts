@@ -13,7 +13,7 @@ import { ensureMailbox } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow, FateRow, StandingRow } from "./queries/checkpoint-columns.ts";
 import { type ConsumeFateRow, consumeEvents } from "./queries/consume-event.ts";
 import { type EndBranchFateRow, endBranches } from "./queries/end-branch.ts";
-import { endInstances } from "./queries/end-instance.ts";
+import { type EndFateRow, endInstances } from "./queries/end-instance.ts";
 import { endItems } from "./queries/end-item.ts";
 import { type ForkFateRow, fork } from "./queries/fork.ts";
 import { note } from "./queries/note.ts";
@@ -29,7 +29,7 @@ type Shape = BatchShape | LoneShape;
 type LoneShape = "leaveBranch" | "collapse" | "restart" | "failBranch" | "cancel";
 type BatchShape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endItem" | "endInstance";
 
-type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow>;
+type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow & EndFateRow>;
 
 interface Holder {
   readonly workerId: string;
@@ -287,7 +287,7 @@ function fateFromRow(shape: Shape, row: AnyFateRow): CheckpointFate {
   const keeps = shape === "advance" || shape === "consume" || (shape === "await" && row.stayed === true);
   // A note moves nothing on, so that nothing is stopped.
   const kept = shape === "note" || (keeps && interrupt === null);
-  return { kind: "accepted", kept, interrupt, granted };
+  return { kind: "accepted", kept, interrupt, granted, ...(row.owes === true ? { owes: true } : {}) };
 }
 
 function fateOfRefused(error: BackendError): CheckpointFate {

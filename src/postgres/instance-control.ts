@@ -72,6 +72,11 @@ export class LockedInstance {
     return this.row.status;
   }
 
+  /** It is a child, or may have children: its end means something to others. */
+  get hasRelatives(): boolean {
+    return this.row.parent_id !== null || this.row.spawns === true;
+  }
+
   get positions(): readonly Position[] {
     return this.#positions;
   }
@@ -242,7 +247,8 @@ export async function failInstance(
         "set-status",
         setStatus(tables, { instanceId, status: "failed", failure, reason: null, stoodAt, now }),
       );
-      return { kind: "accepted", kept: false, interrupt: null, granted: [] };
+      const owes = instance !== null && instance.hasRelatives;
+      return { kind: "accepted", kept: false, interrupt: null, granted: [], ...(owes ? { owes } : {}) };
     });
   } catch (error) {
     if (isUniqueViolation(error) && error.constraint === "checkpoints_pkey") return { kind: "recorded" };

@@ -6,7 +6,7 @@ import type { Lane } from "../snapshot/position.ts";
 import type { Migration } from "../store/instance-store.ts";
 import type { Session } from "./database.ts";
 import { appendNote, LockedInstance } from "./instance-control.ts";
-import { setDefinition } from "./queries/change-instance.ts";
+import { setDefinition, touchMailbox } from "./queries/change-instance.ts";
 import { findInstance } from "./queries/find-instances.ts";
 import { countHistory } from "./queries/fork-instance.ts";
 import { upsertPositions, wakePositions } from "./queries/write-positions.ts";
@@ -22,7 +22,13 @@ export async function migrateInstance(context: StoreContext, migration: Migratio
   const { instanceId, to, positions } = migration;
   const [row] = await db.run("find-instance", findInstance(tables, instanceId));
   if (row === undefined) throw new InstanceNotFoundError(instanceId);
-  const laneOf = (tags: readonly string[]): Lane => ({ ...to, codec: row.codec, tags: [...tags].sort() });
+  const { flow, definitionHash } = to;
+  const laneOf = (tags: readonly string[]): Lane => ({
+    flow,
+    definitionHash,
+    codec: row.codec,
+    tags: [...tags].sort(),
+  });
   // Numbered outside of the transaction, which may be rolled back.
   await lanes.resolve(positions.map(({ tags }) => laneOf(tags)));
   const work = (tx: Session): Promise<boolean> => migrateIn(context, tx, migration, laneOf);
@@ -51,6 +57,8 @@ async function migrateIn(
   await appendNote(context, tx, instanceId, NOTES.migrate, null);
   const rows = migrated.map((position) => ({ position, lane: lanes.numberOf(laneOf(position.tags)) }));
   await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: rows, now }));
+  // Whoever sends an event passes by what is locked here, and has it in the buffer by the time that this has the mailbox.
+  await tx.run("touch-mailbox", touchMailbox(tables, instanceId));
   await tx.run("wake-positions", wakePositions(tables, { instanceId, now }));
   return true;
 }

@@ -11,6 +11,7 @@ import { Connections, type Pools } from "./connections.ts";
 import type { PgPool } from "./database.ts";
 import { LaneRegistry } from "./lane-registry.ts";
 import { checkSchema, checkServer, migrateSchema } from "./migrate.ts";
+import { PostgresChildStore } from "./postgres-child-store.ts";
 import {
   type PostgresBackendOptions,
   type ResolvedPostgresOptions,
@@ -62,6 +63,7 @@ export class PostgresBackend<C extends Codec = Codec> extends PostgresStores imp
       tables,
       lanes: new LaneRegistry(db, tables),
       codecId: codec.id,
+      settle: () => new PostgresChildStore(context).settleEndings(),
       now: () => (testClock === null ? null : new Date(testClock.now())),
     };
     super(context, options.maxTransactions);

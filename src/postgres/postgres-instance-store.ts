@@ -28,6 +28,7 @@ import type {
 import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { changeDeadline } from "./deadline-control.ts";
+import { type NoteEnd, whileEnding } from "./ending.ts";
 import { forkInstance } from "./fork-instance.ts";
 import { LockedInstance, requestFrom, unpauseIn } from "./instance-control.ts";
 import { migrateInstance } from "./migrate-instance.ts";
@@ -74,9 +75,11 @@ export class PostgresInstanceStore implements InstanceStore {
     await resolveLanes(this.#context, [instance]);
     const { db, tables } = this.#context;
     const { instanceId } = instance;
-    const created = await db.transaction("replace-instance", async (tx) => {
+    const replace = async (tx: Session, note: NoteEnd): Promise<CreatedInstance> => {
       await tx.run("lock-instance-id", lockInstanceId(tables, instanceId));
-      if ((await LockedInstance.find(this.#context, tx, instanceId)) !== null) {
+      const existing = await LockedInstance.find(this.#context, tx, instanceId);
+      note(existing);
+      if (existing !== null) {
         await tx.run("delete-positions", deletePositions(tables, instanceId));
         await tx.run("delete-instance", deleteInstance(tables, instanceId));
       }
@@ -96,7 +99,10 @@ export class PostgresInstanceStore implements InstanceStore {
         });
       }
       return createdFromRow(instance, row);
-    });
+    };
+    const created = await whileEnding(this.#context, (note) =>
+      db.transaction("replace-instance", (tx) => replace(tx, note)),
+    );
     hintCreated(this.#context.hints, [instance], [created]);
     return created;
   }
@@ -149,7 +155,7 @@ export class PostgresInstanceStore implements InstanceStore {
   async requestControl(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
     const id = parseInstanceId(instanceId);
     const parsed = parseControlRequest(parseSignalKind(kind), request);
-    const outcome = await this.#context.db.transaction<ControlOutcome>("request-control", async (tx) => {
+    const control = async (tx: Session, note: NoteEnd): Promise<ControlOutcome> => {
       const instance = await LockedInstance.get(this.#context, tx, id);
       if (instance.isAlready(kind)) return "unchanged";
       if (kind === "pause") {
@@ -160,11 +166,15 @@ export class PostgresInstanceStore implements InstanceStore {
       const isUndone = parsed.undo === true || instance.pending("cancel")?.undo === true;
       if (!isUndone && !instance.isHeld) {
         await instance.cancel(parsed, null);
+        note(instance);
         return "applied";
       }
       await instance.request(kind, parsed);
       return "requested";
-    });
+    };
+    const outcome = await whileEnding(this.#context, (note) =>
+      this.#context.db.transaction("request-control", (tx) => control(tx, note)),
+    );
     hintControlled(this.#context.hints, id, kind, outcome);
     return outcome;
   }
@@ -172,12 +182,15 @@ export class PostgresInstanceStore implements InstanceStore {
   async terminateInstance(instanceId: string, request: SignalRequest): Promise<TerminateOutcome> {
     const id = parseInstanceId(instanceId);
     const parsed = parseSignalRequest(request);
-    const isDone = await this.#context.db.transaction("terminate-instance", async (tx) => {
-      const instance = await LockedInstance.get(this.#context, tx, id);
-      if (instance.isAlready("cancel")) return false;
-      await instance.cancel(parsed, null);
-      return true;
-    });
+    const isDone = await whileEnding(this.#context, (note) =>
+      this.#context.db.transaction("terminate-instance", async (tx) => {
+        const instance = await LockedInstance.get(this.#context, tx, id);
+        if (instance.isAlready("cancel")) return false;
+        await instance.cancel(parsed, null);
+        note(instance);
+        return true;
+      }),
+    );
     if (!isDone) return "unchanged";
     hintTerminated(this.#context.hints, id);
     return "applied";
@@ -213,7 +226,7 @@ export class PostgresInstanceStore implements InstanceStore {
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
     const id = parseInstanceId(instanceId);
     const task = parseTaskId(interruptedAtTask, "interruptedAtTask");
-    const status = await this.#context.db.transaction<InstanceStatus | null>("settle-interrupt", async (tx) => {
+    const settle = async (tx: Session, note: NoteEnd): Promise<InstanceStatus | null> => {
       const instance = await LockedInstance.find(this.#context, tx, id);
       if (instance === null || isTerminal(instance.status)) return instance?.status ?? null;
       const cancel = instance.pending("cancel");
@@ -222,6 +235,7 @@ export class PostgresInstanceStore implements InstanceStore {
         if (cancel.undo === true) await instance.refresh();
         if (cancel.undo === true || instance.isHeld) return instance.status;
         await instance.cancel(cancel, task);
+        note(instance);
         return "cancelled";
       }
       const pause = instance.pending("pause");
@@ -231,7 +245,10 @@ export class PostgresInstanceStore implements InstanceStore {
       }
       await instance.refresh();
       return instance.status;
-    });
+    };
+    const status = await whileEnding(this.#context, (note) =>
+      this.#context.db.transaction("settle-interrupt", (tx) => settle(tx, note)),
+    );
     if (status === "cancelled") this.#context.hints.ended([{ instanceId: id, output: null }]);
     return status;
   }
@@ -265,7 +282,7 @@ export async function createIn(
 }
 
 /** In a transaction of their own: a number is remembered, whatever becomes of the instances. */
-async function resolveLanes({ lanes }: StoreContext, instances: readonly NewInstance[]): Promise<void> {
+export async function resolveLanes({ lanes }: StoreContext, instances: readonly NewInstance[]): Promise<void> {
   await lanes.resolve(
     instances.flatMap((instance) => [
       ...instance.positions.map(({ standing }) => standing.lane),
@@ -275,17 +292,17 @@ async function resolveLanes({ lanes }: StoreContext, instances: readonly NewInst
 }
 
 /** Of those that have a deadline. */
-function deadlineLanes({ lanes }: StoreContext, instances: readonly NewInstance[]): (number | null)[] {
+export function deadlineLanes({ lanes }: StoreContext, instances: readonly NewInstance[]): (number | null)[] {
   return instances.map((instance) => (instance.deadline === null ? null : lanes.numberOf(deadlineLane(instance))));
 }
 
-function positionRows({ lanes }: StoreContext, instances: readonly NewInstance[]): BranchRow[] {
+export function positionRows({ lanes }: StoreContext, instances: readonly NewInstance[]): BranchRow[] {
   return instances.flatMap(({ positions }, index) =>
     positions.map((branch) => ({ idx: index + 1, branch, lane: lanes.numberOf(branch.standing.lane) })),
   );
 }
 
-function factsOf(context: StoreContext, holder: Holder | undefined): BatchFacts {
+export function factsOf(context: StoreContext, holder: Holder | undefined): BatchFacts {
   return { workerId: holder?.workerId ?? "", leaseMs: holder?.leaseMs ?? 0, now: context.now() };
 }
 
@@ -308,6 +325,7 @@ function listParams(filter: InstanceFilter): ListParams {
     idPrefix: filter.idPrefix ?? null,
     tags: filter.tags ?? [],
     labels: JSON.stringify(filter.labels ?? {}),
+    parent: filter.parent ?? null,
     after: filter.after ?? null,
     limit: filter.limit ?? DEFAULT_PAGE,
   };

@@ -1,4 +1,4 @@
-import { parseEventName, parseInstanceId } from "../ids.ts";
+import { parseAwaitedEvent, parseInstanceId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import { parseSpanMs } from "../store/arguments.ts";
 import { checkClaimRefs } from "../store/check-checkpoint.ts";
@@ -70,7 +70,7 @@ export class PostgresPositionStore implements PositionStore {
     const [row] = await db.run("promote-due", query);
     const promoted = row?.promoted ?? 0;
     if (promoted > 0) this.#context.hints.ready(null);
-    return { promoted, nextDueMs: row?.next_due_ms ?? null };
+    return { promoted, nextDueMs: row?.next_due_ms ?? null, owes: row?.owes === true };
   }
 
   async commitCheckpoints(
@@ -106,7 +106,7 @@ export class PostgresPositionStore implements PositionStore {
   }
 
   async peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {
-    const params = { instanceId: parseInstanceId(instanceId), name: parseEventName(name) };
+    const params = { instanceId: parseInstanceId(instanceId), name: parseAwaitedEvent(name, "name") };
     const [row] = await this.#context.db.run("peek-event", peekEvent(this.#context.tables, params));
     return row ?? null;
   }

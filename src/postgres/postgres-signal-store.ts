@@ -7,6 +7,7 @@ import { parseBytes, parseControlRequest, parseSignalKind } from "../store/argum
 import { checkSendOptions } from "../store/check-instance.ts";
 import type { CancelRequest, SendOptions, SendOutcome, SignalKind, SignalStore } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
+import { whileEnding } from "./ending.ts";
 import { LockedInstance, requestFrom, unpauseIn } from "./instance-control.ts";
 import { readSnapshot } from "./postgres-snapshot-store.ts";
 import { lockMailbox, sendEvent, takeEvent } from "./queries/events.ts";
@@ -77,7 +78,12 @@ export class PostgresSignalStore implements SignalStore {
   async checkAndCancel(instanceId: string, interruptedAtTask?: string): Promise<boolean> {
     const id = parseInstanceId(instanceId);
     const task = interruptedAtTask === undefined ? null : parseTaskId(interruptedAtTask, "interruptedAtTask");
-    return await this.#applyPending(id, "cancel", (instance, request) => instance.cancel(request, task));
+    return await whileEnding(this.#context, (note) =>
+      this.#applyPending(id, "cancel", (instance, request) => {
+        note(instance);
+        return instance.cancel(request, task);
+      }),
+    );
   }
 
   async checkAndPause(instanceId: string): Promise<boolean> {

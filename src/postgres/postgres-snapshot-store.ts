@@ -2,13 +2,14 @@ import { InstanceNotFoundError, InvalidTransitionError, ResultConflictError } fr
 import { parseInstanceId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Lane, Position } from "../snapshot/position.ts";
-import { standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
+import { kindRecordedAt, standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot, type TaskResult } from "../snapshot/snapshot.ts";
 import { requireObject } from "../store/argument-shapes.ts";
 import { parseBytes, parseCompletable, parseWhole } from "../store/arguments.ts";
 import { checkSnapshot, requireSameRun } from "../store/check-snapshot.ts";
 import type { SnapshotStore } from "../store/snapshot-store.ts";
 import type { Session } from "./database.ts";
+import { type NoteEnd, whileEnding } from "./ending.ts";
 import { appendNote, LockedInstance } from "./instance-control.ts";
 import {
   deleteInstance,
@@ -39,9 +40,10 @@ export class PostgresSnapshotStore implements SnapshotStore {
     const { db, lanes, tables } = this.#context;
     const { instanceId } = snapshot;
     await lanes.resolve(snapshot.positions.map((position) => laneOf(snapshot, position)));
-    await db.transaction("save-snapshot", async (tx) => {
+    const save = async (tx: Session, note: NoteEnd): Promise<void> => {
       await tx.run("lock-instance-id", lockInstanceId(tables, instanceId));
       const stored = await LockedInstance.find(this.#context, tx, instanceId);
+      if (isTerminal(snapshot.status)) note(stored);
       if (stored !== null && isTerminal(stored.status)) {
         throw new InvalidTransitionError(instanceId, stored.status, "saving a snapshot");
       }
@@ -51,7 +53,8 @@ export class PostgresSnapshotStore implements SnapshotStore {
       await this.#appendResults(tx, snapshot);
       await appendNote(this.#context, tx, instanceId, NOTES.save, null);
       await this.#overwritePositions(tx, snapshot, stored);
-    });
+    };
+    await whileEnding(this.#context, (note) => db.transaction("save-snapshot", (tx) => save(tx, note)));
     if (isTerminal(snapshot.status)) this.#context.hints.ended([{ instanceId, output: null }]);
     else this.#context.hints.ready(null);
   }
@@ -75,7 +78,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
       const entry: NewEntry = {
         ...blankEntry(task),
         attempt: await this.#freeAttempt(tx, id, task, standing?.attempt ?? null),
-        kind: standing?.kind ?? "task",
+        kind: kindRecordedAt(standing ?? null),
         output,
       };
       await tx.run(
@@ -102,11 +105,13 @@ export class PostgresSnapshotStore implements SnapshotStore {
   async deleteSnapshot(instanceId: string): Promise<void> {
     const id = parseInstanceId(instanceId);
     const { db, tables } = this.#context;
-    await db.transaction("delete-snapshot", async (tx) => {
-      await LockedInstance.get(this.#context, tx, id);
-      await tx.run("delete-positions", deletePositions(tables, id));
-      await tx.run("delete-instance", deleteInstance(tables, id));
-    });
+    await whileEnding(this.#context, (note) =>
+      db.transaction("delete-snapshot", async (tx) => {
+        note(await LockedInstance.get(this.#context, tx, id));
+        await tx.run("delete-positions", deletePositions(tables, id));
+        await tx.run("delete-instance", deleteInstance(tables, id));
+      }),
+    );
     this.#context.hints.ended([{ instanceId: id, output: null }]);
   }
 

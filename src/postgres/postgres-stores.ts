@@ -6,11 +6,13 @@ import type {
   Bytes,
   HistoryEntry,
   InstanceOutline,
+  InstanceRecord,
   InstanceStatus,
   Snapshot,
   TaskResult,
 } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
+import type { ChildFate, NewChild } from "../store/child-store.ts";
 import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
 import type {
   ControlOutcome,
@@ -49,6 +51,7 @@ import type {
   TransactionScope,
 } from "../store/transactional-store.ts";
 import type { Queryable } from "../transaction.ts";
+import { PostgresChildStore } from "./postgres-child-store.ts";
 import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
@@ -72,6 +75,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #instances: PostgresInstanceStore;
   readonly #positions: PostgresPositionStore;
   readonly #progress: PostgresProgressStore;
+  readonly #children: PostgresChildStore;
   readonly #history: PostgresHistoryStore;
   readonly #states: PostgresStateStore;
   readonly #transactions: PostgresTransactionalStore;
@@ -84,6 +88,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
     this.#progress = new PostgresProgressStore(context);
+    this.#children = new PostgresChildStore(context);
     this.#history = new PostgresHistoryStore(context);
     this.#states = new PostgresStateStore(context);
     this.#definitions = new PostgresDefinitionStore(context);
@@ -222,6 +227,19 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   }
   peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {
     return this.#positions.peekEvent(instanceId, name);
+  }
+
+  createChildren(children: readonly NewChild[]): Promise<readonly ChildFate[]> {
+    return this.#children.createChildren(children);
+  }
+  findChildren(instanceIds: readonly string[]): Promise<readonly (InstanceRecord | null)[]> {
+    return this.#children.findChildren(instanceIds);
+  }
+  hasOpenChildren(parentId: string): Promise<boolean> {
+    return this.#children.hasOpenChildren(parentId);
+  }
+  settleEndings(): Promise<boolean> {
+    return this.#children.settleEndings();
   }
 
   readHistory(

@@ -8,6 +8,7 @@ import type {
   InstanceOutline,
   InstanceRecord,
   InstanceStatus,
+  Parent,
   TaskResult,
 } from "../snapshot/snapshot.ts";
 import type { SavedProgress } from "../store/progress-store.ts";
@@ -31,6 +32,10 @@ export interface OutlineRow {
   readonly labels: Readonly<Record<string, string>>;
   readonly forked_from: string | null;
   readonly forked_at: bigint | null;
+  readonly parent_id: string | null;
+  readonly parent_task_id: string | null;
+  readonly on_parent_close: Parent["onClose"] | null;
+  readonly spawns: boolean | null;
   readonly created_ms: number;
   readonly deadline_ms: number | null;
   readonly ended_ms: number | null;
@@ -114,6 +119,8 @@ export function outlineFromRow(row: OutlineRow): InstanceOutline {
     createdAt: wholeMs(row.created_ms),
     deadlineAt: row.deadline_ms === null ? null : wholeMs(row.deadline_ms),
     forkedFrom: forkPointFrom(row),
+    parent: parentFrom(row),
+    spawns: row.spawns === true,
     endedAt: row.ended_ms === null ? null : wholeMs(row.ended_ms),
     run: row.run,
   };
@@ -121,6 +128,14 @@ export function outlineFromRow(row: OutlineRow): InstanceOutline {
 
 function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: OutlineRow): ForkPoint | null {
   return instanceId === null || sequence === null ? null : { instanceId, sequence };
+}
+
+function parentFrom({
+  parent_id: instanceId,
+  parent_task_id: taskId,
+  on_parent_close: onClose,
+}: OutlineRow): Parent | null {
+  return instanceId === null || taskId === null || onClose === null ? null : { instanceId, taskId, onClose };
 }
 
 export function positionFromRow(row: PositionRow): Position {

@@ -20,6 +20,8 @@ export interface StoreContext {
   readonly lanes: LaneRegistry;
   /** Id of the codec that new payloads are written with. */
   readonly codecId: string;
+  /** As `ChildStore.settleEndings`. */
+  settle(): Promise<boolean>;
   /** A fixed time for tests; `null`: the database's clock decides. */
   now(): Date | null;
 }

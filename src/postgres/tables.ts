@@ -12,6 +12,8 @@ const TABLE_NAMES = [
   "events",
   "event_keys",
   "signals",
+  "endings",
+  "closings",
   "schema_version",
 ] as const;
 
@@ -25,6 +27,7 @@ export type Tables = Readonly<Record<TableName, Identifier>> & {
   readonly sendEvent: Identifier;
   readonly applyUpdate: Identifier;
   readonly recordedOutput: Identifier;
+  readonly tellParents: Identifier;
   /** The token sequence's name as text, for `nextval`. */
   readonly tokenSequence: string;
 };
@@ -50,6 +53,7 @@ export function tablesIn(schema: unknown): Tables {
     sendEvent: new Identifier(schema, "send_event"),
     applyUpdate: new Identifier(schema, "apply_update"),
     recordedOutput: new Identifier(schema, "recorded_output"),
+    tellParents: new Identifier(schema, "tell_parents"),
     tokenSequence: new Identifier(schema, "fencing_tokens").sql,
   };
 }

@@ -1,7 +1,14 @@
 import type { Engine } from "../engine/engine.ts";
 import type { HeldPosition } from "../engine/held-position.ts";
 import type { Host, Tally } from "../engine/host.ts";
-import { codecOf, getState, isParked, reportStatus, type StatusReport } from "../engine/instance-status.ts";
+import {
+  awaitsChildren,
+  codecOf,
+  getState,
+  isParked,
+  reportStatus,
+  type StatusReport,
+} from "../engine/instance-status.ts";
 import type { Lease } from "../engine/lease-keeper.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
 import type { Flow } from "../flow/flow-definition.ts";
@@ -10,6 +17,7 @@ import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
 import { pause } from "../time/timers.ts";
+import { driveChildren } from "./child-drives.ts";
 import type { DriveOptions, ResolvedRunnerOptions } from "./runner-options.ts";
 
 interface DriveParts {
@@ -32,6 +40,8 @@ export class InstanceDrive implements Host {
   readonly #active = new Set<Promise<void>>();
   readonly #stopper = new AbortController();
   #reserved = 0;
+  /** None of the children that it waits for could be moved on when that was tried last. */
+  #childrenRest = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(parts: DriveParts) {
@@ -68,8 +78,12 @@ export class InstanceDrive implements Host {
   }
 
   take(held: HeldPosition): void {
+    this.#follow(this.#parts.engine.drive(held, this));
+  }
+
+  #follow(running: Promise<void>): void {
     // The other positions finish what they are at; then the failure is thrown.
-    const driven = this.#parts.engine.drive(held, this).catch((error: unknown) => this.#fail(error));
+    const driven = running.catch((error: unknown) => this.#fail(error));
     const settled = driven.finally(() => this.#active.delete(settled));
     this.#active.add(settled);
   }
@@ -142,12 +156,30 @@ export class InstanceDrive implements Host {
     const { backend, request } = this.#parts;
     const state = await this.#look();
     const { status } = state.instance;
+    if (status === "in_progress" && !this.#childrenRest && state.positions.some(awaitsChildren)) {
+      this.#childrenRest = true;
+      this.#follow(this.#driveChildren());
+      return null;
+    }
+    this.#childrenRest = false;
     const parked = state.positions.length > 0 && state.positions.every(isParked) && state.signals.length === 0;
     if (status !== "in_progress" || (parked && request.until !== "ended" && !isDueSoon(state)))
       return await reportStatus(backend, state);
     const { ports } = this.#parts.options;
     await pause(ports.timers, this.#restMs(state), this.#stop);
     return null;
+  }
+
+  /** What it waits for is not left to others. Ends when they have all ended, or come to where only time or an event moves them on. */
+  async #driveChildren(): Promise<void> {
+    const { backend, engine, options, flow, instanceId } = this.#parts;
+    await engine.settleEndings();
+    const ended = await driveChildren({ backend, flow, instanceId, atOnce: options.concurrency }, async (child) => {
+      const request = { until: "parked", signal: this.#stop } as const;
+      return await new InstanceDrive({ backend, engine, options, request, ...child }).run();
+    });
+    await engine.settleEndings();
+    if (ended > 0) this.#childrenRest = false;
   }
 
   #restMs({ positions, now }: InstanceState): number {

@@ -287,7 +287,7 @@ export class HistoryFold {
     const isThere = plan?.entries.every(({ taskId }) => this.#results.has(taskId)) ?? false;
     if (plan !== null && isThere) this.#apply(path, plan.move);
     // What somebody else has recorded is gone on from in a later checkpoint.
-    else if (!isByHand(result)) this.#open.add(path);
+    else if (!isByHand(result) && !isTaken(result, position)) this.#open.add(path);
   }
 
   /** What is undone next follows from what is recorded; nothing says that it begins. */
@@ -405,6 +405,11 @@ function failed(retryAfterMs: number | null): Occurrence {
 /** Whether a sender or somebody outside has recorded it: then the position was moved on later, by whoever held it. */
 function isByHand({ workerId, kind, outcome }: TraceEntry): boolean {
   return workerId === null || (kind === "wait" && outcome === "completed");
+}
+
+/** Whether it is a child's output: it is recorded when the event is taken that tells of it, and gone on from after that. */
+function isTaken({ kind, outcome }: TraceEntry, position: Position): boolean {
+  return kind === "spawn" && outcome === "completed" && position.kind === "wait";
 }
 
 function listOf(mapTaskId: TaskId): TaskId {

@@ -52,8 +52,12 @@ export type Occurrence =
   | { readonly kind: "overdue"; readonly failure: Bytes }
   /** The delay is over. */
   | { readonly kind: "elapsed" }
-  /** A buffered event was found. */
-  | { readonly kind: "received"; readonly payload: Bytes; readonly sequence: bigint }
+  /** A buffered event was found, or a child has ended; `sequence` of the event that told of it, `null` if there is none. */
+  | { readonly kind: "received"; readonly payload: Bytes; readonly sequence: bigint | null }
+  /** The event that was found tells of nothing that is waited for (any more). */
+  | { readonly kind: "stale"; readonly sequence: bigint }
+  /** The children have ended for which the instance has waited at its end. */
+  | { readonly kind: "closed" }
   /** There is no event, and the time limit has passed; `failure` where that fails the instance. */
   | { readonly kind: "timedOut"; readonly failure: Bytes | null }
   /** There is no event yet. `armed`: the time limit is running already. */

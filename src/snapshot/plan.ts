@@ -82,10 +82,18 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
     case "received":
       // The position stays at the wait, now with a recorded outcome, from which it goes on.
       return {
-        entries: [entry(stand, "wait", { output: occurrence.payload })],
+        entries: [entry(stand, entryKindOf(here.located.node), { output: occurrence.payload })],
         move: { kind: "advance", to: standing(flow, here, stand, stand.attempt) },
         consumes: occurrence.sequence,
       };
+    case "stale":
+      return {
+        entries: [],
+        move: { kind: "advance", to: standing(flow, here, stand, stand.attempt) },
+        consumes: occurrence.sequence,
+      };
+    case "closed":
+      return proceed(flow, stand, here, null, [entry(stand, "children", { outputRef: stand.inputRef })]);
     case "timedOut":
       return planTimeout(flow, stand, here, occurrence.failure);
     case "nothingYet": {
@@ -297,7 +305,8 @@ function valueAfter(stand: Stand, here: Standpoint): TaskId | null {
     isHandler(here) ||
     node.kind === "delay" ||
     node.kind === "route" ||
+    node.kind === "children" ||
     isFlowLoop(node) ||
-    (container.kind === "part" && ["until", "count", "event"].includes(container.role));
+    (container.kind === "part" && ["until", "count", "event", "start"].includes(container.role));
   return passesOn ? stand.inputRef : stand.taskId;
 }

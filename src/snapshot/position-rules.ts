@@ -1,5 +1,6 @@
+import { CHILD_EVENT, CHILDREN_EVENT } from "../ids.ts";
 import type { Interrupt, Position } from "./position.ts";
-import type { InstanceStatus } from "./snapshot.ts";
+import type { EntryKind, InstanceStatus } from "./snapshot.ts";
 
 /**
  * How soon an interrupted position comes up again if whoever was to act on the request died. A
@@ -90,6 +91,12 @@ export function standsTheSame(stored: Position, saved: Position): boolean {
 /** Whether a position is a join whose branches have yet to end. */
 export function isPendingJoin(position: Pick<Position, "kind" | "pending">): boolean {
   return position.kind === "join" && position.pending > 0;
+}
+
+/** How history names what is recorded from outside for where a position stands; `null`: where none does. */
+export function kindRecordedAt(position: Pick<Position, "kind" | "event"> | null): EntryKind {
+  if (position?.event?.startsWith(CHILD_EVENT) === true) return "spawn";
+  return position?.event === CHILDREN_EVENT ? "children" : (position?.kind ?? "task");
 }
 
 function waitsForItself(position: Position, now: number, hasOutcome: boolean): boolean {

@@ -1,3 +1,4 @@
+import type { OnParentClose } from "../flow/definition.ts";
 import type { DefinitionHash, InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import type { Position } from "./position.ts";
 
@@ -35,10 +36,25 @@ export interface InstanceOutline {
   readonly deadlineAt: number | null;
   /** Of which instance it is a fork; `null` if of none. */
   readonly forkedFrom: ForkPoint | null;
+  /** By which instance's task it was started; `null` if by none. */
+  readonly parent: Parent | null;
+  /** Whether its flow starts children, anywhere. */
+  readonly spawns: boolean;
   /** `null` unless terminal. */
   readonly endedAt: number | null;
   /** Which run this is, counted from 1: one more each time that it continues as new. */
   readonly run: number;
+}
+
+/** Whose child an instance is. */
+export interface Parent {
+  readonly instanceId: InstanceId;
+  readonly taskId: TaskId;
+  /**
+   * What becomes of it when its parent ends before it. "closed": that has happened, or the parent was deleted; what becomes of the
+   * child says nothing to its parent any more.
+   */
+  readonly onClose: OnParentClose | "closed";
 }
 
 /** Where an instance was forked off: after which entry of whose history. */
@@ -74,6 +90,10 @@ export type EntryKind =
   | "item"
   | "delay"
   | "wait"
+  /** What a child has handed on, or its id. */
+  | "spawn"
+  /** That the children have ended for which the instance waited at its end. */
+  | "children"
   | "branch"
   /** A version of the state that the tasks share: all of it, or what a branch has changed. */
   | "state"

@@ -1,7 +1,7 @@
 import { type Standpoint, standpoint } from "../flow/continuation.ts";
 import type { FlowNode, TaskPolicy } from "../flow/definition.ts";
 import type { Flow, LocatedNode } from "../flow/flow-definition.ts";
-import type { Path, TaskId } from "../ids.ts";
+import { CHILD_EVENT, CHILDREN_EVENT, type Path, type TaskId } from "../ids.ts";
 import type { Lane, PositionKind, Standing } from "./position.ts";
 import type { EntryKind, NewEntry } from "./snapshot.ts";
 
@@ -35,10 +35,17 @@ export function standing(flow: Flow, at: Standpoint, from: From, attempt: number
     attempt,
     priority: policy?.priority ?? from.instancePriority,
     lane: laneOf(flow, at.located, from.codec),
-    event: node.kind === "wait" ? node.event : null,
+    event: eventOf(node, at.taskId),
     pending: 0,
     items: null,
   };
+}
+
+/** What a position waits for at a node. Of a child it is told by an event of its task's own, of those that it waits for at its end by another. */
+function eventOf(node: FlowNode, taskId: TaskId): string | null {
+  if (node.kind === "wait") return node.event;
+  if (node.kind === "spawn") return node.isAwaited ? CHILD_EVENT + taskId : null;
+  return node.kind === "children" ? CHILDREN_EVENT : null;
 }
 
 function policyOf({ node, container }: LocatedNode): Pick<TaskPolicy, "priority" | "tags"> | null {
@@ -55,6 +62,8 @@ function policyOf({ node, container }: LocatedNode): Pick<TaskPolicy, "priority"
       return node.list.policy;
     case "continue":
       return node.next.policy;
+    case "spawn":
+      return node.start.policy;
     case "item":
       // Begun by whoever ends another one, too: in the lane of the map.
       return container.kind === "part" ? policyOf(container.of) : null;
@@ -62,6 +71,7 @@ function policyOf({ node, container }: LocatedNode): Pick<TaskPolicy, "priority"
     case "wait":
     case "collect":
     case "subflow":
+    case "children":
     case "undo":
       return null;
   }
@@ -87,7 +97,10 @@ function positionKindOf(node: FlowNode): PositionKind {
     case "delay":
       return "delay";
     case "wait":
+    case "children":
       return "wait";
+    case "spawn":
+      return node.isAwaited ? "wait" : "task";
     case "fork":
     case "map":
       return "join";
@@ -120,6 +133,8 @@ export function entryKindOf(node: FlowNode): EntryKind {
     case "item":
     case "delay":
     case "wait":
+    case "spawn":
+    case "children":
       return node.kind;
   }
 }

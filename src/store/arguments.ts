@@ -4,6 +4,7 @@ import {
   idIssue,
   kindOf,
   nameIssue,
+  parseAwaitedEvent,
   parseInstanceId,
   parseTaskId,
   parseWorkerId,
@@ -169,8 +170,7 @@ export function parseStanding(standing: Omit<Standing, "lane">, field: string): 
   if ((standing.kind === "wait") !== (standing.event !== null)) {
     throw new InvalidArgumentError(`${field}.event`, 'must be set if and only if kind is "wait".');
   }
-  const issue = standing.event === null ? null : idIssue(standing.event);
-  if (issue !== null) throw new InvalidArgumentError(`${field}.event`, `${issue}.`);
+  if (standing.event !== null) parseAwaitedEvent(standing.event, `${field}.event`);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */

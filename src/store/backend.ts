@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import type { ChildStore } from "./child-store.ts";
 import type { DefinitionStore } from "./definition-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
@@ -18,6 +19,7 @@ export interface Backend
     InstanceStore,
     PositionStore,
     ProgressStore,
+    ChildStore,
     HistoryStore,
     StateStore,
     WorkerStore,

@@ -41,6 +41,8 @@ export const ENTRY_KINDS: readonly string[] = [
   "item",
   "delay",
   "wait",
+  "spawn",
+  "children",
   "branch",
   "state",
   "update",

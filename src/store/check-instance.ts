@@ -1,4 +1,4 @@
-import { parseEventName, parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
+import { parseDedupKey, parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
 import { isDeadline, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ForkPoint } from "../snapshot/snapshot.ts";
@@ -16,6 +16,7 @@ import {
 } from "./argument-shapes.ts";
 import {
   parseBytes,
+  parseClaimRef,
   parseHolder,
   parseLabels,
   parsePath,
@@ -25,6 +26,7 @@ import {
   parseWhole,
 } from "./arguments.ts";
 import { checkLane, checkNewPositions } from "./check-standing.ts";
+import type { NewChild } from "./child-store.ts";
 import type { Holder, InstanceFilter, InstanceFork, Migration, NewInstance } from "./instance-store.ts";
 import type { ClaimRequest } from "./position-store.ts";
 import type { SendOptions } from "./signal-store.ts";
@@ -60,6 +62,7 @@ export function checkNewInstance(instance: NewInstance, holder: Holder | undefin
   }
   if (instance.deadline !== null) checkDeadline(instance.deadline, `${field}.deadline`);
   requireBoolean(instance.awaitsEvents, `${field}.awaitsEvents`);
+  requireBoolean(instance.spawns, `${field}.spawns`);
   if (holder !== undefined) checkHolder(holder);
   else if (instance.positions.some((position) => position.claimed))
     refuse("holder", "is needed where a position is claimed");
@@ -72,6 +75,22 @@ export function checkDeadline(deadline: NewDeadline, field: string): void {
   if (afterMs !== null) parseWhole(afterMs, `${field}.afterMs`, 1, 2 * MAX_DURATION_MS);
   if (at !== null) requireTime(at, `${field}.at`);
   if (afterMs === null && at === null) refuse(field, "must say after which time, or at which");
+}
+
+const CLOSINGS = ["cancel", "abandon", "wait"];
+
+/** @throws {InvalidArgumentError} naming what is wrong */
+export function checkNewChildren(children: readonly NewChild[]): void {
+  requireArray(children, "children");
+  for (const [index, child] of children.entries()) {
+    const field = `children[${index}]`;
+    requireObject(child, field);
+    checkNewInstance(child.instance, undefined, `${field}.instance`);
+    parseClaimRef(child.claim, `${field}.claim`);
+    parseTaskId(child.taskId, `${field}.taskId`);
+    requireBoolean(child.isAwaited, `${field}.isAwaited`);
+    requireOneOf(child.onClose, `${field}.onClose`, CLOSINGS);
+  }
 }
 
 /** What a new instance and a snapshot have in common. */
@@ -122,6 +141,7 @@ export function checkMigration(migration: Migration): void {
   requireObject(migration.to, "migration.to");
   requireName(migration.to.flow, "migration.to.flow");
   requireName(migration.to.definitionHash, "migration.to.definitionHash");
+  requireBoolean(migration.to.spawns, "migration.to.spawns");
   parseWhole(migration.entries, "migration.entries", 0, Number.MAX_SAFE_INTEGER);
   requireArray(migration.positions, "migration.positions");
   for (const [index, position] of migration.positions.entries()) {
@@ -155,6 +175,7 @@ export function checkFilter(filter: InstanceFilter): void {
   if (filter.idPrefix !== undefined) checkPrefix(filter.idPrefix, "filter.idPrefix");
   if (filter.tags !== undefined) parseTags(filter.tags, "filter.tags");
   if (filter.labels !== undefined) parseLabels(filter.labels, "filter.labels");
+  if (filter.parent !== undefined) parseInstanceId(filter.parent, "filter.parent");
   if (filter.after !== undefined) parseInstanceId(filter.after, "filter.after");
   if (filter.limit !== undefined) parseWhole(filter.limit, "filter.limit", 1, 1_000);
 }
@@ -184,7 +205,7 @@ export function checkClaimRequest(request: ClaimRequest): void {
 
 export function checkSendOptions(options: SendOptions): void {
   requireObject(options, "options");
-  if (options.dedupKey !== undefined) parseEventName(options.dedupKey, "options.dedupKey");
+  if (options.dedupKey !== undefined) parseDedupKey(options.dedupKey, "options.dedupKey");
 }
 
 /** The beginning of an id: any text that could be one. */

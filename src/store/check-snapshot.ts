@@ -36,6 +36,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   requireTimeOrNull(snapshot.deadlineAt, "snapshot.deadlineAt");
   parseWhole(snapshot.run, "snapshot.run", 1, MAX_RUNS);
   if (snapshot.forkedFrom !== null) checkForkPoint(snapshot.forkedFrom, "snapshot.forkedFrom");
+  requireBoolean(snapshot.spawns, "snapshot.spawns");
   requireArray(snapshot.positions, "snapshot.positions");
   for (const [index, position] of snapshot.positions.entries()) checkPosition(position, `snapshot.positions[${index}]`);
   requireDistinct(

@@ -8,6 +8,7 @@ export interface PublishedDefinition {
   readonly awaitsEvents: boolean;
   /** How long an instance may take, from 1; `null` for ever. */
   readonly deadlineMs: number | null;
+  readonly spawns: boolean;
   /** Where an instance stands at first. */
   readonly positions: readonly {
     readonly path: string;

@@ -2,6 +2,7 @@ import type { InstanceId } from "../ids.ts";
 import type { Checkpoint, NewPosition } from "../snapshot/checkpoint.ts";
 import { isDeadline, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Lane } from "../snapshot/position.ts";
+import type { ChildFate, NewChild } from "./child-store.ts";
 import type { ControlOutcome, CreatedInstance, NewInstance } from "./instance-store.ts";
 import type { CheckpointFate } from "./position-store.ts";
 import type { InstanceEnd } from "./wakeup.ts";
@@ -35,6 +36,15 @@ export function hintCreated(
 /** What a new deadline is a reason for. One that is given as a time is found by looking. */
 export function hintDeadline(sink: HintSink, deadline: NewDeadline | null): void {
   if (deadline !== null && deadline.afterMs !== null) sink.due(deadline.afterMs);
+}
+
+/** What new children are a reason for. */
+export function hintChildren(sink: HintSink, children: readonly NewChild[], fates: readonly ChildFate[]): void {
+  const instances = children.map(({ instance }) => instance);
+  const created = instances.map(({ instanceId }, index) => {
+    return { instanceId, created: fates[index] === "created", granted: [] };
+  });
+  hintCreated(sink, instances, created);
 }
 
 /** What a batch of checkpoints is a reason for. */

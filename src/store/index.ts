@@ -10,6 +10,7 @@ export * from "../snapshot/starting-position.ts";
 export * from "../snapshot/stood-position.ts";
 export type * from "../transaction.ts";
 export type * from "./backend.ts";
+export type * from "./child-store.ts";
 export type * from "./definition-store.ts";
 export type * from "./history-store.ts";
 export type * from "./instance-store.ts";

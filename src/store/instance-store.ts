@@ -20,8 +20,10 @@ export interface NewInstance {
   readonly deadline: NewDeadline | null;
   /** Where it stands at first; never empty. `claimed` positions are held by `holder`. */
   readonly positions: readonly NewPosition[];
-  /** Whether its flow waits for events, anywhere. */
+  /** Whether its flow waits for events or children, anywhere. */
   readonly awaitsEvents: boolean;
+  /** Whether its flow starts children, anywhere. */
+  readonly spawns: boolean;
 }
 
 /** Who holds the positions that are claimed from the start. */
@@ -72,7 +74,7 @@ export interface Migration {
   readonly instanceId: InstanceId;
   /** The hash of the definition that it has. */
   readonly from: string;
-  readonly to: { readonly flow: string; readonly definitionHash: string };
+  readonly to: { readonly flow: string; readonly definitionHash: string; readonly spawns: boolean };
   /** How many entries its history has. */
   readonly entries: number;
   /** All of its positions: they stay where they are, and who can run them changes. */
@@ -99,6 +101,8 @@ export interface InstanceFilter {
   readonly tags?: readonly string[];
   /** Only instances that have all of these labels, with these values. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Only children of this instance. */
+  readonly parent?: InstanceId;
   readonly after?: InstanceId;
   /** 1 to 1,000; default 100. */
   readonly limit?: number;

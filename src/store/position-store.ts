@@ -75,6 +75,8 @@ export interface Promotion {
   readonly promoted: number;
   /** After how many milliseconds the next one comes due, as far as is known now; `null` for none. */
   readonly nextDueMs: number | null;
+  /** Whether instances have ended, and what that means for others has yet to be done: then `settleEndings` is due. */
+  readonly owes: boolean;
 }
 
 /** What became of a checkpoint. */
@@ -87,6 +89,8 @@ export type CheckpointFate =
       readonly interrupt: Interrupt | null;
       /** Positions that the caller holds besides: claimed branches, a join that it closed. */
       readonly granted: readonly GrantedPosition[];
+      /** The instance has ended, and has a parent or may have children: then `settleEndings` is due. */
+      readonly owes?: boolean;
     }
   /** The claim does not hold any more. Nothing was written (INV-5). */
   | { readonly kind: "fenced" }

@@ -58,6 +58,7 @@ export function aNewInstance(overrides: Partial<NewInstance> = {}): NewInstance 
     deadline: null,
     positions: [aNewPosition()],
     awaitsEvents: true,
+    spawns: false,
     ...overrides,
   };
 }
@@ -144,6 +145,8 @@ export function aSnapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     createdAt: 0,
     deadlineAt: null,
     forkedFrom: null,
+    parent: null,
+    spawns: false,
     endedAt: null,
     run: 1,
     positions: [aPosition()],

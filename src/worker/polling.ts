@@ -8,6 +8,8 @@ export interface PollTarget {
   readonly isLive: boolean;
   /** How many positions it could take now; 0 also where it should not take any. */
   room(): number;
+  /** Has done what ends of instances have left to be done. */
+  settleEndings(): void;
   /** Claims, and drives what it gets. @returns how many that were */
   claim(limit: number): Promise<number>;
 }
@@ -120,7 +122,8 @@ export class Poller {
     this.#promoteAtMs = Number.POSITIVE_INFINITY;
     let untilNextMs = intervalMs;
     try {
-      const { promoted, nextDueMs }: Promotion = await this.#options.store.promoteDue();
+      const { promoted, nextDueMs, owes }: Promotion = await this.#options.store.promoteDue();
+      if (owes) this.#target.settleEndings();
       if (promoted > 0) this.#isHinted = true;
       // A little late rather than early: what is not due yet would have to be asked for again.
       if (nextDueMs !== null) untilNextMs = Math.min(intervalMs, Math.ceil(nextDueMs) + 1);

@@ -6,6 +6,7 @@ import { addLocalWorker, type LocalWorker } from "../engine/local-workers.ts";
 import { publishFlows } from "../engine/published-definition.ts";
 import { ABORT_GRACE_MS } from "../engine/run-body.ts";
 import { WorkerStoppedError } from "../errors/claim-errors.ts";
+import { withChildFlows } from "../flow/child-flows.ts";
 import type { WorkerId } from "../ids.ts";
 import { laneKey } from "../snapshot/lane-key.ts";
 import type { Lane } from "../snapshot/position.ts";
@@ -73,7 +74,8 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   #beating: Promise<void> = Promise.resolve();
 
   constructor(backend: Backend, options: ResolvedWorkerOptions) {
-    const { workerId, leaseMs, ports, flows, tags, concurrency, pollIntervalMs } = options;
+    const { workerId, leaseMs, ports, tags, concurrency, pollIntervalMs } = options;
+    const flows = withChildFlows(options.flows);
     this.#backend = backend;
     this.#options = options;
     this.mostLost = options.mostLost;
@@ -181,6 +183,10 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     // Who claims while a lease is in doubt may take a position from under its own driver.
     if (this.isLeaving || this.#suspects.count > 0 || this.#engine.isInDoubt) return 0;
     return Math.max(0, this.#free());
+  }
+
+  settleEndings(): void {
+    void this.#engine.settleEndings();
   }
 
   /** @returns how many it got */

@@ -55,6 +55,7 @@ export const NODE_FOLDERS: ReadonlySet<string> = new Set(["postgres", "worker", 
 export const NODE_FILES: Readonly<Record<string, readonly string[]>> = {
   "codec/gzip-codec.ts": ["node:zlib", "node:util"],
   "codec/encrypted-codec.ts": ["node:crypto"],
+  "flow/child-id.ts": ["node:crypto"],
   "flow/definition-hash.ts": ["node:crypto"],
   "time/random.ts": ["node:crypto"],
   "engine/current-task.ts": ["node:async_hooks"],

@@ -270,12 +270,12 @@ function mortal(timers: Timers, life: Life): Timers {
 }
 
 /**
- * The recorded values of each task: none of what has none of its own (delays, ends of branches, loops over flows), no notes.
+ * The recorded values of each task: none of what has none of its own (delays, ends, loops over flows), no notes.
  */
 function recordedIn(history: readonly HistoryItem[]): Map<string, unknown[]> {
   const recorded = new Map<string, unknown[]>();
   for (const { taskId, kind, outcome, output, outputRef } of history) {
-    if (["delay", "branch", "instance", "state", "update"].includes(kind) || outcome === "failed") continue;
+    if (["delay", "branch", "children", "instance", "state", "update"].includes(kind) || outcome === "failed") continue;
     if (kind === "loop" && (outputRef !== null || output === undefined)) continue;
     recorded.set(taskId, [...(recorded.get(taskId) ?? []), hasFailure(output) ? SOME_FAILED : output]);
   }
@@ -333,6 +333,7 @@ function tasksIn(steps: readonly StepDescription[], prefix: string): { taskId: s
       case "hopeless":
       case "delay":
       case "until":
+      case "child":
         return [];
     }
   });

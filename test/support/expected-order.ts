@@ -38,6 +38,8 @@ function walkStep(step: StepDescription, before: readonly string[], at: Walk): r
       return follow(before, id);
     case "until":
       return follow(follow(before, `${id}~until`), id);
+    case "child":
+      return follow(follow(before, `${id}~start`), id);
     case "hopeless":
       return walkHopeless(step.handling, follow(before, id), id, follow);
     case "wait": {

@@ -1,6 +1,6 @@
 import type { EventResult } from "../../src/flow/definition.ts";
 import type { FlowDescription, StepDescription } from "./flow-description.ts";
-import { isDone, itemsOf, keyFor, mix, settledAs } from "./random-flow.ts";
+import { CHILD_TASK, isDone, itemsOf, keyFor, mix, settledAs } from "./random-flow.ts";
 
 /** What is sent for a wait; `undefined` if nothing comes before its time limit. */
 export type Payloads = (event: string) => unknown;
@@ -112,6 +112,9 @@ function walkStep(step: StepDescription, input: unknown, at: Walk): unknown {
     }
     case "several":
       return walkSeveral(step, input, at);
+    case "child":
+      at.outputs.set(`${taskId}~start`, { instanceId: null, input });
+      return record(step.fails ? undefined : mix(CHILD_TASK, input));
     case "subflow":
       return walk(step.flow.steps, input, { ...at, prefix: `${taskId}/` });
   }

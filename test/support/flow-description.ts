@@ -82,6 +82,9 @@ export type StepDescription =
       readonly timeoutMs: number | null;
       readonly late: readonly StepDescription[] | null;
     }
+
+  /** A child of a single task, which is waited for; one that fails is skipped. */
+  | { readonly kind: "child"; readonly id: string; readonly fails: boolean; readonly onClose: "cancel" | "wait" }
   | { readonly kind: "subflow"; readonly id: string; readonly flow: FlowDescription };
 
 export interface NamedSteps {

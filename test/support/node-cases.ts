@@ -2,6 +2,7 @@ import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
+import { childCases } from "./child-cases.ts";
 import { deadlineCases } from "./deadline-cases.ts";
 import { endingCases } from "./ending-cases.ts";
 import { eventCases } from "./event-cases.ts";
@@ -388,6 +389,7 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
   ...deadlineCases,
   ...eventCases,
   "any, with a state that it changes": stateCase,
+  ...childCases,
   thenFlow: {
     good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
     bad: {

@@ -4,6 +4,8 @@ import type { HistoryItem } from "../../src/client/history-item.ts";
 import type { StatusReport } from "../../src/engine/instance-status.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { Runner } from "../../src/runner/runner.ts";
+import type { InstanceOutline } from "../../src/snapshot/snapshot.ts";
+import type { Backend } from "../../src/store/backend.ts";
 import { systemTimers, type Timers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
 import { CrashingStore, type CrashMode, type Life } from "./crash-plan.ts";
@@ -35,6 +37,7 @@ export interface NodeOutcome {
 }
 
 const MOST_LIVES = 20;
+const MOST_SWEEPS = 200;
 
 /**
  * Runs an instance to its end, one process after the other, and checks what holds of every run: no second outcome, no body
@@ -96,7 +99,28 @@ export async function runNode(node: NodeFlow, world: World, disturbance: Disturb
   expect(new Set(outcomes.map((item) => item.taskId)).size).toBe(outcomes.length);
   expect(late).toEqual([]);
   expect((await world.backend.findInstance(id))?.positions).toEqual([]);
+  await expectNoneLeft(id, world.backend);
   return { report: await client.status(id), history, disturbed: store.calls >= call };
+}
+
+/** One child for a task at most, and none left that is not to end: what a dead process holds is cancelled by who holds it next. */
+async function expectNoneLeft(id: string, backend: Backend): Promise<void> {
+  const children = async (): Promise<readonly InstanceOutline[]> => await backend.listInstances({ parent: id });
+  expect(new Set((await children()).map(({ parent }) => parent?.taskId)).size).toBe((await children()).length);
+  const left = async (): Promise<string[]> => {
+    // As a worker does now and then: the process that ended the instance may have died before it did so.
+    await backend.settleEndings();
+    const states = await Promise.all(
+      (await children()).map(async (child) => await backend.findInstance(child.instanceId)),
+    );
+    return states.flatMap((state) =>
+      state === null || state.positions.length === 0 || state.signals.length > 0 ? [] : [state.instance.instanceId],
+    );
+  };
+  // Another sweep, of another test on this database, may be at it.
+  let ids = await left();
+  for (let tries = 0; ids.length > 0 && tries < MOST_SWEEPS; tries++) ids = await left();
+  expect(ids).toEqual([]);
 }
 
 /** Disturbs one run after the other, each at another call, until a run ends before that call. */

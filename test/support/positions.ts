@@ -65,6 +65,7 @@ export function newInstance(instanceId: string, facts: Partial<NewInstance> = {}
     deadline: null,
     positions: [branchAt("", "a")],
     awaitsEvents: true,
+    spawns: false,
     ...facts,
   };
 }

@@ -2,7 +2,7 @@ import { JsonCodec } from "../../src/codec/json-codec.ts";
 import { decisionOfRecorded, interpretOutput, isPart } from "../../src/engine/interpret-output.ts";
 import { readInput } from "../../src/engine/task-inputs.ts";
 import { standpoint } from "../../src/flow/continuation.ts";
-import type { TaskNode } from "../../src/flow/definition.ts";
+import type { ChildStart, SpawnNode, TaskNode } from "../../src/flow/definition.ts";
 import type { Flow, LocatedNode } from "../../src/flow/flow-definition.ts";
 import { nextToUndo } from "../../src/flow/undo-order.ts";
 import type { ApplyFacts } from "../../src/snapshot/apply.ts";
@@ -51,6 +51,8 @@ export class PureRun {
       createdAt: 0,
       deadlineAt: null,
       forkedFrom: null,
+      parent: null,
+      spawns: false,
       endedAt: null,
       run: 1,
       positions: [],
@@ -159,6 +161,10 @@ export class PureRun {
         return await this.#run(position, node.join);
       case "continue":
         return await this.#run(position, node.next);
+      case "spawn":
+        return await this.#spawn(position, node);
+      case "children":
+        return { kind: "closed" };
       case "subflow":
         throw new Error("Nothing stands at a sub-flow.");
     }
@@ -169,6 +175,17 @@ export class PureRun {
     if (container.kind !== "part" || container.of.node.kind !== "collect") return null;
     const counted = (): number => Number(decode(this.#bytesUnder(countTaskId(taskId))));
     return afterEvent(taskId, "completed", container.of.node.count ?? counted());
+  }
+  /** A child is run to its end at once. */
+  async #spawn({ taskId }: Position, node: SpawnNode): Promise<Occurrence> {
+    if (!node.isAwaited) return { kind: "succeeded", output: encode(`pure/${taskId}`), decision: null, durationMs: 0 };
+    const start = decode(this.#bytesUnder(`${taskId}~start`)) as ChildStart;
+    const child = new PureRun(node.child, start.input);
+    await child.finish(() => 0);
+    const { output } = child.snapshot;
+    if (output !== null) return { kind: "received", payload: output, sequence: null };
+    const failure = encode({ name: "ChildFailedError", message: "" });
+    return { kind: "failed", failure, retryAfterMs: null, durationMs: 0 };
   }
 
   async #run(position: Position, { run, policy }: TaskNode): Promise<Occurrence> {

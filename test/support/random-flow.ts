@@ -138,6 +138,7 @@ export function eventsOf(steps: readonly StepDescription[]): string[] {
       case "loop":
       case "delay":
       case "until":
+      case "child":
         return [];
     }
   });
@@ -187,6 +188,17 @@ function canonical(value: unknown): string {
 }
 
 // --- The flow ---------------------------------------------------------------------------------
+
+/** The only task of a child. */
+export const CHILD_TASK = "child-work";
+const CHILD = flow<unknown>("child")
+  .then(CHILD_TASK, (input) => mix(CHILD_TASK, input))
+  .build();
+const FAILING_CHILD = flow<unknown>("failing-child")
+  .then(CHILD_TASK, (): never => {
+    throw new Error("the child fails");
+  })
+  .build();
 
 type Builder = FlowBuilder<unknown, unknown>;
 type OnRun = (taskId: string, attempt: number) => void;
@@ -267,6 +279,9 @@ function appendStep(builder: Builder, step: StepDescription, onRun: OnRun): Buil
     }
     case "several":
       return appendSeveral(builder, step, onRun);
+    case "child":
+      if (!step.fails) return builder.spawn(id, CHILD, { onParentClose: step.onClose });
+      return builder.spawn(id, FAILING_CHILD, { onParentClose: step.onClose, onFailure: "skip" });
     case "subflow":
       return builder.thenFlow(id, flowFrom(step.flow, onRun));
   }

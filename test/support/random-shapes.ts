@@ -37,6 +37,7 @@ type Shape =
       readonly timeoutMs: number | null;
       readonly late: readonly Shape[] | null;
     }
+  | { readonly kind: "child"; readonly fails: boolean; readonly onClose: "cancel" | "wait" }
   | { readonly kind: "subflow"; readonly steps: readonly Shape[] };
 
 export function shapes(options: RandomFlowOptions): fc.Arbitrary<readonly Shape[]> {
@@ -124,10 +125,14 @@ function simpleShape(options: RandomFlowOptions): fc.Arbitrary<Shape> {
       handling: fc.constantFrom("skip" as const, "goto" as const, "fallback" as const),
     })
     .map((parts): Shape => ({ kind: "hopeless", ...parts }));
+  const child = fc
+    .record({ fails: fc.boolean(), onClose: fc.constantFrom("cancel" as const, "wait" as const) })
+    .map((parts): Shape => ({ kind: "child", ...parts }));
   return fc.oneof(
     { arbitrary: task, weight: 4 },
     { arbitrary: loop, weight: 1 },
     { arbitrary: hopeless, weight: 1 },
+    { arbitrary: child, weight: 1 },
     { arbitrary: fc.constant<Shape>({ kind: "until" }), weight: delaysMs.length === 0 ? 0 : 1 },
     { arbitrary: delay, weight: delaysMs.length === 0 ? 0 : 1 },
     { arbitrary: wait, weight: waits ? 1 : 0 },
@@ -149,6 +154,7 @@ export function named(steps: readonly Shape[], prefix: string, scope: { count: n
       case "delay":
       case "hopeless":
       case "until":
+      case "child":
         return { ...shape, id };
       case "wait":
       case "several": {

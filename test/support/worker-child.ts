@@ -80,6 +80,20 @@ export function mapOfActs(body: Body): Flow<{ readonly count: number; readonly a
     .build();
 }
 
+/** The flow that starts a child for each item of a list. */
+export function childrenOfActs(body: Body): Flow<{ readonly count: number; readonly act: Act }, readonly number[]> {
+  const child = flow<{ readonly index: number; readonly act: Act }>("child-of-acts")
+    .then("act", async (given, context) => {
+      await body(given.act, context);
+      return given.index * 2;
+    })
+    .build();
+  const item = flow<{ readonly index: number; readonly act: Act }>("item").spawn("start", child).build();
+  return flow<{ readonly count: number; readonly act: Act }>("children-of-acts")
+    .map("items", (given) => Array.from({ length: given.count }, (_, index) => ({ index, act: given.act })), item)
+    .build();
+}
+
 function main(options: ChildOptions): Promise<void> {
   let running = 0;
   const body: Body = async (act, context) => {
@@ -95,7 +109,7 @@ function main(options: ChildOptions): Promise<void> {
       running--;
     }
   };
-  return work(options, [flowOfActs(body), mapOfActs(body)] as readonly Flow[]);
+  return work(options, [flowOfActs(body), mapOfActs(body), childrenOfActs(body)] as readonly Flow[]);
 }
 
 async function work(options: ChildOptions, flows: readonly Flow[]): Promise<void> {

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "4c9c416782b7d1c6b4646178580f1794ea1d0543be04e19bcc0fa9745e8881fa",
+    sha256: "409da618ba84093ba5488fbf5f3e8bc6a8768c88e2c08219b09c5fe8bef37f53",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -49,6 +49,7 @@ CREATE TABLE :schema.definitions (
   flow            text        COLLATE "C" NOT NULL,
   definition_hash text        COLLATE "C" NOT NULL,
   awaits_events   boolean     NOT NULL,
+  spawns          boolean     NOT NULL,
   positions       jsonb       NOT NULL,
   -- How long an instance may take, and who can act on it when it takes longer.
   deadline_ms     bigint,
@@ -85,7 +86,16 @@ CREATE TABLE :schema.instances (
                   CONSTRAINT instances_priority_in_range CHECK (priority BETWEEN 1 AND 5),
   tags            text[]      NOT NULL DEFAULT '{}',
   labels          jsonb       NOT NULL DEFAULT '{}',
+  -- Of a child: which instance's task has started it, under which claim; where that waits for its end, if it does; and what becomes
+  -- of it when the parent ends before it ("closed": that has happened, or the parent was deleted).
   parent_id       text        COLLATE "C",
+  parent_task_id  text        COLLATE "C",
+  parent_token    bigint,
+  awaited_at      text        COLLATE "C",
+  on_parent_close text        COLLATE "C"
+                  CONSTRAINT instances_closing_known CHECK (on_parent_close IN ('cancel', 'abandon', 'wait', 'closed')),
+  -- Whether its flow starts children; NULL for no, which takes no room.
+  spawns          boolean,
   trace_context   text,
   -- Of which instance it is a fork, and after which entry of its history it was forked off.
   forked_from     text        COLLATE "C",
@@ -98,12 +108,40 @@ CREATE TABLE :schema.instances (
   deadline_at     timestamptz,
   ended_at        timestamptz,
   CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
+  CONSTRAINT instances_child_has_a_parent CHECK (
+    (parent_id IS NULL) = (parent_task_id IS NULL) AND (parent_id IS NULL) = (parent_token IS NULL)
+    AND (parent_id IS NULL) = (on_parent_close IS NULL) AND (parent_id IS NOT NULL OR awaited_at IS NULL)
+  ),
   CONSTRAINT instances_outcome_fits_status CHECK (
     (status = 'completed') = (output IS NOT NULL)
     AND (status = 'failed') = (failure IS NOT NULL)
     AND (status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)
     AND (status NOT IN ('completed', 'cancelled') OR stood_at IS NULL)
   )
+);
+
+-- Serves list-instances by parent, and whatever closes children.
+CREATE INDEX instances_parent ON :schema.instances (parent_id, instance_id) WHERE parent_id IS NOT NULL;
+
+-- Ends of children that their parents have yet to be told of: written with the end, by a trigger, gone when it is told.
+CREATE TABLE :schema.endings (
+  instance_id    text    COLLATE "C" NOT NULL,
+  sequence       bigint  NOT NULL DEFAULT nextval(':schema.checkpoint_sequence'),
+  parent_id      text    COLLATE "C" NOT NULL,
+  parent_task_id text    COLLATE "C" NOT NULL,
+  awaited_at     text    COLLATE "C",
+  waited_for     boolean NOT NULL,
+  PRIMARY KEY (instance_id, sequence)
+);
+
+-- Instances that have ended, or were deleted, whose children have yet to be closed. The token parts their children from those of one
+-- that has the same id later. Whoever works on one puts it off meanwhile.
+CREATE TABLE :schema.closings (
+  instance_id  text        COLLATE "C" NOT NULL,
+  token        bigint      NOT NULL DEFAULT nextval(':schema.fencing_tokens'),
+  is_deleted   boolean     NOT NULL,
+  available_at timestamptz NOT NULL DEFAULT '-infinity',
+  PRIMARY KEY (instance_id, token)
 );
 
 -- One row for each point at which a live instance stands: the only hot table. A row goes when its
@@ -323,6 +361,148 @@ BEGIN
 END
 $$;
 
+-- What the end of an instance means for others: written down here, in whatever write ends it, and done later by tell_parents and
+-- close-children. It only inserts rows, so that it waits for nobody.
+CREATE FUNCTION :schema.note_end() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF OLD.ended_at IS NULL AND OLD.parent_id IS NOT NULL AND (OLD.awaited_at IS NOT NULL OR OLD.on_parent_close = 'wait') THEN
+    INSERT INTO :schema.endings (instance_id, parent_id, parent_task_id, awaited_at, waited_for)
+    VALUES (OLD.instance_id, OLD.parent_id, OLD.parent_task_id, OLD.awaited_at, OLD.on_parent_close = 'wait');
+  END IF;
+  IF OLD.spawns THEN
+    INSERT INTO :schema.closings (instance_id, is_deleted) VALUES (OLD.instance_id, TG_OP = 'DELETE');
+  END IF;
+  RETURN NULL;
+END
+$$;
+
+-- The conditions are looked at without a call: who has neither parent nor children pays nothing.
+CREATE TRIGGER instances_ended AFTER UPDATE OF status ON :schema.instances
+FOR EACH ROW
+WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL AND (OLD.parent_id IS NOT NULL OR OLD.spawns))
+EXECUTE FUNCTION :schema.note_end();
+
+CREATE TRIGGER instances_deleted AFTER DELETE ON :schema.instances
+FOR EACH ROW
+WHEN (OLD.parent_id IS NOT NULL OR OLD.spawns)
+EXECUTE FUNCTION :schema.note_end();
+
+-- Puts an event of a child's end into its parent's mailbox, and wakes the position at p_path if it waits for it. Does nothing where
+-- the parent does not stand at p_task_id any more, nor where that child's start was worked out: its row may follow later.
+-- The caller has the mailbox's lock. Locks: at most one position, never waiting for it, as send_event.
+CREATE FUNCTION :schema.tell_end(
+  p_parent_id text,
+  p_path      text,
+  p_task_id   text,
+  p_event     text,
+  p_sequence  bigint,
+  p_child_id  text,
+  p_now       timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM FROM :schema.positions AS p
+  WHERE p.instance_id = p_parent_id AND p.path = p_path AND p.task_id IN (p_task_id, p_task_id || '~start');
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  INSERT INTO :schema.events (instance_id, name, sequence, payload, codec, sent_at)
+  VALUES (p_parent_id, p_event, p_sequence, convert_to(to_json(p_child_id)::text, 'UTF8'), 'json', p_now)
+  ON CONFLICT DO NOTHING;
+  PERFORM FROM :schema.positions AS p
+  WHERE p.instance_id = p_parent_id AND p.path = p_path AND p.kind = 'wait' AND p.event = p_event
+    AND p.worker_id IS NULL AND p.order_key IS NULL AND p.interrupt IS NULL
+  FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    UPDATE :schema.positions AS p
+    SET since = p_now, available_at = p_now, order_key = :schema.order_key(p.priority, p_now)
+    WHERE p.instance_id = p_parent_id AND p.path = p_path;
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- Tells parents of the ends of their children (INV-13): at most p_limit ends at a time.
+--
+-- A function, because each statement in it sees what has committed by then: the mailboxes' locks first, then a fresh look at who
+-- waits, as in send_event. An end whose parent's mailbox is locked is left for later.
+-- Locks: mailboxes by key, skipping locked ones; then positions, never waiting for them. Index: mailboxes_pkey, positions_pkey.
+-- Returns how many ends were told, or were of no interest to anybody.
+CREATE FUNCTION :schema.tell_parents(p_limit integer, p_now timestamptz DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now      timestamptz := coalesce(p_now, clock_timestamp());
+  v_parents  text[];
+  v_last     text[] := '{}';
+  v_sequence bigint := 0;
+  v_done     integer := 0;
+  v_ending   :schema.endings;
+  v_parent   text;
+BEGIN
+  DELETE FROM :schema.endings AS e
+  WHERE NOT EXISTS (SELECT FROM :schema.instances AS i WHERE i.instance_id = e.parent_id);
+  GET DIAGNOSTICS v_done = ROW_COUNT;
+
+  INSERT INTO :schema.mailboxes (instance_id)
+  SELECT DISTINCT e.parent_id
+  FROM :schema.endings AS e
+  WHERE NOT EXISTS (SELECT FROM :schema.mailboxes AS m WHERE m.instance_id = e.parent_id)
+    AND EXISTS (SELECT FROM :schema.instances AS i WHERE i.instance_id = e.parent_id)
+  ORDER BY e.parent_id
+  ON CONFLICT DO NOTHING;
+
+  SELECT array_agg(locked.instance_id) INTO v_parents
+  FROM (
+    SELECT m.instance_id
+    FROM :schema.mailboxes AS m
+    WHERE m.instance_id IN (SELECT e.parent_id FROM :schema.endings AS e ORDER BY e.sequence LIMIT p_limit)
+    ORDER BY m.instance_id
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS locked;
+  IF v_parents IS NULL THEN
+    RETURN v_done;
+  END IF;
+  UPDATE :schema.mailboxes AS m SET version = m.version + 1 WHERE m.instance_id = ANY (v_parents);
+
+  FOR v_ending IN
+    DELETE FROM :schema.endings AS e
+    USING (
+      SELECT q.instance_id, q.sequence FROM :schema.endings AS q
+      WHERE q.parent_id = ANY (v_parents)
+      ORDER BY q.sequence
+      LIMIT p_limit
+    ) AS oldest
+    WHERE e.instance_id = oldest.instance_id AND e.sequence = oldest.sequence
+    RETURNING e.*
+  LOOP
+    v_done := v_done + 1;
+    v_sequence := greatest(v_sequence, v_ending.sequence);
+    IF v_ending.awaited_at IS NOT NULL THEN
+      PERFORM :schema.tell_end(v_ending.parent_id, v_ending.awaited_at, v_ending.parent_task_id,
+                               '$child:' || v_ending.parent_task_id, v_ending.sequence, v_ending.instance_id, v_now);
+    END IF;
+    IF v_ending.waited_for AND NOT v_ending.parent_id = ANY (v_last) THEN
+      v_last := v_last || v_ending.parent_id;
+    END IF;
+  END LOOP;
+
+  FOREACH v_parent IN ARRAY v_last LOOP
+    IF NOT EXISTS (SELECT FROM :schema.instances AS c
+                   WHERE c.parent_id = v_parent AND c.on_parent_close = 'wait' AND c.ended_at IS NULL) THEN
+      PERFORM :schema.tell_end(v_parent, '', '$children', '$children', v_sequence, v_parent, v_now);
+    END IF;
+  END LOOP;
+  RETURN v_done;
+END
+$$;
+
 -- Sends an event whose payload is plain JSON, for SQL and triggers. Workers hear of it with the commit.
 -- Returns 'delivered', 'buffered' or 'duplicate'; raises an error for an instance that has ended or has another codec.
 CREATE FUNCTION :schema.send_event(
@@ -339,6 +519,8 @@ DECLARE
 BEGIN
   IF coalesce(p_instance_id, '') = '' OR coalesce(p_name, '') = '' THEN
     RAISE EXCEPTION 'instance id and event name must not be empty' USING ERRCODE = '22023';
+  ELSIF starts_with(p_name, '$child') THEN
+    RAISE EXCEPTION 'an event name must not start with $child' USING ERRCODE = '22023';
   END IF;
   v_outcome := :schema.send_event(
     p_instance_id, p_name, convert_to(coalesce(p_payload, 'null')::text, 'UTF8'), 'json', p_dedup_key, NULL);
@@ -478,11 +660,12 @@ BEGIN
 
   v_deadline := v_now + (v_after + coalesce(v_span, v_definition.deadline_ms)) * interval '1 millisecond';
 
-  INSERT INTO :schema.instances (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at,
+  INSERT INTO :schema.instances (instance_id, flow, definition_hash, codec, input, priority, tags, labels, spawns, created_at,
                                  deadline_at)
   VALUES (p_instance_id, p_flow, v_definition.definition_hash, 'json',
           convert_to(coalesce(p_input, 'null')::text, 'UTF8'), p_priority,
-          ARRAY(SELECT DISTINCT t.tag COLLATE "C" AS tag FROM unnest(p_tags) AS t (tag) ORDER BY 1), p_labels, v_now,
+          ARRAY(SELECT DISTINCT t.tag COLLATE "C" AS tag FROM unnest(p_tags) AS t (tag) ORDER BY 1), p_labels,
+          NULLIF(v_definition.spawns, false), v_now,
           v_deadline)
   ON CONFLICT (instance_id) DO NOTHING;
   IF NOT FOUND THEN
@@ -556,7 +739,7 @@ SELECT i.instance_id, i.flow, i.status,
        :schema.payload_json(i.codec, i.output) AS output,
        :schema.payload_json(i.codec, i.failure) AS failure,
        i.stood_at, i.reason, i.priority, i.tags, i.labels, i.codec, i.definition_hash, i.forked_from,
-       i.forked_at, i.run, i.created_at, i.deadline_at, i.ended_at
+       i.forked_at, i.parent_id, i.parent_task_id, i.on_parent_close, i.run, i.created_at, i.deadline_at, i.ended_at
 FROM :schema.instances AS i;
 
 CREATE VIEW :schema.checkpoints_json AS

@@ -48,32 +48,33 @@ export function keepStood(t: Tables, p: { readonly instanceId: string; readonly 
 /** Gives an instance another definition. The caller has its lock. */
 export function setDefinition(
   t: Tables,
-  p: { readonly instanceId: string; readonly flow: string; readonly definitionHash: string },
+  p: { readonly instanceId: string; readonly flow: string; readonly definitionHash: string; readonly spawns: boolean },
 ): Query<never> {
   return sql`
     UPDATE ${t.instances}
-    SET flow = ${p.flow}::text, definition_hash = ${p.definitionHash}::text
+    SET flow = ${p.flow}::text, definition_hash = ${p.definitionHash}::text, spawns = NULLIF(${p.spawns}::boolean, false)
     WHERE instance_id = ${p.instanceId}::text
   `;
 }
 
-/** Inserts or overwrites an instance's own row. The caller has its lock, if it exists. */
+/** Inserts or overwrites an instance's own row, all but whose child it is. The caller has its lock, if it exists. */
 export function upsertInstance(t: Tables, instance: InstanceRecord): Query<never> {
   return sql`
     INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, status, input, output, failure, reason, priority,
-                                tags, labels, forked_from, forked_at, created_at, deadline_at, ended_at, run)
+                                tags, labels, forked_from, forked_at, spawns, created_at, deadline_at, ended_at, run)
     VALUES (${instance.instanceId}::text, ${instance.flow}::text, ${instance.definitionHash}::text, ${instance.codec}::text,
             ${instance.status}::text, ${instance.input}::bytea, ${instance.output}::bytea, ${instance.failure}::bytea,
             ${instance.reason}::text, ${instance.priority}::smallint, ${instance.tags}::text[],
             ${JSON.stringify(instance.labels)}::jsonb, ${instance.forkedFrom?.instanceId ?? null}::text,
-            ${instance.forkedFrom?.sequence ?? null}::bigint, ${new Date(instance.createdAt)}::timestamptz,
+            ${instance.forkedFrom?.sequence ?? null}::bigint, ${instance.spawns || null}::boolean, ${new Date(instance.createdAt)}::timestamptz,
             ${instance.deadlineAt === null ? null : new Date(instance.deadlineAt)}::timestamptz,
             ${instance.endedAt === null ? null : new Date(instance.endedAt)}::timestamptz, ${instance.run}::int)
     ON CONFLICT (instance_id) DO UPDATE
     SET flow = excluded.flow, definition_hash = excluded.definition_hash, codec = excluded.codec, status = excluded.status,
         input = excluded.input, output = excluded.output, failure = excluded.failure, reason = excluded.reason,
         stood_at = NULL, priority = excluded.priority, tags = excluded.tags, labels = excluded.labels,
-        forked_from = excluded.forked_from, forked_at = excluded.forked_at, created_at = excluded.created_at,
+        forked_from = excluded.forked_from, forked_at = excluded.forked_at,
+        spawns = CASE WHEN excluded.spawns THEN true ELSE ${t.instances}.spawns END, created_at = excluded.created_at,
         deadline_at = excluded.deadline_at, ended_at = excluded.ended_at, run = excluded.run
   `;
 }

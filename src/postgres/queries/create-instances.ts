@@ -26,24 +26,105 @@ export function createInstances(
   facts: BatchFacts,
   deadlineLanes: readonly (number | null)[] = [],
 ): Query<CreatedRow> {
-  const hasDeadlines = deadlineLanes.some((lane) => lane !== null);
-  const columns = [...instanceColumns(instances), ...(hasDeadlines ? deadlineColumns(instances, deadlineLanes) : [])];
+  // Most flows start no children: their instances have nothing written that says so.
+  const spawning = instances.some(({ spawns }) => spawns) ? spawningOf(instances) : NOTHING_MORE;
+  const deadlines = deadlinesOf(t, instances, deadlineLanes);
+  const columns = [...instanceColumns(instances), ...spawning.columns, ...deadlines.columns];
   return sql`
     WITH new AS MATERIALIZED (
       SELECT * FROM ${rowSource("n", columns, "idx")}
     ),
+    ${makingInstances(t, positions, facts, [spawning, deadlines])}
+    SELECT n.idx::int, c.instance_id IS NOT NULL AS created, g.claims AS granted
+    FROM new AS n
+    LEFT JOIN created AS c ON c.instance_id = n.instance_id
+    LEFT JOIN granted AS g ON g.instance_id = n.instance_id
+    ORDER BY n.idx
+  `;
+}
+
+const NOTHING = sql<never>``;
+
+/** What else is written of instances, and beside them. */
+export interface MoreOfInstances {
+  /** Columns of the rows `new`. */
+  readonly columns: readonly Column[];
+  /** Names of columns of the table, each behind a comma. */
+  readonly names: Query<never>;
+  /** What is written into them, of the rows `n` and at `clock.now`, each behind a comma. */
+  readonly values: Query<never>;
+  /** The same names, as far as `placed` reads them of the rows `created`. */
+  readonly returned: Query<never>;
+  /** CTEs that write more, each with a comma behind it. */
+  readonly placed: Query<never>;
+}
+
+const NOTHING_MORE: MoreOfInstances = {
+  columns: [],
+  names: NOTHING,
+  values: NOTHING,
+  returned: NOTHING,
+  placed: NOTHING,
+};
+
+function spawningOf(instances: readonly NewInstance[]): MoreOfInstances {
+  return {
+    ...NOTHING_MORE,
+    columns: [{ name: "spawns", type: "boolean", values: instances.map(({ spawns }) => spawns) }],
+    names: sql`, spawns`,
+    values: sql`, NULLIF(n.spawns, false)`,
+  };
+}
+
+/** Deadlines, each with its position; nothing if none of the instances has one. */
+export function deadlinesOf(
+  t: Tables,
+  instances: readonly NewInstance[],
+  lanes: readonly (number | null)[],
+): MoreOfInstances {
+  if (lanes.every((lane) => lane === null)) return NOTHING_MORE;
+  return {
+    columns: deadlineColumns(instances, lanes),
+    names: sql`, deadline_at`,
+    // The earlier of the two.
+    values: sql`, least(clock.now + n.deadline_after * interval '1 millisecond',
+                   timestamptz 'epoch' + n.deadline_at_ms * interval '1 millisecond')`,
+    returned: sql`, deadline_at`,
+    placed: sql`
+    overdue AS (
+      INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, since, wake_at, available_at)
+      SELECT c.instance_id, '$deadline', '$deadline', 'delay', n.deadline_lane, 1, clock.now, c.deadline_at, c.deadline_at
+      FROM created AS c
+      JOIN new AS n ON n.instance_id = c.instance_id
+      CROSS JOIN clock
+      WHERE c.deadline_at IS NOT NULL
+    ),`,
+  };
+}
+
+/**
+ * CTEs `clock`, `created`, `mailbox`, `placed` and `granted`, which make the instances of a CTE `new` with the `instanceColumns`
+ * and an `idx`, as far as their ids are free.
+ */
+export function makingInstances(
+  t: Tables,
+  positions: readonly BranchRow[],
+  facts: BatchFacts,
+  more: readonly MoreOfInstances[],
+): Query<never> {
+  return sql`
     clock AS MATERIALIZED (SELECT coalesce(${facts.now}::timestamptz, clock_timestamp()) AS now),
     created AS (
-      INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at${hasDeadlines ? sql`, deadline_at` : NOTHING})
+      INSERT INTO ${t.instances} (instance_id, flow, definition_hash, codec, input, priority, tags, labels, created_at${all(more, "names")})
       SELECT n.instance_id, n.flow, n.definition_hash, n.codec, n.input, n.priority,
              CASE WHEN n.tags = '[]' THEN '{}' ELSE ARRAY(SELECT json_array_elements_text(n.tags::json)) END,
-             n.labels::jsonb, clock.now${hasDeadlines ? DEADLINE : NOTHING}
+             n.labels::jsonb, clock.now${all(more, "values")}
       FROM new AS n
       CROSS JOIN clock
       ORDER BY n.instance_id
       ON CONFLICT (instance_id) DO NOTHING
-      RETURNING instance_id${hasDeadlines ? sql`, deadline_at` : NOTHING}
-    ),${hasDeadlines ? placedDeadlines(t) : NOTHING}
+      RETURNING instance_id${all(more, "returned")}
+    ),${all(more, "placed")}
     mailbox AS (
       INSERT INTO ${t.mailboxes} (instance_id)
       SELECT n.instance_id
@@ -78,32 +159,11 @@ export function createInstances(
       FROM placed AS p
       WHERE p.worker_id IS NOT NULL
       GROUP BY p.instance_id
-    )
-    SELECT n.idx::int, c.instance_id IS NOT NULL AS created, g.claims AS granted
-    FROM new AS n
-    LEFT JOIN created AS c ON c.instance_id = n.instance_id
-    LEFT JOIN granted AS g ON g.instance_id = n.instance_id
-    ORDER BY n.idx
-  `;
+    )`;
 }
 
-const NOTHING = sql<never>``;
-
-/** The earlier of the two. */
-const DEADLINE = sql<never>`, least(clock.now + n.deadline_after * interval '1 millisecond',
-                   timestamptz 'epoch' + n.deadline_at_ms * interval '1 millisecond')`;
-
-/** The positions of those that have deadlines. */
-function placedDeadlines(t: Tables): Query<never> {
-  return sql`
-    overdue AS (
-      INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, since, wake_at, available_at)
-      SELECT c.instance_id, '$deadline', '$deadline', 'delay', n.deadline_lane, 1, clock.now, c.deadline_at, c.deadline_at
-      FROM created AS c
-      JOIN new AS n ON n.instance_id = c.instance_id
-      CROSS JOIN clock
-      WHERE c.deadline_at IS NOT NULL
-    ),`;
+function all(more: readonly MoreOfInstances[], part: "names" | "values" | "returned" | "placed"): Query<never> {
+  return more.reduce<Query<never>>((joined, one) => sql`${joined}${one[part]}`, NOTHING);
 }
 
 function deadlineColumns(instances: readonly NewInstance[], lanes: readonly (number | null)[]): Column[] {
@@ -115,7 +175,7 @@ function deadlineColumns(instances: readonly NewInstance[], lanes: readonly (num
   ];
 }
 
-function instanceColumns(instances: readonly NewInstance[]): Column[] {
+export function instanceColumns(instances: readonly NewInstance[]): Column[] {
   return [
     { name: "instance_id", type: "text", values: instances.map((i) => i.instanceId) },
     { name: "flow", type: "text", values: instances.map((i) => i.flow) },

@@ -16,16 +16,17 @@ export function publishDefinitions(
 ): Query<never> {
   const all = p.definitions.map(({ definition }) => definition);
   return sql`
-    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, positions, deadline_ms, deadline_lane)
-    SELECT d.flow, d.definition_hash, d.awaits_events, d.positions::jsonb, d.deadline_ms, d.deadline_lane
+    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, spawns, positions, deadline_ms, deadline_lane)
+    SELECT d.flow, d.definition_hash, d.awaits_events, d.spawns, d.positions::jsonb, d.deadline_ms, d.deadline_lane
     FROM unnest(
       ${all.map(({ flow }) => flow)}::text[],
       ${all.map(({ definitionHash }) => definitionHash)}::text[],
       ${all.map(({ awaitsEvents }) => awaitsEvents)}::boolean[],
+      ${all.map(({ spawns }) => spawns)}::boolean[],
       ${p.definitions.map(({ positions }) => positions)}::text[],
       ${all.map(({ deadlineMs }) => deadlineMs)}::bigint[],
       ${p.definitions.map(({ deadlineLane }) => deadlineLane)}::int[]
-    ) AS d (flow, definition_hash, awaits_events, positions, deadline_ms, deadline_lane)
+    ) AS d (flow, definition_hash, awaits_events, spawns, positions, deadline_ms, deadline_lane)
     ORDER BY d.flow, d.definition_hash
     ON CONFLICT (flow, definition_hash) DO UPDATE
     SET positions = excluded.positions, deadline_ms = excluded.deadline_ms,

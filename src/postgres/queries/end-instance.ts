@@ -13,6 +13,11 @@ import {
   heldPositions,
 } from "./checkpoint-columns.ts";
 
+export interface EndFateRow extends FateRow {
+  /** It has a parent, or may have children; `null` where it has not ended. */
+  readonly owes: boolean | null;
+}
+
 /**
  * Completes or fails instances whose only position, beside that of a deadline, is the one that is held (INV-11).
  *
@@ -25,7 +30,7 @@ import {
  * Locks: positions, then instances by key, then positions of deadlines, skipping locked ones of all: whoever has the
  * instance's row is about to change its status and may be waiting for the position.
  */
-export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<FateRow> {
+export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], facts: BatchFacts): Query<EndFateRow> {
   return sql`
     WITH done AS MATERIALIZED (
       ${doneRows(checkpoints, endColumns(checkpoints))}
@@ -73,15 +78,17 @@ export function endInstances(t: Tables, checkpoints: readonly Checkpoint[], fact
       FROM gone AS g
       JOIN done AS d ON d.idx = g.idx
       WHERE i.instance_id = g.instance_id
+      RETURNING g.idx, i.parent_id IS NOT NULL OR i.spawns IS TRUE AS owes
     ),
     cleared AS (
       DELETE FROM ${t.signals} AS s USING gone AS g WHERE s.instance_id = g.instance_id
     ),
     written AS (${appendEntries(t, checkpoints, facts, sql`gone`)})
     SELECT ${fateColumns(t, checkpoints)},
-           NULL::text AS interrupt
+           NULL::text AS interrupt, e.owes
     FROM done AS d
     LEFT JOIN gone AS m ON m.idx = d.idx
+    LEFT JOIN ended AS e ON e.idx = d.idx
   `;
 }
 

@@ -5,12 +5,12 @@ import type { Tables } from "../tables.ts";
 
 const OUTLINE_COLUMNS = sql<never>`
       i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.reason, i.priority,
-      array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at, i.run,
+      array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at, i.parent_id, i.parent_task_id, i.on_parent_close, i.spawns, i.run,
       extract(epoch FROM i.created_at)::float8 * 1000 AS created_ms,
       extract(epoch FROM i.deadline_at)::float8 * 1000 AS deadline_ms,
       extract(epoch FROM i.ended_at)::float8 * 1000 AS ended_ms,
       extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`;
-const INSTANCE_COLUMNS = sql<never>`${OUTLINE_COLUMNS}, i.input, i.output, i.failure`;
+export const INSTANCE_COLUMNS: Query<never> = sql<never>`${OUTLINE_COLUMNS}, i.input, i.output, i.failure`;
 
 /** Reads one instance. Index: instances_pkey. */
 export function findInstance(t: Tables, instanceId: string): Query<InstanceRow> {
@@ -77,11 +77,12 @@ export interface ListParams {
   readonly tags: readonly string[];
   /** As JSON. */
   readonly labels: string;
+  readonly parent: string | null;
   readonly after: string | null;
   readonly limit: number;
 }
 
-/** Pages through instances by keyset, without their payloads. Index: instances_pkey. */
+/** Pages through instances by keyset, without their payloads. Index: instances_pkey, of one's children instances_parent. */
 export function listInstances(t: Tables, p: ListParams): Query<OutlineRow> {
   return sql`
     SELECT ${OUTLINE_COLUMNS}
@@ -103,6 +104,7 @@ function onePage(t: Tables, p: ListParams): Query<never> {
       AND (${p.flow}::text IS NULL OR i.flow = ${p.flow}::text)
       AND (${p.statuses}::text[] IS NULL OR i.status = ANY (${p.statuses}::text[]))
       AND (${p.idPrefix}::text IS NULL OR starts_with(i.instance_id, ${p.idPrefix}::text))
+      ${p.parent === null ? sql`` : sql`AND i.parent_id = ${p.parent}::text`}
       AND i.tags @> ${p.tags}::text[] AND i.labels @> ${p.labels}::jsonb
     ORDER BY i.instance_id
     LIMIT ${p.limit}::int`;

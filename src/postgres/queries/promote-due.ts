@@ -1,5 +1,6 @@
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { areEndingsLeft } from "./children.ts";
 import { mayBeTaken } from "./free-position.ts";
 
 /**
@@ -14,7 +15,7 @@ import { mayBeTaken } from "./free-position.ts";
 export function promoteDue(
   t: Tables,
   p: { readonly limit: number; readonly now: Date | null },
-): Query<{ promoted: number; next_due_ms: number | null }> {
+): Query<{ promoted: number; next_due_ms: number | null; owes: boolean }> {
   return sql`
     WITH due AS MATERIALIZED (
       SELECT r.instance_id, r.path, r.taken
@@ -49,6 +50,7 @@ export function promoteDue(
             WHERE q.order_key IS NULL AND q.available_at < 'infinity'
               AND q.available_at > (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
             ORDER BY q.available_at
-            LIMIT 1) AS next_due_ms
+            LIMIT 1) AS next_due_ms,
+           ${areEndingsLeft(t, p.now)} AS owes
   `;
 }

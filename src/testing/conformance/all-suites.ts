@@ -1,5 +1,6 @@
 import { argumentsSuite } from "./arguments.suite.ts";
 import { backendSuite } from "./backend.suite.ts";
+import { childStoreSuite } from "./child-store.suite.ts";
 import { definitionStoreSuite } from "./definition-store.suite.ts";
 import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
@@ -22,6 +23,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   workerStoreSuite,
   positionStoreSuite,
   progressStoreSuite,
+  childStoreSuite,
   historyStoreSuite,
   stateStoreSuite,
   argumentsSuite,

@@ -20,7 +20,7 @@ function definition(given: Given, facts: Partial<PublishedDefinition> = {}): Pub
   const { flow = "order", definitionHash = OLD } = facts;
   const standing = given.standing({ taskId: "first", lane: aLane({ flow, definitionHash, codec: "json" }) });
   const positions = [{ path: "", standing, hasOwnPriority: false, wakeAfterMs: 0 }];
-  return { flow, definitionHash, awaitsEvents: false, positions, deadlineMs: null, ...facts };
+  return { flow, definitionHash, awaitsEvents: false, spawns: false, positions, deadlineMs: null, ...facts };
 }
 
 async function start({ subject }: ConformanceContext, ...args: [string, string, string?]): Promise<void> {

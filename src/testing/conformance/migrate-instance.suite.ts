@@ -12,7 +12,7 @@ function aMigration(given: Given, overrides: Partial<Migration> = {}): Migration
   return {
     instanceId: "order-1",
     from: given.lane().definitionHash,
-    to: { flow: "order-2", definitionHash: NEW_HASH },
+    to: { flow: "order-2", definitionHash: NEW_HASH, spawns: false },
     entries: 0,
     positions: [{ path: "", taskId: "first", tags: [] }],
     ...overrides,

@@ -28,6 +28,16 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   findInstance: (backend, _, instanceId) => backend.findInstance(instanceId),
   findEnded: (backend, _, instanceId) => backend.findEnded([instanceId]),
   "listInstances (after)": (backend, _, after) => backend.listInstances({ after }),
+  "listInstances (parent)": (backend, _, parent) => backend.listInstances({ parent }),
+  findChildren: (backend, _, instanceId) => backend.findChildren([instanceId]),
+  hasOpenChildren: (backend, _, parentId) => backend.hasOpenChildren(parentId),
+  createChildren: (backend, given, instanceId) =>
+    backend.createChildren([
+      {
+        ...{ instance: given.newInstance({ instanceId }), claim: aForgedClaim(), taskId: "first" },
+        ...{ isAwaited: true, onClose: "cancel" },
+      },
+    ]),
   "listInstanceIds (after)": (backend, _, after) => backend.listInstanceIds({ after }),
   requestControl: (backend, _, instanceId) => backend.requestControl(instanceId, "pause", {}),
   terminateInstance: (backend, _, instanceId) => backend.terminateInstance(instanceId, {}),
@@ -45,7 +55,7 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
     }),
   migrateInstance: (backend, _, instanceId) =>
     backend.migrateInstance({
-      ...{ instanceId, from: "old", to: { flow: "order", definitionHash: "new" } },
+      ...{ instanceId, from: "old", to: { flow: "order", definitionHash: "new", spawns: false } },
       ...{ entries: 0, positions: [] },
     }),
   setDeadline: (backend, _, instanceId) => backend.setDeadline(instanceId, null),
