@@ -44,6 +44,7 @@ describe("a random flow", () => {
       }
     }
     expect([...kinds].sort()).toEqual([
+      "collect",
       "delay",
       "fork",
       "item",
