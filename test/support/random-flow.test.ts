@@ -47,6 +47,7 @@ describe("a random flow", () => {
     }
     expect([...kinds].sort()).toEqual([
       "children",
+      "collect",
       "delay",
       "fork",
       "item",
