@@ -442,7 +442,7 @@ export class InMemoryBackend implements Backend {
 
   /** What a call has ended means something to others at once. */
   async #settled<T>(call: Promise<T>): Promise<T> {
-    return await call.finally(() => this.#children.settleEndings());
+    return await call.then(async (result) => await this.#children.settleEndings().then(() => result));
   }
 
   #open<Store>(method: string, store: Store): Store {

@@ -28,7 +28,9 @@ describe("the schema", () => {
     expect(offenders).toEqual([]);
     expect(tables).toEqual([
       "checkpoints",
+      "closings",
       "definitions",
+      "endings",
       "event_keys",
       "events",
       "instances",

@@ -45,5 +45,11 @@ export async function dumpSchema(pool: Pool, schema: string): Promise<string> {
               md5(replace(p.prosrc, format('"%s"', $1::text), 'schema'))) AS line
      FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname = $1 ORDER BY p.proname`,
   );
+  await add(
+    "triggers",
+    `SELECT pg_get_triggerdef(t.oid, true) AS line
+     FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND NOT t.tgisinternal ORDER BY t.tgname`,
+  );
   return `${lines.join("\n").trimEnd()}\n`;
 }

@@ -69,12 +69,12 @@ const promoteDueTests: ConformanceTests = {
   "makes ready what has come due, and says when the next one will": async ({ backend, given }) => {
     await given.asleep(1_000, { instanceId: "a" });
     await given.asleep(5_000, { instanceId: "b" });
-    expect(await backend.promoteDue()).toEqual({ promoted: 0, nextDueMs: 1_000 });
+    expect(await backend.promoteDue()).toEqual({ promoted: 0, nextDueMs: 1_000, owes: false });
     given.after(1_000);
-    expect(await backend.promoteDue()).toEqual({ promoted: 1, nextDueMs: 4_000 });
+    expect(await backend.promoteDue()).toEqual({ promoted: 1, nextDueMs: 4_000, owes: false });
     expect((await given.positionOf("a"))?.ready).toBe(true);
     given.after(4_000);
-    expect(await backend.promoteDue()).toEqual({ promoted: 1, nextDueMs: null });
+    expect(await backend.promoteDue()).toEqual({ promoted: 1, nextDueMs: null, owes: false });
   },
 
   "is left out by a claim of what is ready already": async ({ backend, given }) => {
