@@ -1,8 +1,9 @@
 import type { Flow } from "../flow/flow-definition.ts";
 import type { Renaming } from "../flow/renaming.ts";
 import type { TaskId } from "../ids.ts";
-import type { DerivedState, TraceEntry } from "../snapshot/history-fold.ts";
+import type { DerivedState } from "../snapshot/history-fold.ts";
 import type { Course } from "../snapshot/state-at.ts";
+import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import type { RenamedEntry } from "../store/instance-store.ts";
 import { type Fit, fitOf } from "./course-fit.ts";
 

@@ -114,7 +114,9 @@ async function currentStatus(backend: StatusSource, state: InstanceState): Promi
 }
 
 async function reportLive(backend: StatusSource, state: InstanceState): Promise<CurrentStatus<unknown>> {
-  const { positions, now } = state;
+  const { now } = state;
+  // By when it has to have ended is not where it stands.
+  const positions = state.positions.filter((position) => !isDeadline(position));
   const active = positions.filter((position) => !isParked(position));
   if (active.length > 0) return { status: "in_progress", tasks: active.map((position) => describeTask(position, now)) };
   const waits = positions.filter((position) => position.kind === "wait" && !awaitsChildren(position));

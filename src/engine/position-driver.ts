@@ -1,4 +1,4 @@
-import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
+import { isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
@@ -13,18 +13,20 @@ import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts
 import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
 import { lookAtChild, lookForOpenChildren } from "./child-lookup.ts";
 import type { Children } from "./children.ts";
+import { completion } from "./completion.ts";
 import type { Gatherer } from "./gatherer.ts";
-import { grantedPosition } from "./granted-position.ts";
+import { grantedPosition, startedBy } from "./granted-position.ts";
 import type { Happening } from "./happening.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded, isPart } from "./interpret-output.ts";
 import { valueUnder } from "./occurrence-values.ts";
 import { isKeyError, isPassing } from "./passing-errors.ts";
-import { decodeOwned, encodePayload } from "./payloads.ts";
+import { decodeOwned } from "./payloads.ts";
+import { stopOthers } from "./stop-others.ts";
 import { atTask, type BodyParts, TaskBodies } from "./task-bodies.ts";
 import type { Committed } from "./task-transactions.ts";
 import { tellCheckpoint, tellReceived } from "./tell-observer.ts";
-import { beginItem, decideAfterEvent, lookAtDeadline, overdueError, readWait, sleepOn } from "./without-body.ts";
+import { beginItem, decideAfterEvent, lookAtDeadline, readWait, sleepOn } from "./without-body.ts";
 
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
@@ -334,7 +336,7 @@ export class PositionDriver {
     fate: Extract<CheckpointFate, { kind: "accepted" }>,
   ): MaybePromise<HeldPosition | null> {
     this.#parts.onProgress?.();
-    if (happening.kind === "overdue") this.#stopOthers(held);
+    if (happening.kind === "overdue") stopOthers(this.#parts, held);
     if (held.flow.state !== null) this.#bodies.state.written(held);
     tellCheckpoint(this.#parts, this.#bodies.error, { held, happening, move, kept: fate.kept });
     for (const granted of fate.granted) {
@@ -354,14 +356,6 @@ export class PositionDriver {
     return { ...moved, armed, isFresh: false };
   }
 
-  /** What this host runs of an instance whose time is up need not wait to hear it from the store. */
-  #stopOthers(held: HeldPosition): void {
-    const reason = overdueError(held);
-    for (const lease of this.#parts.host.leases)
-      if (lease.claim.instanceId === held.claim.instanceId && lease !== this.#parts.lease)
-        lease.end({ reason, settle: false });
-  }
-
   /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
   #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): MaybePromise<Move> {
     const { host } = this.#parts;
@@ -369,16 +363,7 @@ export class PositionDriver {
     if (move.kind === "restart") return { ...move, positions: this.#keep(move.positions) };
     // Whoever takes it must have its tags.
     if (move.kind === "advance" && !host.serves(move.to.lane)) return { kind: "park", to: move.to, wakeAfterMs: 0 };
-    if (move.kind !== "complete") return move;
-    const { claim, codec, flow } = held;
-    const { instanceId } = claim;
-    const bytes = valueUnder(move.outputRef, held, happening);
-    const context = { instanceId, taskId: "", kind: "output" } as const;
-    return chain(decodeOwned(flow, codec, instanceId, { owner: move.outputRef, bytes }), (value) =>
-      chain(encodePayload(codec, value, context, this.#parts.store.maxPayloadBytes), (output): Move => {
-        return { kind: "complete", output, codec: codec.id };
-      }),
-    );
+    return move.kind === "complete" ? completion(this.#parts.store, held, happening, move.outputRef) : move;
   }
 
   /** Of positions that are made, those that this host can run at once are its own from the start. */
@@ -410,8 +395,4 @@ export class PositionDriver {
     await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
     return null;
   }
-}
-
-function startedBy(move: StartingMove): readonly NewPosition[] {
-  return move.kind === "fork" ? move.branches : move.positions;
 }

@@ -170,12 +170,6 @@ function locateLast(onFailure: TaskNode | null, located: Map<string, LocatedNode
   located.set(HANDLER_ID, { ...undo, node: onFailure, address: HANDLER_ID, container });
 }
 
-/** A node that is not in the flow as it was written. */
-function locateAlone(node: FlowNode, located: Map<string, LocatedNode>): void {
-  const container = { kind: "root" } as const;
-  located.set(node.id, { node, address: node.id, depth: 0, container, sequence: [node], index: 0 });
-}
-
 /** What stands inside a node: beside it, or in scopes of its own. */
 function locateWithin(here: LocatedNode, prefix: string, located: Map<string, LocatedNode>): void {
   const { node, depth } = here;

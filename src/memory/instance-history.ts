@@ -1,8 +1,8 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
 import { KEPT_ENTRY } from "../snapshot/apply.ts";
-import type { TraceEntry } from "../snapshot/history-fold.ts";
 import { type Bytes, type HistoryEntry, isRecordedKind, type NewEntry, type TaskResult } from "../snapshot/snapshot.ts";
 import { taskOfStep } from "../snapshot/step-ids.ts";
+import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
 
 /** Where and by whom an entry was written. */

@@ -1,6 +1,6 @@
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
-import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
 import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";

@@ -1,7 +1,7 @@
 import { parseInstanceId, parseTaskId } from "../ids.ts";
-import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import { stepRange } from "../snapshot/step-ids.ts";
+import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
 import { parseAttempt, parseWhole } from "../store/arguments.ts";
 import type { HistoryStore } from "../store/history-store.ts";

@@ -1,6 +1,5 @@
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import type { NewDeadline } from "../snapshot/deadline.ts";
-import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type {
   Bytes,
@@ -11,6 +10,7 @@ import type {
   Snapshot,
   TaskResult,
 } from "../snapshot/snapshot.ts";
+import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ChildFate, NewChild } from "../store/child-store.ts";
 import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";

@@ -1,4 +1,3 @@
-import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Interrupt, ItemCounts, Position, PositionKind } from "../snapshot/position.ts";
 import type {
   EntryKind,
@@ -11,6 +10,7 @@ import type {
   Parent,
   TaskResult,
 } from "../snapshot/snapshot.ts";
+import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import type { SavedProgress } from "../store/progress-store.ts";
 
 /** Times come as milliseconds since the epoch; `Infinity` for PostgreSQL's infinity. */

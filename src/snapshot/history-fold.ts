@@ -7,19 +7,16 @@ import type { Path, TaskId } from "../ids.ts";
 import { applyCheckpoint, type Changes, NOTES } from "./apply.ts";
 import type { Move } from "./checkpoint.ts";
 import { isDeadline } from "./deadline.ts";
-import { afterEvent, countTaskId, isLate } from "./events.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { planNext, planStart } from "./plan.ts";
 import type { Plan } from "./plan-move.ts";
 import { isUndoing } from "./plan-undo.ts";
 import type { Position, Standing } from "./position.ts";
 import { isPendingJoin } from "./position-rules.ts";
-import type { HistoryEntry, InstanceRecord } from "./snapshot.ts";
+import type { InstanceRecord } from "./snapshot.ts";
 import type { Stand } from "./standing.ts";
 import { type StoodPosition, standingStill } from "./stood-position.ts";
-
-/** What happened, without the values: what positions are derived from. */
-export type TraceEntry = Omit<HistoryEntry, "output" | "failure">;
+import { decisionOf, needsOutput, type TraceEntry } from "./trace-entry.ts";
 
 /** How an instance began. */
 export type Origin = Pick<InstanceRecord, "codec" | "priority" | "createdAt">;
@@ -372,30 +369,6 @@ export class HistoryFold {
     const { codec, priority: instancePriority } = this.#origin;
     return { path, taskId, attempt, inputRef, instancePriority, codec };
   }
-}
-
-/** Whether only the output of an entry says where it leads, which the trace does not have. */
-export function needsOutput(flow: Flow, { taskId, kind, outcome, decision }: TraceEntry): boolean {
-  if (outcome !== "completed" || kind === "step") return false;
-  if (kind === "route") return decision === null;
-  return /~(until|count)$/.test(taskId) && flow.find(taskId.replaceAll(/\[\d+\]/g, "")) !== null;
-}
-
-/** Where a recorded outcome leads, where its task id alone doesn't say it. */
-function decisionOf(flow: Flow, entry: TraceEntry, others: ReadonlyMap<TaskId, Decision>): Decision | null {
-  const { taskId, decision, outcome } = entry;
-  const { node, container } = standpoint(flow, taskId).located;
-  if (container.kind === "part" && container.role === "event") {
-    const { node: whole } = container.of;
-    const counted = others.get(countTaskId(taskId));
-    const count = (whole.kind === "collect" ? whole.count : null) ?? (counted?.kind === "count" ? counted.count : 0);
-    return afterEvent(taskId, outcome, count);
-  }
-  if (node.kind === "collect") return isLate(node, outcome) ? { kind: "timedOut" } : null;
-  if (node.kind === "loop") return { kind: decision === "again" ? "again" : "done" };
-  if (node.kind === "route" && decision !== null) return { kind: "key", key: decision };
-  if (node.kind === "wait") return outcome === "timed_out" && node.onTimeout === "branch" ? { kind: "timedOut" } : null;
-  return others.get(taskId) ?? null;
 }
 
 function failed(retryAfterMs: number | null): Occurrence {

@@ -80,18 +80,8 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
     case "elapsed":
       return proceed(flow, stand, here, null, [entry(stand, "delay", { outputRef: stand.inputRef })]);
     case "received":
-      // The position stays at the wait, now with a recorded outcome, from which it goes on.
-      return {
-        entries: [entry(stand, entryKindOf(here.located.node), { output: occurrence.payload })],
-        move: { kind: "advance", to: standing(flow, here, stand, stand.attempt) },
-        consumes: occurrence.sequence,
-      };
     case "stale":
-      return {
-        entries: [],
-        move: { kind: "advance", to: standing(flow, here, stand, stand.attempt) },
-        consumes: occurrence.sequence,
-      };
+      return planEvent(flow, stand, here, occurrence);
     case "closed":
       return proceed(flow, stand, here, null, [entry(stand, "children", { outputRef: stand.inputRef })]);
     case "timedOut":
@@ -106,6 +96,21 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
       };
     }
   }
+}
+
+/** The position stays at the wait, now with a recorded outcome, from which it goes on; or without the event, to look again. */
+function planEvent(
+  flow: Flow,
+  stand: Stand,
+  here: Standpoint,
+  occurrence: Extract<Occurrence, { kind: "received" | "stale" }>,
+): Plan {
+  const kind = entryKindOf(here.located.node);
+  return {
+    entries: occurrence.kind === "stale" ? [] : [entry(stand, kind, { output: occurrence.payload })],
+    move: { kind: "advance", to: standing(flow, here, stand, stand.attempt) },
+    consumes: occurrence.sequence,
+  };
 }
 
 function planSuccess(

@@ -4,9 +4,10 @@ import { flow } from "../flow/flow.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { LoopResult } from "../flow/loop-result.ts";
 import { task } from "../flow/task.ts";
-import { type DerivedState, needsOutput, type TraceEntry, UnreadableTrace } from "./history-fold.ts";
+import { type DerivedState, UnreadableTrace } from "./history-fold.ts";
 import type { Decision } from "./occurrence.ts";
 import { type Course, stateAt, stateBefore } from "./state-at.ts";
+import { needsOutput, type TraceEntry } from "./trace-entry.ts";
 
 const END = 1_000n;
 const one = (): number => 1;

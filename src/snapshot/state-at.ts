@@ -2,9 +2,10 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { TaskId } from "../ids.ts";
-import { type DerivedState, HistoryFold, type Origin, type TraceEntry, UnreadableTrace } from "./history-fold.ts";
+import { type DerivedState, HistoryFold, type Origin, UnreadableTrace } from "./history-fold.ts";
 import type { Decision } from "./occurrence.ts";
 import { taskOfStep } from "./step-ids.ts";
+import type { TraceEntry } from "./trace-entry.ts";
 
 /** All that is known of an instance's course. */
 export interface Course {

@@ -1,6 +1,6 @@
 import type { InstanceId, TaskId } from "../ids.ts";
-import type { TraceEntry } from "../snapshot/history-fold.ts";
 import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
+import type { TraceEntry } from "../snapshot/trace-entry.ts";
 
 /** Reads what was recorded. */
 export interface HistoryStore {

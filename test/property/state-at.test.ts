@@ -1,13 +1,14 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect } from "vitest";
 import type { Flow } from "../../src/flow/flow-definition.ts";
-import type { DerivedState, TraceEntry } from "../../src/snapshot/history-fold.ts";
-import { needsOutput } from "../../src/snapshot/history-fold.ts";
+import type { DerivedState } from "../../src/snapshot/history-fold.ts";
 import type { Decision } from "../../src/snapshot/occurrence.ts";
 import type { Position } from "../../src/snapshot/position.ts";
 import type { Snapshot } from "../../src/snapshot/snapshot.ts";
 import { type Course, stateAt, stateBefore } from "../../src/snapshot/state-at.ts";
 import { type StoodPosition, standingStill } from "../../src/snapshot/stood-position.ts";
+import type { TraceEntry } from "../../src/snapshot/trace-entry.ts";
+import { needsOutput } from "../../src/snapshot/trace-entry.ts";
 import { decode, PureRun } from "../support/pure-run.ts";
 import { flowFrom, randomDescription } from "../support/random-flow.ts";
 

@@ -8,6 +8,7 @@ import { endingCases } from "./ending-cases.ts";
 import { eventCases } from "./event-cases.ts";
 import type { NodeFlow } from "./node-run.ts";
 import { stateCase } from "./state-case.ts";
+import { subflowCase } from "./subflow-case.ts";
 
 /** One kind of node: a flow in which all goes well, one in which something fails, and how they end. */
 export interface NodeCase {
@@ -390,12 +391,5 @@ export const nodeCases: Readonly<Record<string, NodeCase>> = {
   ...eventCases,
   "any, with a state that it changes": stateCase,
   ...childCases,
-  thenFlow: {
-    good: { make: () => flow<number>("f").thenFlow("box", round).build(), input: 1, output: 2 },
-    bad: {
-      make: () => flow<number>("f").thenFlow("box", flow<number>("c").then(oddFails).build()).build(),
-      input: 1,
-      report: failed("box/check"),
-    },
-  },
+  thenFlow: subflowCase,
 };
