@@ -16,7 +16,7 @@ import type {
 } from "../store/position-store.ts";
 import { pause, systemTimers } from "../time/timers.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
-import { type ClaimedRow, claimInstance, claimReady } from "./queries/claim-positions.ts";
+import { type ClaimedRow, claimInstance, claimReady, readClaimed } from "./queries/claim-positions.ts";
 import { peekEvent } from "./queries/events.ts";
 import { promoteDue } from "./queries/promote-due.ts";
 import { releaseClaims } from "./queries/release-claims.ts";
@@ -61,7 +61,22 @@ export class PostgresPositionStore implements PositionStore {
       const instanceId = parseInstanceId(request.instanceId);
       rows = await db.run("claim-positions", claimInstance(tables, { ...params, instanceId }));
     }
-    return rows.sort(inOrder).map(claimedFromRow);
+    return (await this.#refreshed(rows)).sort(inOrder).map(claimedFromRow);
+  }
+
+  /** With what belongs to the rows that were claimed otherwise than they were seen. */
+  async #refreshed(rows: readonly ClaimedRow[]): Promise<ClaimedRow[]> {
+    const stale = rows.filter((row) => row.is_stale);
+    if (stale.length === 0) return [...rows];
+    const claims = stale.map(({ instance_id: instanceId, path, token }) => ({ instanceId, path, token }));
+    const { db, tables } = this.#context;
+    const read = await db.run("read-claimed", readClaimed(tables, claims));
+    const byToken = new Map(read.map((row) => [row.token, row]));
+    // One that is gone by now is fenced, whatever it goes on with.
+    return rows.flatMap((row) => {
+      const anew = row.is_stale ? byToken.get(row.token) : row;
+      return anew === undefined ? [] : [{ ...anew, taken_order: row.taken_order }];
+    });
   }
 
   async promoteDue(): Promise<Promotion> {

@@ -1,8 +1,10 @@
+import type { ClaimRef } from "../../snapshot/checkpoint.ts";
 import type { Interrupt, PositionKind } from "../../snapshot/position.ts";
 import type { RecordedKind } from "../../snapshot/snapshot.ts";
 import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
+import { claimColumns } from "./checkpoint-columns.ts";
 import { mayBeTaken } from "./free-position.ts";
 
 export interface ClaimedRow {
@@ -29,6 +31,8 @@ export interface ClaimedRow {
   readonly deadline_in_ms: number | null;
   readonly run: number;
   readonly taken_order: bigint;
+  /** It was changed between the beginning of the statement and its lock: what was read beside it may be of before. */
+  readonly is_stale: boolean;
 }
 
 export interface ClaimParams {
@@ -58,10 +62,10 @@ export function claimReady(
   // the number of rows that it expects, it reads and sorts all that are ready, however many there really are.
   return sql`
     WITH found AS MATERIALIZED (
-      SELECT r.instance_id, r.path, r.order_key, r.lost
+      SELECT r.instance_id, r.path, r.version, r.order_key, r.lost
       FROM ${rowSource("l", [{ name: "lane", type: "int", values: p.lanes }], "nth")}
       CROSS JOIN LATERAL (
-        SELECT q.instance_id, q.path, q.order_key, q.lost
+        SELECT q.instance_id, q.path, q.xmin::text AS version, q.order_key, q.lost
         FROM ${t.positions} AS q
         WHERE q.lane = l.lane AND q.order_key IS NOT NULL
           AND NOT (${p.sparesFailed}::boolean AND coalesce(q.failed_by = ${p.workerId}::text, false)
@@ -74,7 +78,7 @@ export function claimReady(
       LIMIT ${p.limit}::int
     ),
     candidate AS MATERIALIZED (
-      SELECT f.instance_id, f.path, f.order_key
+      SELECT f.instance_id, f.path, f.version, f.order_key
       FROM (
         SELECT f.*, count(*) FILTER (WHERE f.lost >= ${p.suspectFromLost}::int)
                     OVER (ORDER BY f.order_key, f.instance_id, f.path) AS suspects
@@ -94,13 +98,13 @@ export function claimReady(
 export function claimInstance(t: Tables, p: ClaimParams & { readonly instanceId: string }): Query<ClaimedRow> {
   return sql`
     WITH candidate AS MATERIALIZED (
-      SELECT q.instance_id, q.path, coalesce(q.order_key, ${t.orderKey}(q.priority, q.available_at)) AS order_key
+      SELECT q.instance_id, q.path, q.xmin::text AS version, coalesce(q.order_key, ${t.orderKey}(q.priority, q.available_at)) AS order_key
       FROM ${t.positions} AS q
       WHERE q.instance_id = ${p.instanceId}::text
         AND (q.order_key IS NOT NULL OR (q.available_at < 'infinity'
              AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
              AND ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)}))
-      ORDER BY 3, q.path
+      ORDER BY 4, q.path
       LIMIT ${p.limit}::int
       FOR NO KEY UPDATE SKIP LOCKED
     ),
@@ -121,10 +125,44 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
       FROM candidate AS c
       WHERE p.instance_id = c.instance_id AND p.path = c.path
       RETURNING p.instance_id, p.path, p.token, p.task_id, p.kind, p.attempt, p.lost, p.input_ref, p.event, p.wake_at,
-                p.since, p.interrupt, c.order_key AS taken_order
+                p.since, p.interrupt, c.order_key AS taken_order, c.version
     )
-    SELECT c.instance_id, c.path, c.token, c.task_id, c.kind, c.attempt, c.lost, c.input_ref, c.event, c.interrupt,
-           c.taken_order, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
+    ${described(
+      t,
+      sql`(
+             SELECT s.xmin::text FROM ${t.positions} AS s WHERE s.instance_id = c.instance_id AND s.path = c.path
+             LIMIT 1) IS DISTINCT FROM c.version`,
+    )}`;
+}
+
+/**
+ * Reads anew what belongs to positions that have just been claimed: in a statement of its own, which sees what has committed by
+ * now. Index: positions_pkey.
+ */
+export function readClaimed(t: Tables, claims: readonly ClaimRef[]): Query<ClaimedRow> {
+  return sql`
+    WITH claimed AS MATERIALIZED (
+      SELECT p.instance_id, p.path, p.token, p.task_id, p.kind, p.attempt, p.lost, p.input_ref, p.event, p.wake_at,
+             p.since, p.interrupt, r.nth AS taken_order
+      FROM ${rowSource("r", claimColumns(claims), "nth")}
+      CROSS JOIN LATERAL (
+        SELECT q.*
+        FROM ${t.positions} AS q
+        WHERE q.instance_id = r.instance_id AND q.path = r.path AND q.token = r.token
+      ) AS p
+    )
+    ${described(t, sql`false`)}`;
+}
+
+/**
+ * What is to be known of the rows of `claimed`.
+ *
+ * A row that was changed while the statement ran is locked, and so claimed, as it is now; everything else that the statement reads
+ * is as it was when it began. Whoever takes a position may have been preceded by somebody who moved it on in between.
+ */
+function described(t: Tables, isStale: Query<never>): Query<never> {
+  return sql`SELECT c.instance_id, c.path, c.token, c.task_id, c.kind, c.attempt, c.lost, c.input_ref, c.event, c.interrupt,
+           c.taken_order, ${isStale} AS is_stale, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
            i.flow, i.definition_hash, i.codec, i.priority AS instance_priority,
            extract(epoch FROM i.deadline_at)::float8 * 1000 AS deadline_ms,
            extract(epoch FROM i.deadline_at - c.since)::float8 * 1000 AS deadline_in_ms, i.run,
