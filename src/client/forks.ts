@@ -11,7 +11,7 @@ import { spawnsChildren } from "../flow/child-flows.ts";
 import { intoRouteBranch, standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { type NodeNames, Renaming } from "../flow/renaming.ts";
-import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { DerivedState } from "../snapshot/history-fold.ts";
 import type { Bytes, HistoryEntry, InstanceRecord } from "../snapshot/snapshot.ts";
@@ -196,7 +196,9 @@ class Forking {
     const { inputSchema, name } = this.#to;
     const context = { instanceId: this.#newId, taskId: "", kind: "input" } as const;
     if (!Object.hasOwn(this.#options, "input"))
-      return isBound ? await this.#moved(instance.input, context) : instance.input;
+      return isBound
+        ? await this.#moved(instance.input, { ...context, instanceId: instance.instanceId }, context)
+        : instance.input;
     const { input } = this.#options;
     const valid = inputSchema === null ? input : await validate(inputSchema, input, `input of flow "${name}"`);
     return await encodePayload(codec, valid, context, this.#backend.maxPayloadBytes);
@@ -287,19 +289,22 @@ class Forking {
 
   async #anew(entry: HistoryEntry): Promise<ReplacedPayloads> {
     const { sequence, output, failure } = entry;
-    const failureContext = { instanceId: this.#newId, taskId: "", kind: "failure" } as const;
+    const from = entryContext(this.#found.instance.instanceId, entry);
+    const failureContext = { ...from, taskId: "", kind: "failure" } as const;
     return {
       sequence,
-      output: output === null ? null : await this.#moved(output, this.#contextOf(entry), entry.taskId),
-      failure: failure === null ? null : await this.#moved(failure, failureContext),
+      output: output === null ? null : await this.#moved(output, from, this.#contextOf(entry)),
+      failure:
+        failure === null
+          ? null
+          : await this.#moved(failure, failureContext, { ...failureContext, instanceId: this.#newId }),
     };
   }
 
   /** The same value, for the new instance. */
-  async #moved(bytes: Bytes, context: PayloadContext, taskId: TaskId = ""): Promise<Bytes> {
-    const { codec, instance } = this.#found;
-    const old = { ...context, instanceId: instance.instanceId, taskId: context.taskId === "" ? "" : taskId };
-    return await codec.encode(await codec.decode(bytes, old), context);
+  async #moved(bytes: Bytes, from: PayloadContext, to: PayloadContext): Promise<Bytes> {
+    const { codec } = this.#found;
+    return await codec.encode(await codec.decode(bytes, from), to);
   }
 
   async #encode(value: unknown, context: PayloadContext): Promise<Bytes> {

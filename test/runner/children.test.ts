@@ -44,6 +44,25 @@ describe.each(await bothBackends())("a child on $name", ({ backend }) => {
     expect((await client.history(`${id}/start`)).map(({ taskId }) => taskId)).toEqual(["twice"]);
   });
 
+  test("has its parent's deadline, unless it has an earlier one, or goes on without its parent", async () => {
+    const id = fresh("parent");
+    const soon = flow<number>("soon", { deadline: "1m" }).waitForEvent("go", "go").build();
+    const parent = flow<number>("p")
+      .spawn("same", holding, { await: false })
+      .spawn("sooner", soon, { await: false, input: () => 1 })
+      .spawn("free", holding, { await: false, onParentClose: "abandon", input: () => 1 })
+      .waitForEvent("stay", "stay")
+      .build();
+    await client.submit(parent, id, 3, { deadline: "1h" });
+    await runner.resume(parent, id, { until: "parked" });
+
+    const [free, same, sooner] = (await client.list({ parent: id })).instances.map(({ deadline }) => deadline);
+    expect(free).toBeNull();
+    const { deadline } = await client.status(id);
+    expect(same).toEqual(deadline);
+    expect(sooner?.getTime()).toBeLessThan(deadline?.getTime() ?? 0);
+  });
+
   test("is given an id, an input, a priority, tags and labels", async () => {
     const id = fresh("parent");
     const parent = flow<number>("p")
