@@ -31,6 +31,8 @@ export const createInstancesTests: ConformanceTests = {
       labels: { customer: "7", ward: " b 2" },
       createdAt: clock.now(),
       forkedFrom: null,
+      parent: null,
+      spawns: false,
       endedAt: null,
     });
   },
