@@ -32,6 +32,8 @@ export const createInstancesTests: ConformanceTests = {
       createdAt: clock.now(),
       deadlineAt: null,
       forkedFrom: null,
+      parent: null,
+      spawns: false,
       endedAt: null,
     });
   },
