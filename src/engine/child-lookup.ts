@@ -93,15 +93,16 @@ class ChildSearch {
   }
 
   #idOf(number: number): InstanceId {
-    const { claim, stand } = this.#held;
-    return childInstanceId(this.#start, claim.instanceId, stand.taskId, number);
+    const { claim, stand, run } = this.#held;
+    return childInstanceId(this.#start, { instanceId: claim.instanceId, taskId: stand.taskId, run }, number);
   }
 
   /** @throws {InstanceConflictError} */
   #requireOwn({ instanceId, parent }: InstanceRecord): void {
-    const { claim, stand } = this.#held;
-    if (parent?.instanceId === claim.instanceId && parent.taskId === stand.taskId) return;
-    const remedy = `It is no child of task "${stand.taskId}" of "${claim.instanceId}". Give another one with options.instanceId, or delete it.`;
+    const { claim, stand, run } = this.#held;
+    const isOfTask = parent?.instanceId === claim.instanceId && parent.taskId === stand.taskId;
+    if (isOfTask && parent.run === run) return;
+    const remedy = `It is no child of ${isOfTask ? "this run of " : ""}task "${stand.taskId}" of "${claim.instanceId}". Give another one with options.instanceId, or delete it.`;
     throw new InstanceConflictError(instanceId, { remedy });
   }
 

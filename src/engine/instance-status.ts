@@ -179,14 +179,16 @@ const MOST_CHILDREN = 1_000;
 
 async function awaitedChildren(
   backend: StatusSource,
-  { instanceId }: InstanceOutline,
+  { instanceId, run }: InstanceOutline,
   waits: readonly Position[],
 ): Promise<readonly AwaitedChild[]> {
   const status = ["in_progress", "paused"] as const;
   const live = await backend.listInstances({ parent: instanceId, status, limit: MOST_CHILDREN });
   return waits.flatMap(({ taskId, event }): AwaitedChild[] => {
     const isMeant = ({ parent }: InstanceOutline): boolean =>
-      event === CHILDREN_EVENT ? parent?.onClose === "wait" : parent?.taskId === taskId && parent.onClose !== "closed";
+      event === CHILDREN_EVENT
+        ? parent?.onClose === "wait"
+        : parent?.taskId === taskId && parent.run === run && parent.onClose !== "closed";
     const meant = live.filter(isMeant).map((child) => ({
       taskId: child.parent?.taskId ?? taskId,
       instanceId: child.instanceId,

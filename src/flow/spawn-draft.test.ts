@@ -49,15 +49,19 @@ describe("spawn", () => {
 
 describe("the id of a child", () => {
   const given = (instanceId: string | null) => ({ instanceId, input: 1 });
+  const ship = { instanceId: "order-1", taskId: "ship", run: 1 };
 
-  test("follows from its parent's and the task's, unless it is given, and ends in its number from the second on", () => {
-    expect(childInstanceId(given(null), "order-1", "ship", 1)).toBe("order-1/ship");
-    expect(childInstanceId(given(null), "order-1", "items[3]/ship", 2)).toBe("order-1/items[3]/ship.2");
-    expect(childInstanceId(given("x"), "order-1", "ship", 3)).toBe("x.3");
+  test("follows from its parent's and the task's, unless it is given, and ends in its run and number from the second on", () => {
+    expect(childInstanceId(given(null), ship, 1)).toBe("order-1/ship");
+    expect(childInstanceId(given(null), { ...ship, run: 2 }, 2)).toBe("order-1/ship@2.2");
+    expect(childInstanceId(given(null), { ...ship, taskId: "items[3]/ship" }, 2)).toBe("order-1/items[3]/ship.2");
+    expect(childInstanceId(given("x"), ship, 3)).toBe("x.3");
   });
 
   test("is never too long, and differs where what was cut off does", () => {
-    const ids = [1, 2, 3].map((number) => childInstanceId(given(null), "o".repeat(250), "shipment", number));
+    const ids = [1, 2, 3].map((number) =>
+      childInstanceId(given(null), { instanceId: "o".repeat(250), taskId: "shipment", run: 1 }, number),
+    );
     expect(new Set(ids).size).toBe(3);
     for (const id of ids) expect(id).toHaveLength(255);
   });

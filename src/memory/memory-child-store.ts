@@ -65,9 +65,11 @@ export class MemoryChildStore implements ChildStore {
     if (this.#state.find(start.instanceId) !== null) return "taken";
     const child = this.#state.insert(recordFrom(start, now));
     const link = { token: claim.token, awaitedAt: isAwaited ? claim.path : null };
-    this.#state.adopt(child, { instanceId: claim.instanceId, taskId, onClose }, link);
+    this.#state.adopt(child, { instanceId: claim.instanceId, taskId, run: parent.record.run, onClose }, link);
     for (const [index, position] of start.positions.entries())
       this.#state.place(child, startingPosition(position, now), now, index + 1);
+    const { deadlineAt } = child.record;
+    if (deadlineAt !== null) this.#state.setDeadline(child, deadlineAt, now);
     return "created";
   }
 

@@ -34,6 +34,7 @@ export interface OutlineRow {
   readonly forked_at: bigint | null;
   readonly parent_id: string | null;
   readonly parent_task_id: string | null;
+  readonly parent_run: number | null;
   readonly on_parent_close: Parent["onClose"] | null;
   readonly spawns: boolean | null;
   readonly created_ms: number;
@@ -133,9 +134,11 @@ function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: Outline
 function parentFrom({
   parent_id: instanceId,
   parent_task_id: taskId,
+  parent_run: run,
   on_parent_close: onClose,
 }: OutlineRow): Parent | null {
-  return instanceId === null || taskId === null || onClose === null ? null : { instanceId, taskId, onClose };
+  if (instanceId === null || taskId === null || run === null || onClose === null) return null;
+  return { instanceId, taskId, run, onClose };
 }
 
 export function positionFromRow(row: PositionRow): Position {

@@ -50,6 +50,8 @@ export interface InstanceOutline {
 export interface Parent {
   readonly instanceId: InstanceId;
   readonly taskId: TaskId;
+  /** In which run of the parent it was started. */
+  readonly run: number;
   /**
    * What becomes of it when its parent ends before it. "closed": that has happened, or the parent was deleted; what becomes of the
    * child says nothing to its parent any more.

@@ -4,6 +4,9 @@ import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { TestClock } from "../../src/testing/index.ts";
 import { anyStoreOperations, type Outcome, type RunOptions, run, type StoreOperation } from "./backends-agree.ts";
 
+/** Long enough on a busy machine. */
+const LIMIT_MS = 120_000;
+
 function runInMemory(operations: readonly StoreOperation[], options?: RunOptions): Promise<Outcome[]> {
   const clock = new TestClock();
   return run(operations, new InMemoryBackend({ clock }), clock, options);
@@ -15,6 +18,7 @@ describe("InMemoryBackend", () => {
     async (operations) => {
       await runInMemory(operations, { checksInvariants: true });
     },
+    LIMIT_MS,
   );
 
   test.prop([anyStoreOperations(80)], { numRuns: 200 })(
@@ -22,5 +26,6 @@ describe("InMemoryBackend", () => {
     async (operations) => {
       expect(await runInMemory(operations)).toEqual(await runInMemory(operations));
     },
+    LIMIT_MS,
   );
 });

@@ -53,6 +53,40 @@ describe.each(await bothBackends())("an instance that continues as new on $name"
     expect([await count("checkpoints"), await count("positions"), await count("instances")]).toEqual([4, 0, 1]);
   });
 
+  test("has children of its own in each run", async () => {
+    const double = flow<number>("double")
+      .then("twice", (n) => n * 2)
+      .build();
+    const doubling = (instanceId?: (n: number) => string) =>
+      flow<number>("doubling")
+        .spawn("child", double, instanceId === undefined ? {} : { instanceId })
+        .route("way", (n) => (n < 10 ? "on" : "stop"), ["on", "stop"])
+        .branch("on", (b) => b.continueAsNew("again", (n) => n))
+        .branch("stop")
+        .done()
+        .build();
+    const id = fresh("doubling");
+    expect(await runner.run(doubling(), id, 2)).toEqual({ status: "completed", output: 16 });
+    const { instances } = await client.list({ parent: id });
+    expect(instances.map(({ instanceId, parent }) => [instanceId, parent?.run])).toEqual([
+      [`${id}/child`, 1],
+      [`${id}/child@2`, 2],
+      [`${id}/child@3`, 3],
+    ]);
+
+    const sameId = fresh("same-child");
+    expect(
+      await runner.run(
+        doubling(() => `${sameId}-child`),
+        sameId,
+        2,
+      ),
+    ).toMatchObject({
+      status: "failed",
+      failure: { code: "INSTANCE_EXISTS", taskId: "child" },
+    });
+  });
+
   test("goes on with the events that were sent in an earlier run, each taken once, in order", async () => {
     const adding = flow<number[]>("adding")
       .waitForEvent<number, "next">("next", "amount")

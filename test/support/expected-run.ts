@@ -124,7 +124,10 @@ function walkSeveral(step: Extract<StepDescription, { kind: "several" }>, input:
   const taskId = at.prefix + step.id;
   const payload = at.payloads(step.event);
   const timedOut = payload === undefined;
-  if (step.counted) at.outputs.set(`${taskId}~count`, step.count);
+  if (step.counted) {
+    at.outputs.set(`${taskId}~count`, step.count);
+    at.trail.push(`${taskId}~count`);
+  }
   const come = Array.from({ length: timedOut ? 1 : step.count }, (_, index) => `${taskId}[${index}]`);
   for (const one of come) at.outputs.set(one, payload);
   const payloads = timedOut ? [] : come.map(() => payload);

@@ -57,7 +57,8 @@ export function flowFrom(
   if (description.restarts !== undefined) return endless(description, description.restarts, onRun);
   const noted = (taskId: string, attempt: number): void => {
     onRun(taskId, attempt);
-    getTaskContext().state.update(trail, { tasks: [taskId], last: taskId });
+    // What is undone may only read it.
+    if (!taskId.endsWith("~undo")) getTaskContext().state.update(trail, { tasks: [taskId], last: taskId });
   };
   const isShared = description.hasState === true;
   const shared = isShared ? { state: trail } : {};

@@ -69,6 +69,7 @@ CREATE TABLE :schema.instances (
   parent_id       text        COLLATE "C",
   parent_task_id  text        COLLATE "C",
   parent_token    bigint,
+  parent_run      integer,
   awaited_at      text        COLLATE "C",
   on_parent_close text        COLLATE "C"
                   CONSTRAINT instances_closing_known CHECK (on_parent_close IN ('cancel', 'abandon', 'wait', 'closed')),
@@ -88,6 +89,7 @@ CREATE TABLE :schema.instances (
   CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
   CONSTRAINT instances_child_has_a_parent CHECK (
     (parent_id IS NULL) = (parent_task_id IS NULL) AND (parent_id IS NULL) = (parent_token IS NULL)
+    AND (parent_id IS NULL) = (parent_run IS NULL)
     AND (parent_id IS NULL) = (on_parent_close IS NULL) AND (parent_id IS NOT NULL OR awaited_at IS NULL)
   ),
   CONSTRAINT instances_outcome_fits_status CHECK (

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "409da618ba84093ba5488fbf5f3e8bc6a8768c88e2c08219b09c5fe8bef37f53",
+    sha256: "6517365f0cc3280c2c94d066758f8a4448c3b8a0af97931d806731ffef49f083",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -91,6 +91,7 @@ CREATE TABLE :schema.instances (
   parent_id       text        COLLATE "C",
   parent_task_id  text        COLLATE "C",
   parent_token    bigint,
+  parent_run      integer,
   awaited_at      text        COLLATE "C",
   on_parent_close text        COLLATE "C"
                   CONSTRAINT instances_closing_known CHECK (on_parent_close IN ('cancel', 'abandon', 'wait', 'closed')),
@@ -110,6 +111,7 @@ CREATE TABLE :schema.instances (
   CONSTRAINT instances_fork_has_a_point CHECK ((forked_from IS NULL) = (forked_at IS NULL)),
   CONSTRAINT instances_child_has_a_parent CHECK (
     (parent_id IS NULL) = (parent_task_id IS NULL) AND (parent_id IS NULL) = (parent_token IS NULL)
+    AND (parent_id IS NULL) = (parent_run IS NULL)
     AND (parent_id IS NULL) = (on_parent_close IS NULL) AND (parent_id IS NOT NULL OR awaited_at IS NULL)
   ),
   CONSTRAINT instances_outcome_fits_status CHECK (

@@ -14,14 +14,18 @@ export interface ChildRow {
   readonly locked: boolean;
 }
 
-const PARENTS: MoreOfInstances = {
-  columns: [],
-  names: sql`, spawns, parent_id, parent_task_id, parent_token, awaited_at, on_parent_close`,
-  values: sql`, NULLIF(n.spawns, false), n.parent_id, n.parent_task_id, n.parent_token,
+/** The parent can't come to another run meanwhile: its position is locked. */
+function parentsIn(t: Tables): MoreOfInstances {
+  return {
+    columns: [],
+    names: sql`, spawns, parent_id, parent_task_id, parent_token, parent_run, awaited_at, on_parent_close`,
+    values: sql`, NULLIF(n.spawns, false), n.parent_id, n.parent_task_id, n.parent_token,
+             (SELECT p.run FROM ${t.instances} AS p WHERE p.instance_id = n.parent_id),
              CASE WHEN n.is_awaited THEN n.parent_path END, n.on_close`,
-  returned: sql``,
-  placed: sql``,
-};
+    returned: sql``,
+    placed: sql``,
+  };
+}
 
 /**
  * Makes children, as `createInstances` does, as far as the claims of their parents' positions hold (INV-5). No id may occur twice.
@@ -65,7 +69,7 @@ export function createChildren(
     new AS MATERIALIZED (
       SELECT a.* FROM asked AS a JOIN held AS h ON h.idx = a.idx
     ),
-    ${makingInstances(t, positions, facts, [PARENTS, deadlines])}
+    ${makingInstances(t, positions, facts, [parentsIn(t), deadlines])}
     SELECT a.idx::int, c.instance_id IS NOT NULL AS created, h.idx IS NOT NULL AS locked,
            (SELECT true FROM ${t.positions} AS p
             WHERE p.instance_id = a.parent_id AND p.path = a.parent_path AND p.token = a.parent_token

@@ -59,12 +59,23 @@ async function complete(given: Given, instanceId: InstanceId): Promise<void> {
 }
 
 const createChildrenTests: ConformanceTests = {
+  "gives a child its deadline, and the position that sees to it": async ({ backend, given, clock }) => {
+    const claim = await parent(given);
+    const at = clock.now() + 5_000;
+    await create(backend, aChild(given, claim, { of: { deadline: { afterMs: 60_000, at } } }));
+
+    expect(await given.stateOf(CHILD)).toMatchObject({
+      instance: { deadlineAt: at },
+      positions: [{ taskId: "first" }, { taskId: "$deadline", wakeAt: at }],
+    });
+  },
+
   "makes an instance that knows whose child it is": async ({ backend, given }) => {
     const claim = await parent(given);
     await create(backend, aChild(given, claim, { onClose: "wait" }));
 
     expect(await given.stateOf(CHILD)).toMatchObject({
-      instance: { status: "in_progress", parent: { instanceId: PARENT, taskId: "ship", onClose: "wait" } },
+      instance: { status: "in_progress", parent: { instanceId: PARENT, taskId: "ship", run: 1, onClose: "wait" } },
       positions: [{ taskId: "first", ready: true }],
     });
     expect((await backend.listInstances({ parent: PARENT })).map(({ instanceId }) => instanceId)).toEqual([CHILD]);
