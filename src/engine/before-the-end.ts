@@ -1,11 +1,14 @@
 // What is looked up before an instance ends as failed or cancelled.
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceCancelledError } from "../errors/instance-errors.ts";
+import { standpoint } from "../flow/continuation.ts";
+import { UNDO_ID } from "../flow/flow-definition.ts";
 import type { FailedInstance } from "../flow/task-options.ts";
 import { handlerTaskId, isUndoTaskId, nextToUndo } from "../flow/undo-order.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
+import { isUndoing } from "../snapshot/plan-undo.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { HeldPosition } from "./held-position.ts";
@@ -33,6 +36,16 @@ export async function lookHowToEnd(store: Backend, held: HeldPosition): Promise<
     failure: failure ?? cancelled ?? (await whyFailed(store, held)),
     asKept: failedUndo !== null || !completed.some(isUndoTaskId),
   };
+}
+
+/** Whether the instance is being undone, or its failure handler runs: whoever holds a position, its trunk says so. */
+export async function isBeingUndone(store: Pick<Backend, "findInstance">, held: HeldPosition): Promise<boolean> {
+  const { flow, claim, stand } = held;
+  if (claim.path === "") return isUndoing(standpoint(flow, stand.taskId));
+  if (flow.find(UNDO_ID) === null) return false;
+  const state = await store.findInstance(claim.instanceId);
+  const trunk = state?.positions.find(({ path }) => path === "");
+  return trunk !== undefined && isUndoing(standpoint(flow, trunk.taskId));
 }
 
 /** What is asked of an instance that is to be cancelled and undone; `null` if somebody still runs something of it, or it isn't. */

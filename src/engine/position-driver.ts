@@ -6,11 +6,10 @@ import { isDeadline } from "../snapshot/deadline.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
-import { isUndoing } from "../snapshot/plan-undo.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
-import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
+import { isBeingUndone, lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
 import { lookAtChild, lookForOpenChildren } from "./child-lookup.ts";
 import type { Children } from "./children.ts";
 import { completion } from "./completion.ts";
@@ -95,7 +94,7 @@ export class PositionDriver {
   /** Where nobody else holds a position of the instance any more: what runs may stop, or be recorded and undone. */
   async #cancelAndUndo(held: HeldPosition): Promise<HeldPosition | null> {
     const { store } = this.#parts;
-    if (isUndoing(standpoint(held.flow, held.stand.taskId))) {
+    if (await isBeingUndone(store, held)) {
       // It is being undone because it has failed, and ends so.
       await store.clearSignal(held.claim.instanceId, "cancel");
       return await this.#giveUp(held, false);
@@ -313,7 +312,11 @@ export class PositionDriver {
     const { taskId } = held.stand;
     const [result] = await this.#parts.store.loadResults(held.claim.instanceId, [taskId]);
     if (result === undefined) return await this.#giveUp(held, false);
-    return { ...held, isFresh: false, recorded: { outcome: result.outcome, output: result.output } };
+    const { outcome, output, decision } = result;
+    const again: HeldPosition = { ...held, isFresh: false, recorded: { outcome, output } };
+    // It may be what this very checkpoint has recorded. Not by hand, which would end a loop.
+    const goesOn = decision === "again" && standpoint(held.flow, taskId).located.node.kind === "loop";
+    return goesOn ? await this.#goOn(again, { kind: "recorded", decision: { kind: "again" } }) : again;
   }
 
   /** The instance's output can't be made of what its last task recorded. */

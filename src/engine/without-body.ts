@@ -5,13 +5,11 @@ import { DeadlineExceededError } from "../errors/instance-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { DelayNode, FlowNode, WaitNode } from "../flow/definition.ts";
-import { UNDO_ID } from "../flow/flow-definition.ts";
-import type { InstanceId } from "../ids.ts";
-import { NOTES } from "../snapshot/apply.ts";
 import { afterEvent, countTaskId } from "../snapshot/events.ts";
 import type { Decision, Occurrence } from "../snapshot/occurrence.ts";
 import type { Bytes, RecordedKind } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
+import { isBeingUndone } from "./before-the-end.ts";
 import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { decisionOfRecorded } from "./interpret-output.ts";
@@ -32,20 +30,10 @@ export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occu
 
 /** Whether the instance is to fail because its time is up. What is being undone takes as long as it takes. */
 export async function lookAtDeadline(store: Backend, held: HeldPosition): Promise<Happening> {
-  const { flow, claim, deadline, due } = held;
-  const { instanceId } = claim;
-  if (deadline === null || (flow.find(UNDO_ID) !== null && (await isEnding(store, instanceId))))
-    return { kind: "sleep", forMs: null };
+  const { claim, deadline, due } = held;
+  if (deadline === null || (await isBeingUndone(store, held))) return { kind: "sleep", forMs: null };
   if (!due) return { kind: "sleep", forMs: null, until: deadline.at };
   return { kind: "overdue", failure: await encodeFailureOf(held, overdueError(held)) };
-}
-
-/** Whether it is being undone, because it has failed or is to be cancelled. */
-async function isEnding(store: Backend, instanceId: InstanceId): Promise<boolean> {
-  for (const why of [NOTES.failed, NOTES.cancelling]) {
-    if ((await store.lastFailure(instanceId, why)) !== null) return true;
-  }
-  return false;
 }
 
 export function overdueError({ claim, deadline }: HeldPosition): DeadlineExceededError {

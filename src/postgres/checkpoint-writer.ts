@@ -23,10 +23,12 @@ import type { Query } from "./sql.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 import type { StoreContext } from "./store-context.ts";
 
+const LONE_SHAPES = ["leaveBranch", "collapse", "restart", "failBranch", "cancel"] as const;
+
 /** Which statement writes a checkpoint. Each checkpoint is in exactly one. */
 type Shape = BatchShape | LoneShape;
 /** What takes more than one statement. */
-type LoneShape = "leaveBranch" | "collapse" | "restart" | "failBranch" | "cancel";
+type LoneShape = (typeof LONE_SHAPES)[number];
 type BatchShape = "note" | "advance" | "consume" | "park" | "await" | "fork" | "endBranch" | "endItem" | "endInstance";
 
 type AnyFateRow = FateRow & Partial<AwaitFateRow & ConsumeFateRow & ForkFateRow & EndBranchFateRow & EndFateRow>;
@@ -221,7 +223,7 @@ function shapeOf({ move, claim, consumes }: Checkpoint): Shape {
 }
 
 function isLone(shape: Shape): shape is LoneShape {
-  return ["leaveBranch", "collapse", "restart", "failBranch"].includes(shape);
+  return (LONE_SHAPES as readonly Shape[]).includes(shape);
 }
 
 function standingOf({ move }: Checkpoint): Standing {

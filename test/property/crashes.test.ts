@@ -177,6 +177,27 @@ describe("an instance whose runners crash between any two calls of the store", (
   });
 });
 
+describe("an instance whose loop follows what another process may have recorded", () => {
+  // Found with seed 20261123: the loop ended with its first iteration, whose checkpoint was written twice.
+  const loop = { kind: "loop", id: "loop", maxIterations: 2, onMax: "exitWithLast" } as const;
+  const child = { kind: "child", id: "child", fails: false, onClose: "cancel" } as const;
+  const first = { kind: "first", id: "first", mode: "any", branches: [{ name: "w", steps: [child, loop] }] } as const;
+  const last = { kind: "task", id: "last", failures: 0 } as const;
+  const late = { kind: "wait", id: "wait", event: "news", timeoutMs: 3, late: [first, last] } as const;
+  const clean: Scenario = {
+    description: { name: "looping", steps: [late] },
+    ...{ events: "never", input: 6, plan: new Map() },
+  };
+
+  test("goes round as often as without that, whichever call of the store is repeated", async () => {
+    const { calls } = await runScenario(clean, memoryWorld());
+    for (let call = 1; call <= calls; call++) {
+      const { starts } = await runScenario({ ...clean, plan: new Map([[call, "repeated"]]) }, memoryWorld());
+      expect(starts.length).toBe(new Set(starts).size);
+    }
+  });
+});
+
 describe("an instance that continues as new", () => {
   const steps = [
     { kind: "wait", id: "wait", event: "news", timeoutMs: null, late: null },

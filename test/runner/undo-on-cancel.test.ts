@@ -5,7 +5,7 @@ import { flow } from "../../src/flow/flow.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { task } from "../../src/flow/task.ts";
 import { Runner } from "../../src/runner/runner.ts";
-import { bothBackends } from "../support/both-backends.ts";
+import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { workerStarter } from "../support/workers.ts";
@@ -196,7 +196,10 @@ describe.each(await bothBackends())("on $name, a cancel that asks for undoing", 
     ]);
   });
 
-  test("leaves an instance alone that is being undone because it has failed", async () => {
+  test.each([
+    ["", null],
+    [", whose deadline is looked at for it, too", "1d"],
+  ])("leaves an instance alone that is being undone because it has failed%s", async (_, deadline) => {
     const log: string[] = [];
     let hasFailed = false;
     const f = flow<number>("failing")
@@ -216,7 +219,13 @@ describe.each(await bothBackends())("on $name, a cancel that asks for undoing", 
       })
       .build();
     const id = fresh("failing");
-    const driven = runner.run(f, id, 1, ended);
+    const slow = withChanges(backend, {
+      clearSignal: async (...args) => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await backend.clearSignal(...args);
+      },
+    });
+    const driven = new Runner(slow, { pollInterval: 20 }).run(f, id, 1, { ...ended, deadline });
     await expect
       .poll(async () => await linesOf(id).catch(() => []), { timeout: 5_000 })
       .toContain("first~undo#1 failed");
