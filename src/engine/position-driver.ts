@@ -295,9 +295,8 @@ export class PositionDriver {
         return null;
       case "eventGone":
       case "recorded":
-        // Somebody else was first, or this very checkpoint was written before and its answer was lost.
-        // The position's row says which, to whoever claims it next: what is recorded stands (INV-3). But where the row still
-        // stands somewhere before, whoever claims it would come here again.
+        // Somebody else was first, or this very checkpoint was written before and its answer was lost. The row says which, to
+        // whoever claims it next: what is recorded stands (INV-3). From a row that stands before, they would come here again.
         if (fate.kind === "recorded" && held.isAhead) return await this.#lookAgain(held);
         return await this.#giveUp(held, false);
       case "refused":

@@ -30,7 +30,7 @@ export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occu
 
 /** Whether the instance is to fail because its time is up. What is being undone takes as long as it takes. */
 export async function lookAtDeadline(store: Backend, held: HeldPosition): Promise<Happening> {
-  const { claim, deadline, due } = held;
+  const { deadline, due } = held;
   if (deadline === null || (await isBeingUndone(store, held))) return { kind: "sleep", forMs: null };
   if (!due) return { kind: "sleep", forMs: null, until: deadline.at };
   return { kind: "overdue", failure: await encodeFailureOf(held, overdueError(held)) };
