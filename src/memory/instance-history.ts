@@ -1,6 +1,6 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
-import { KEPT_ENTRY } from "../snapshot/apply.ts";
 import { type Bytes, type HistoryEntry, isRecordedKind, type NewEntry, type TaskResult } from "../snapshot/snapshot.ts";
+import { STATE_ID } from "../snapshot/state-ids.ts";
 import { taskOfStep } from "../snapshot/step-ids.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
@@ -61,7 +61,7 @@ export class InstanceHistory {
 
   /** Forgets the run that is over, but for the last entry of what outlives it. */
   forget(): void {
-    const record = this.#tasks.get(KEPT_ENTRY);
+    const record = this.#tasks.get(STATE_ID);
     const kept = record?.attempts.get(record.highest);
     this.#entries.length = 0;
     for (const index of [this.#tasks, this.#steps, this.#lastIterations]) index.clear();

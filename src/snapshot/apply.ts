@@ -294,9 +294,6 @@ function change(parts: Partial<Changes>): Changes {
   };
 }
 
-/** Of the entries of this task id, the last one outlives the run in which it was made: what the runs of an instance share. */
-export const KEPT_ENTRY: TaskId = "$state";
-
 /** Names of history entries that note a change of the instance rather than a task's outcome. */
 export const NOTES: {
   readonly failed: TaskId;

@@ -1,7 +1,10 @@
 import { STATE_PREFIX } from "../flow/validate.ts";
 import type { Path, TaskId } from "../ids.ts";
 
-/** The task id under which the trunk's state is recorded; its attempts are the versions. No name begins with "$". */
+/**
+ * The task id under which the trunk's state is recorded; its attempts are the versions, the last of which
+ * outlives the run in which it was made: the runs of an instance share it. No name begins with "$".
+ */
 export const STATE_ID: TaskId = "$state";
 
 /** The task id under which the state of a path is recorded: all of it for the trunk, what a branch or item has changed. */

@@ -1,10 +1,9 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import { PostgresBackend } from "../../src/postgres/index.ts";
 import { Runner } from "../../src/runner/runner.ts";
+import { heldBytes } from "../support/heap.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { type OwnServer, startOwnServer } from "../support/own-server.ts";
 
@@ -12,9 +11,6 @@ import { type OwnServer, startOwnServer } from "../support/own-server.ts";
 const GIVEN = process.env["WAYMARK_LOOP_ITERATIONS"];
 const MOST = Number(GIVEN ?? 8_000);
 const PARTS = 10;
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 let server: OwnServer;
 let backend: PostgresBackend;
@@ -47,8 +43,7 @@ async function costOf(iterations: number): Promise<Cost> {
       (n) => {
         if ((n + 1) % (iterations / PARTS) === 0) times.push(performance.now());
         if (n + 1 < iterations) return LoopResult.again(n + 1);
-        collectGarbage();
-        heapBytes = process.memoryUsage().heapUsed;
+        heapBytes = heldBytes();
         return LoopResult.done(n);
       },
       { maxIterations: iterations },

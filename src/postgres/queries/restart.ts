@@ -1,5 +1,6 @@
-import { KEPT_ENTRY, NOTES } from "../../snapshot/apply.ts";
+import { NOTES } from "../../snapshot/apply.ts";
 import type { Position } from "../../snapshot/position.ts";
+import { STATE_ID } from "../../snapshot/state-ids.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 
@@ -25,10 +26,10 @@ export function beginRun(
     WITH forgotten AS (
       DELETE FROM ${t.checkpoints} AS c
       WHERE c.instance_id = ${p.instanceId}::text
-        AND NOT (c.task_id = ${KEPT_ENTRY}::text AND c.attempt = (
+        AND NOT (c.task_id = ${STATE_ID}::text AND c.attempt = (
           SELECT max(k.attempt)
           FROM ${t.checkpoints} AS k
-          WHERE k.instance_id = ${p.instanceId}::text AND k.task_id = ${KEPT_ENTRY}::text))
+          WHERE k.instance_id = ${p.instanceId}::text AND k.task_id = ${STATE_ID}::text))
     ),
     begun AS (
       UPDATE ${t.instances} AS i
