@@ -3,6 +3,7 @@ import { standpoint } from "../flow/continuation.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
 import { isDeadline } from "../snapshot/deadline.ts";
+import { isNextEvent } from "../snapshot/events.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
@@ -146,9 +147,8 @@ export class PositionDriver {
     const { move } = plan;
     if (isKnown && move.kind === "advance" && plan.entries.length === 0 && this.#parts.host.serves(move.to.lane)) {
       const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
-      // Somebody may have been here before, and left the row where it was, too.
-      // The next of several events is waited for under the same time limit, which the row still has.
-      const { armed, due } = move.to.kind === "wait" ? held : moved;
+      // The next of several events is waited for under the same time limit, which the row, left where it was, still has.
+      const { armed, due } = isNextEvent(held.stand.taskId, move.to.taskId) ? held : moved;
       return { ...moved, armed, due, isAhead: true, isFresh: happening.kind === "begun" && held.isFresh };
     }
     return this.#commit(held, happening, plan);

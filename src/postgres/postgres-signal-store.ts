@@ -110,7 +110,8 @@ export class PostgresSignalStore implements SignalStore {
     const applied = await this.#context.db.transaction(`check-and-${kind}`, async (tx) => {
       const instance = await LockedInstance.find(this.#context, tx, instanceId);
       const request = instance?.pending(kind) ?? null;
-      if (instance?.status !== "in_progress" || request === null) return false;
+      // What asks for undoing is acted on by whoever runs the instance.
+      if (instance?.status !== "in_progress" || request === null || request.undo === true) return false;
       await apply(instance, request);
       return true;
     });

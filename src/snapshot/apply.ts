@@ -57,7 +57,7 @@ export function applyCheckpoint(
       return change({ upserts: [{ ...held, lost: 0 }], kept: true, interrupt: held.interrupt });
     case "advance":
       // The time limit of a wait goes on while its event is taken: others may be waited for under the same.
-      return keep(held, move.to, checkpoint.consumes === null ? null : held.wakeAt, facts);
+      return keep(held, move.to, isOneOfSeveral(checkpoint) ? held.wakeAt : null, facts);
     case "park":
       return change({ upserts: [park(held, move.to, wakeTime(move, facts), facts)], interrupt: held.interrupt });
     case "await":
@@ -89,6 +89,11 @@ export function applyCheckpoint(
         instance: { status: "cancelled", reason: move.reason, endedAt: facts.now },
       });
   }
+}
+
+/** Whether the event is one of several, `votes[0]`: the others are waited for under the same time limit. */
+export function isOneOfSeveral({ consumes, entries }: Pick<Checkpoint, "consumes" | "entries">): boolean {
+  return consumes !== null && entries.some(({ kind, taskId }) => kind === "wait" && taskId.endsWith("]"));
 }
 
 function keep(held: Position, to: Standing, wakeAt: number | null, facts: ApplyFacts): Changes {

@@ -9,6 +9,12 @@ export function countTaskId(eventTaskId: TaskId): TaskId {
   return `${eventTaskId.slice(0, eventTaskId.lastIndexOf("["))}~count`;
 }
 
+/** Whether these are two of the same several events: `votes[0]` and `votes[1]`. */
+export function isNextEvent(from: TaskId, to: TaskId): boolean {
+  const [before, after] = [from, to].map((id) => (id.endsWith("]") ? id.slice(0, id.lastIndexOf("[")) : null));
+  return before !== null && before === after;
+}
+
 /** Whether another of several events is waited for, when the wait for one of them has this outcome. */
 export function afterEvent(eventTaskId: TaskId, outcome: EntryOutcome, count: number): Decision {
   const isLast = (indexOf(eventTaskId) ?? 0) + 1 >= count;

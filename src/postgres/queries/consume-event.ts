@@ -1,3 +1,4 @@
+import { isOneOfSeveral } from "../../snapshot/apply.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import {
@@ -17,7 +18,7 @@ export interface ConsumeFateRow extends FateRow {
 
 /**
  * Takes buffered events together with recording them as the outcomes of the waits (INV-8). The
- * positions stay where they are, with their claims and time limits: there may be others to wait for under the same.
+ * positions stay where they are, with their claims; with their time limits, too, where others are waited for under the same.
  *
  * Locks: positions, then events by key, skipping locked ones of both.
  */
@@ -32,6 +33,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
       ${doneRows(checkpoints, [
         { name: "event", type: "text", values: rows.map((row) => row.to.event) },
         { name: "sequence", type: "bigint", values: checkpoints.map(({ consumes }) => consumes) },
+        { name: "keeps_timeout", type: "boolean", values: checkpoints.map((one) => isOneOfSeveral(one)) },
       ])}
     ),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
@@ -51,7 +53,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
     ),
     moved AS (
       UPDATE ${t.positions} AS p
-      SET lost = 0,
+      SET lost = 0, wake_at = CASE WHEN d.keeps_timeout THEN p.wake_at END,
           worker_id = CASE WHEN p.interrupt IS NULL THEN p.worker_id END,
           available_at = CASE
             WHEN p.interrupt IS NULL THEN p.available_at
@@ -59,6 +61,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
             ELSE coalesce(${facts.now}::timestamptz, clock_timestamp()) + interval '1 second'
           END
       FROM taken AS h
+      JOIN done AS d ON d.idx = h.idx
       WHERE p.instance_id = h.instance_id AND p.path = h.path
       RETURNING h.idx, p.instance_id, p.path, p.interrupt
     ),

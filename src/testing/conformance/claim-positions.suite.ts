@@ -35,6 +35,7 @@ export const claimPositionsTests: ConformanceTests = {
       codec,
       instancePriority: 5,
       deadline: null,
+      run: 1,
     });
     expect(typeof claim?.token).toBe("bigint");
   },

@@ -33,6 +33,7 @@ export const createInstancesTests: ConformanceTests = {
       deadlineAt: null,
       forkedFrom: null,
       parent: null,
+      run: 1,
       spawns: false,
       endedAt: null,
     });
