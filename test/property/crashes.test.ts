@@ -2,7 +2,6 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CRASH_MODES, type CrashMode } from "../support/crash-plan.ts";
 import { memoryWorld, runScenario, type Scenario, type World } from "../support/crash-run.ts";
-import type { FlowDescription } from "../support/flow-description.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { randomDescription } from "../support/random-flow.ts";
 
