@@ -1,13 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { CRASH_MODES } from "../support/crash-plan.ts";
-import { memoryWorld, runScenario, type Scenario, type World } from "../support/crash-run.ts";
+import { memoryWorld, postgresWorld, runScenario, type Scenario } from "../support/crash-run.ts";
 import type { FlowDescription } from "../support/flow-description.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 
 const limit = { timeout: 140_000 };
 const database = await createTestDatabase();
-const backend = await database.connect({ migrate: false });
-const postgresWorld: World = { backend, leaseTtl: 150, ports: {}, passUntil: async () => undefined };
+const onPostgres = postgresWorld(await database.connect({ migrate: false }));
 
 /** Every kind of node, and a task that fails once. */
 const everything: FlowDescription = {
@@ -148,7 +147,7 @@ describe("an instance with every kind of node", () => {
 
   test("comes to the same end whichever call of the store is repeated (PostgreSQL)", limit, async () => {
     for (const call of await callsOf()) {
-      await runScenario({ ...clean, plan: new Map([[call, "repeated"]]) }, postgresWorld);
+      await runScenario({ ...clean, plan: new Map([[call, "repeated"]]) }, onPostgres);
     }
   });
 
@@ -180,7 +179,7 @@ describe("an instance with every kind of node", () => {
   test.each(requests)("comes to a good end whenever a %s is requested (PostgreSQL)", limit, async (kind, statuses) => {
     const seen = new Set<string>();
     for (const beforeCall of await callsOf()) {
-      seen.add((await runScenario({ ...clean, request: { kind, beforeCall } }, postgresWorld)).status);
+      seen.add((await runScenario({ ...clean, request: { kind, beforeCall } }, onPostgres)).status);
     }
     expect([...seen].toSorted()).toEqual(statuses);
   });

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CRASH_MODES, type CrashMode } from "../support/crash-plan.ts";
-import { memoryWorld, runScenario, type Scenario, type World } from "../support/crash-run.ts";
+import { memoryWorld, postgresWorld, runScenario, type Scenario } from "../support/crash-run.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { randomDescription } from "../support/random-flow.ts";
 
@@ -11,8 +11,7 @@ const limit = { timeout: 60_000 + 400 * memoryRuns };
 
 const LAST_CALL = 60;
 const database = await createTestDatabase();
-const backend = await database.connect({ migrate: false });
-const postgresWorld: World = { backend, leaseTtl: 150, ports: {}, passUntil: async () => undefined };
+const onPostgres = postgresWorld(await database.connect({ migrate: false }));
 
 function scenarios(modes: readonly CrashMode[]): fc.Arbitrary<Scenario> {
   const crash = fc.tuple(fc.integer({ min: 1, max: LAST_CALL }), fc.constantFrom(...modes));
@@ -58,7 +57,7 @@ describe("an instance whose runners crash between any two calls of the store", (
 
   test("takes its course to the end (PostgreSQL)", limit, async () => {
     const property = fc.asyncProperty(scenarios(CRASH_MODES), async (scenario) => {
-      await runScenario(scenario, postgresWorld);
+      await runScenario(scenario, onPostgres);
     });
     await fc.assert(property, { numRuns: postgresRuns });
   });
@@ -70,7 +69,7 @@ describe("an instance whose runners crash between any two calls of the store", (
     }));
     const inMemory = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, memoryWorld())));
     await fc.assert(inMemory, { numRuns: memoryRuns });
-    const inPostgres = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, postgresWorld)));
+    const inPostgres = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, onPostgres)));
     await fc.assert(inPostgres, { numRuns: postgresRuns });
   });
 
@@ -82,7 +81,7 @@ describe("an instance whose runners crash between any two calls of the store", (
     }));
     const inMemory = fc.asyncProperty(endless, async (scenario) => void (await runScenario(scenario, memoryWorld())));
     await fc.assert(inMemory, { numRuns: memoryRuns });
-    const inPostgres = fc.asyncProperty(endless, async (scenario) => void (await runScenario(scenario, postgresWorld)));
+    const inPostgres = fc.asyncProperty(endless, async (scenario) => void (await runScenario(scenario, onPostgres)));
     await fc.assert(inPostgres, { numRuns: postgresRuns });
   });
 
@@ -95,7 +94,7 @@ describe("an instance whose runners crash between any two calls of the store", (
       });
     const inMemory = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, memoryWorld())));
     await fc.assert(inMemory, { numRuns: memoryRuns });
-    const inPostgres = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, postgresWorld)));
+    const inPostgres = fc.asyncProperty(undone, async (scenario) => void (await runScenario(scenario, onPostgres)));
     await fc.assert(inPostgres, { numRuns: postgresRuns });
   });
 

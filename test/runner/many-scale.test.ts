@@ -5,40 +5,14 @@ import { LoopResult } from "../../src/flow/loop-result.ts";
 import { task } from "../../src/flow/task.ts";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { Runner } from "../../src/runner/runner.ts";
-import type { Backend } from "../../src/store/backend.ts";
-import { bothBackends, withChanges } from "../support/both-backends.ts";
+import { bothBackends } from "../support/both-backends.ts";
+import { counting, type Work } from "../support/counted-work.ts";
 import { fresh } from "../support/instance-ids.ts";
 
 const double = task("double", (n: number) => n * 2);
 
 function upTo(n: number): number[] {
   return Array.from({ length: n }, (_, index) => index);
-}
-
-/** What a run has asked of the store, in rows. */
-interface Work {
-  checkpoints: number;
-  entries: number;
-  /** Task ids whose outcomes were asked for. */
-  results: number;
-}
-
-function counting(backend: Backend): { readonly backend: Backend; readonly work: Work } {
-  const work: Work = { checkpoints: 0, entries: 0, results: 0 };
-  return {
-    work,
-    backend: withChanges(backend, {
-      commitCheckpoints: async (checkpoints, holder) => {
-        work.checkpoints += checkpoints.length;
-        for (const { entries } of checkpoints) work.entries += entries.length;
-        return await backend.commitCheckpoints(checkpoints, holder);
-      },
-      loadResults: async (instanceId, taskIds) => {
-        work.results += taskIds.length;
-        return await backend.loadResults(instanceId, taskIds);
-      },
-    }),
-  };
 }
 
 describe.each(await bothBackends())("on $name", ({ backend }) => {
@@ -79,7 +53,7 @@ test("a loop of 100,000 iterations is as many checkpoints, and reads nothing bac
   const report = await new Runner(counted.backend, { pollInterval: 10 }).run(f, fresh("long"), 0, { until: "ended" });
 
   expect(report).toEqual({ status: "completed", output: 99_999 });
-  expect(counted.work).toEqual({ checkpoints: 100_000, entries: 100_000, results: 0 });
+  expect(counted.work).toEqual({ checkpoints: 100_000, entries: 100_000, results: 0, children: 0 });
 });
 
 test("a loop over a flow of 10,000 iterations is as many checkpoints as steps, and reads nothing back", async () => {
@@ -96,5 +70,5 @@ test("a loop over a flow of 10,000 iterations is as many checkpoints as steps, a
   const report = await new Runner(counted.backend, { pollInterval: 10 }).run(f, fresh("long"), 0, { until: "ended" });
 
   expect(report).toEqual({ status: "completed", output: 10_000 });
-  expect(counted.work).toEqual({ checkpoints: 20_000, entries: 20_000, results: 0 });
+  expect(counted.work).toEqual({ checkpoints: 20_000, entries: 20_000, results: 0, children: 0 });
 });

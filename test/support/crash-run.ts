@@ -53,6 +53,11 @@ export function memoryWorld(): World {
   };
 }
 
+/** On a server, whose time passes as it does. */
+export function postgresWorld(backend: Backend): World {
+  return { backend, leaseTtl: 150, ports: {}, passUntil: async () => undefined };
+}
+
 /** What somebody outside does to a state, again and again. */
 const touch = update("touch", trail, () => ({ change: { outside: 1 } }));
 
