@@ -2,7 +2,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceCancelledError } from "../errors/instance-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
-import { UNDO_ID } from "../flow/flow-definition.ts";
 import type { FailedInstance } from "../flow/task-options.ts";
 import { handlerTaskId, isUndoTaskId, nextToUndo } from "../flow/undo-order.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
@@ -11,6 +10,7 @@ import type { Occurrence } from "../snapshot/occurrence.ts";
 import { isUndoing } from "../snapshot/plan-undo.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
+import type { InstanceState } from "../store/instance-store.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { isPassing } from "./passing-errors.ts";
 import { decodeFailure, decodeOwned, encodeFailure } from "./payloads.ts";
@@ -39,19 +39,17 @@ export async function lookHowToEnd(store: Backend, held: HeldPosition): Promise<
 }
 
 /** Whether the instance is being undone, or its failure handler runs: whoever holds a position, its trunk says so. */
-export async function isBeingUndone(store: Pick<Backend, "findInstance">, held: HeldPosition): Promise<boolean> {
-  const { flow, claim, stand } = held;
-  if (claim.path === "") return isUndoing(standpoint(flow, stand.taskId));
-  if (flow.find(UNDO_ID) === null) return false;
-  const state = await store.findInstance(claim.instanceId);
-  const trunk = state?.positions.find(({ path }) => path === "");
-  return trunk !== undefined && isUndoing(standpoint(flow, trunk.taskId));
+export function isBeingUndone({ flow, claim, stand }: HeldPosition, state: InstanceState | null): boolean {
+  const at = claim.path === "" ? stand.taskId : state?.positions.find(({ path }) => path === "")?.taskId;
+  return at !== undefined && isUndoing(standpoint(flow, at));
 }
 
 /** What is asked of an instance that is to be cancelled and undone; `null` if somebody still runs something of it, or it isn't. */
-export async function lookHowToCancel(store: Backend, held: HeldPosition): Promise<Occurrence | null> {
+export async function lookHowToCancel(store: Backend, held: HeldPosition): Promise<Occurrence | "undoing" | null> {
   const { claim, codec, stand } = held;
   const state = await store.findInstance(claim.instanceId);
+  // It is being undone because it has failed, and ends so.
+  if (isBeingUndone(held, state)) return "undoing";
   const request = state?.signals.find(({ kind }) => kind === "cancel")?.request;
   if (state === null || request?.undo !== true) return null;
   // Who runs a body had its claim before this one. Claims that came later are there for the same request: the first acts on it.

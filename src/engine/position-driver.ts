@@ -3,14 +3,13 @@ import { standpoint } from "../flow/continuation.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
 import { isDeadline } from "../snapshot/deadline.ts";
-import { isNextEvent } from "../snapshot/events.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
-import { isBeingUndone, lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
+import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
 import { lookAtChild, lookForOpenChildren } from "./child-lookup.ts";
 import type { Children } from "./children.ts";
 import { completion } from "./completion.ts";
@@ -95,13 +94,11 @@ export class PositionDriver {
   /** Where nobody else holds a position of the instance any more: what runs may stop, or be recorded and undone. */
   async #cancelAndUndo(held: HeldPosition): Promise<HeldPosition | null> {
     const { store } = this.#parts;
-    if (await isBeingUndone(store, held)) {
-      // It is being undone because it has failed, and ends so.
-      await store.clearSignal(held.claim.instanceId, "cancel");
-      return await this.#giveUp(held, false);
-    }
     const happening = await lookHowToCancel(store, held);
-    return happening === null ? await this.#giveUp(held, false) : await this.#goOn(held, happening);
+    if (happening === "undoing") await store.clearSignal(held.claim.instanceId, "cancel");
+    return happening === null || happening === "undoing"
+      ? await this.#giveUp(held, false)
+      : await this.#goOn(held, happening);
   }
 
   /** A join that this host has closed, for which it lacks the tags. */
@@ -148,7 +145,7 @@ export class PositionDriver {
     if (isKnown && move.kind === "advance" && plan.entries.length === 0 && this.#parts.host.serves(move.to.lane)) {
       const moved = movedTo(held, move.to, valueUnder(move.to.inputRef, held, happening));
       // The next of several events is waited for under the same time limit, which the row, left where it was, still has.
-      const { armed, due } = isNextEvent(held.stand.taskId, move.to.taskId) ? held : moved;
+      const { armed, due } = move.to.kind === "wait" ? held : moved;
       return { ...moved, armed, due, isAhead: true, isFresh: happening.kind === "begun" && held.isFresh };
     }
     return this.#commit(held, happening, plan);

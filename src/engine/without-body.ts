@@ -5,6 +5,7 @@ import { DeadlineExceededError } from "../errors/instance-errors.ts";
 import { EventTimeoutError } from "../errors/task-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { DelayNode, FlowNode, WaitNode } from "../flow/definition.ts";
+import { UNDO_ID } from "../flow/flow-definition.ts";
 import { afterEvent, countTaskId } from "../snapshot/events.ts";
 import type { Decision, Occurrence } from "../snapshot/occurrence.ts";
 import type { Bytes, RecordedKind } from "../snapshot/snapshot.ts";
@@ -30,8 +31,10 @@ export function beginItem(store: Backend, held: HeldPosition): MaybePromise<Occu
 
 /** Whether the instance is to fail because its time is up. What is being undone takes as long as it takes. */
 export async function lookAtDeadline(store: Backend, held: HeldPosition): Promise<Happening> {
-  const { deadline, due } = held;
-  if (deadline === null || (await isBeingUndone(store, held))) return { kind: "sleep", forMs: null };
+  const { flow, claim, deadline, due } = held;
+  if (deadline === null) return { kind: "sleep", forMs: null };
+  if (flow.find(UNDO_ID) !== null && isBeingUndone(held, await store.findInstance(claim.instanceId)))
+    return { kind: "sleep", forMs: null };
   if (!due) return { kind: "sleep", forMs: null, until: deadline.at };
   return { kind: "overdue", failure: await encodeFailureOf(held, overdueError(held)) };
 }

@@ -1,6 +1,7 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, Collapse, LeaveBranch, Move, NewPosition } from "./checkpoint.ts";
 import { DEADLINE_PATH, isDeadline } from "./deadline.ts";
+import { takesOneOfSeveral } from "./events.ts";
 import type { Interrupt, Position, Standing } from "./position.ts";
 import { INTERRUPT_RECHECK_MS, isPendingJoin } from "./position-rules.ts";
 import type { Bytes, InstanceRecord } from "./snapshot.ts";
@@ -57,7 +58,7 @@ export function applyCheckpoint(
       return change({ upserts: [{ ...held, lost: 0 }], kept: true, interrupt: held.interrupt });
     case "advance":
       // The time limit of a wait goes on while its event is taken: others may be waited for under the same.
-      return keep(held, move.to, isOneOfSeveral(checkpoint) ? held.wakeAt : null, facts);
+      return keep(held, move.to, takesOneOfSeveral(checkpoint) ? held.wakeAt : null, facts);
     case "park":
       return change({ upserts: [park(held, move.to, wakeTime(move, facts), facts)], interrupt: held.interrupt });
     case "await":
@@ -89,11 +90,6 @@ export function applyCheckpoint(
         instance: { status: "cancelled", reason: move.reason, endedAt: facts.now },
       });
   }
-}
-
-/** Whether the event is one of several, `votes[0]`: the others are waited for under the same time limit. */
-export function isOneOfSeveral({ consumes, entries }: Pick<Checkpoint, "consumes" | "entries">): boolean {
-  return consumes !== null && entries.some(({ kind, taskId }) => kind === "wait" && taskId.endsWith("]"));
 }
 
 function keep(held: Position, to: Standing, wakeAt: number | null, facts: ApplyFacts): Changes {

@@ -1,6 +1,7 @@
 import { indexOf } from "../flow/continuation.ts";
 import type { CollectNode } from "../flow/definition.ts";
 import type { TaskId } from "../ids.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import type { Decision } from "./occurrence.ts";
 import type { EntryOutcome } from "./snapshot.ts";
 
@@ -9,10 +10,9 @@ export function countTaskId(eventTaskId: TaskId): TaskId {
   return `${eventTaskId.slice(0, eventTaskId.lastIndexOf("["))}~count`;
 }
 
-/** Whether these are two of the same several events: `votes[0]` and `votes[1]`. */
-export function isNextEvent(from: TaskId, to: TaskId): boolean {
-  const [before, after] = [from, to].map((id) => (id.endsWith("]") ? id.slice(0, id.lastIndexOf("[")) : null));
-  return before !== null && before === after;
+/** Whether the event that is taken is one of several: the others are waited for under the same time limit. */
+export function takesOneOfSeveral({ consumes, entries }: Pick<Checkpoint, "consumes" | "entries">): boolean {
+  return consumes !== null && entries.some(({ kind, taskId }) => kind === "wait" && indexOf(taskId) !== null);
 }
 
 /** Whether another of several events is waited for, when the wait for one of them has this outcome. */

@@ -1,4 +1,4 @@
-import { isOneOfSeveral } from "../../snapshot/apply.ts";
+import { takesOneOfSeveral } from "../../snapshot/events.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import {
@@ -33,7 +33,7 @@ export function consumeEvents(t: Tables, rows: readonly StandingRow[], facts: Ba
       ${doneRows(checkpoints, [
         { name: "event", type: "text", values: rows.map((row) => row.to.event) },
         { name: "sequence", type: "bigint", values: checkpoints.map(({ consumes }) => consumes) },
-        { name: "keeps_timeout", type: "boolean", values: checkpoints.map((one) => isOneOfSeveral(one)) },
+        { name: "keeps_timeout", type: "boolean", values: checkpoints.map(takesOneOfSeveral) },
       ])}
     ),
     held AS MATERIALIZED (${heldPositions(t, checkpoints)}),
