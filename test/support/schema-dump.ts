@@ -43,7 +43,8 @@ export async function dumpSchema(pool: Pool, schema: string): Promise<string> {
     "functions",
     `SELECT format('%s(%s) returns %s, %s', p.proname, pg_get_function_identity_arguments(p.oid), pg_get_function_result(p.oid),
               md5(replace(p.prosrc, format('"%s"', $1::text), 'schema'))) AS line
-     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname = $1 ORDER BY p.proname`,
+     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname = $1
+     ORDER BY p.proname, pg_get_function_identity_arguments(p.oid) COLLATE "C"`,
   );
   await add(
     "triggers",
