@@ -93,16 +93,18 @@ export class Engine {
   /**
    * What is needed to drive a claimed position; `null` if its definition or codec is not known here.
    *
+   * @param askedForAtMs - when the store was asked for it, on the monotonic clock
    * @param flow - default: the one that is registered. Two flows may have one hash and different functions,
    *   so that who was given a flow for an instance has to say so
    */
   hold(
     claimed: ClaimedPosition,
+    askedForAtMs: number,
     flow: Flow | undefined = this.#flows.get(claimed.definitionHash),
   ): HeldPosition | null {
     const codec = this.#backend.findCodec(claimed.codec);
     if (flow === undefined || flow.hash !== claimed.definitionHash || codec === null) return null;
-    return heldFrom(claimed, flow, codec, this.#ports.clock.monotonicMs());
+    return heldFrom(claimed, flow, codec, { askedForAtMs, nowMs: this.#ports.clock.monotonicMs() });
   }
 
   /**
@@ -113,7 +115,7 @@ export class Engine {
    * @throws {BackendError} the store failed for longer than it is worth waiting; the lease will run out
    */
   async drive(held: HeldPosition, host: Host, turn?: Turn): Promise<void> {
-    const lease = this.#leases.keep(held.claim);
+    const lease = this.#leases.keep(held.claim, held.askedForAtMs);
     host.leases.add(lease);
     const unwatch = this.#deadlines.watch(held, host);
     const driver = new PositionDriver({
@@ -126,6 +128,7 @@ export class Engine {
       workerId: this.workerId,
       leaseMs: this.leaseMs,
       host,
+      leases: this.#leases,
       lease,
       onProgress: turn?.onProgress,
     });

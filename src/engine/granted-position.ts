@@ -1,7 +1,7 @@
 import { UNDO_ID } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
 import { isUndoTaskId } from "../flow/undo-order.ts";
-import type { Move, NewPosition } from "../snapshot/checkpoint.ts";
+import type { Move } from "../snapshot/checkpoint.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { GrantedPosition } from "../store/position-store.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
@@ -30,9 +30,4 @@ export function grantedPosition(
   const branch = move.kind === "leaveBranch" ? move.path : held.stand.path;
   const taskId = isItem ? `${path}~item` : isUndoTaskId(branch) ? UNDO_ID : joinTaskIdOf(branch);
   return placed(movedTo(held, { taskId, attempt: 1, inputRef: null }, null));
-}
-
-/** The positions that a move makes. */
-export function startedBy(move: Extract<Move, { kind: "fork" | "restart" }>): readonly NewPosition[] {
-  return move.kind === "fork" ? move.branches : move.positions;
 }

@@ -11,6 +11,8 @@ import type { ClaimedPosition, RecordedOutcome } from "../store/position-store.t
 /** A position that this process holds, with what is needed to go on from it. */
 export interface HeldPosition {
   readonly claim: ClaimRef;
+  /** When the store was asked for the claim, on the monotonic clock: its lease counts from then at the latest. */
+  readonly askedForAtMs: number;
   readonly flow: Flow;
   readonly codec: Codec;
   readonly stand: Stand;
@@ -41,13 +43,19 @@ export interface HeldDeadline {
   readonly atMs: number;
 }
 
-/** @param nowMs - on the monotonic clock */
-export function heldFrom(claimed: ClaimedPosition, flow: Flow, codec: Codec, nowMs: number): HeldPosition {
+/** @param times - on the monotonic clock: when the store was asked, and now */
+export function heldFrom(
+  claimed: ClaimedPosition,
+  flow: Flow,
+  codec: Codec,
+  { askedForAtMs, nowMs }: { readonly askedForAtMs: number; readonly nowMs: number },
+): HeldPosition {
   const { instanceId, path, token, taskId, attempt, inputRef, instancePriority, deadline } = claimed;
   // One that starts later stands at its first node as a delay; the node's own time has not begun.
   const isStart = claimed.kind === "delay" && standpoint(flow, taskId).located.node.kind !== "delay";
   return {
     claim: { instanceId, path, token },
+    askedForAtMs,
     flow,
     codec,
     stand: { path, taskId, attempt, inputRef, instancePriority, codec: claimed.codec },

@@ -1,7 +1,7 @@
 import { ClaimLostError } from "../errors/claim-errors.ts";
 import { InstanceCancelledError } from "../errors/instance-errors.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
-import type { PositionStore } from "../store/position-store.ts";
+import type { PositionStore, Renewal } from "../store/position-store.ts";
 import type { Timer } from "../time/timers.ts";
 import type { Ports } from "./ports.ts";
 
@@ -68,9 +68,13 @@ export class LeaseKeeper {
     this.#leaseMs = leaseMs;
   }
 
-  /** Keeps a claim that was just granted alive until `forget` is called. */
-  keep(claim: ClaimRef): Lease {
-    const lease = new Lease(claim, this.#now() + this.#leaseMs);
+  /**
+   * Keeps a claim alive until `forget` is called.
+   *
+   * @param askedForAtMs - when the store was asked for it, on the monotonic clock: its answer may have been long in coming
+   */
+  keep(claim: ClaimRef, askedForAtMs: number): Lease {
+    const lease = new Lease(claim, askedForAtMs + this.#leaseMs);
     this.#kept.add(lease);
     this.#schedule();
     return lease;
@@ -90,6 +94,22 @@ export class LeaseKeeper {
       if (ended === null && trustedUntilMs <= now) return true;
     }
     return false;
+  }
+
+  /** Whether nobody else can have the position by now. */
+  isTrusted(lease: Lease): boolean {
+    return lease.trustedUntilMs > this.#now();
+  }
+
+  /**
+   * Asks the store whether a lease still holds, and ends it if not.
+   *
+   * @throws {BackendError} the store has no answer
+   */
+  async confirm(lease: Lease): Promise<void> {
+    const sentAtMs = this.#now();
+    const [renewal] = await this.#store.renewClaims([lease.claim], this.#leaseMs);
+    this.#renewed(lease, renewal, sentAtMs);
   }
 
   /** Asks the store about all leases now, instead of at the next turn. */
@@ -128,12 +148,7 @@ export class LeaseKeeper {
         all.map((lease) => lease.claim),
         this.#leaseMs,
       );
-      for (const [index, lease] of all.entries()) {
-        const renewal = renewals[index];
-        if (renewal === undefined || !renewal.held) lease.end(lost(lease));
-        else confirm(lease, sentAtMs + this.#leaseMs);
-        if (renewal?.interrupt === "cancel" || renewal?.interrupt === "undo") lease.end(cancelled(lease));
-      }
+      for (const [index, lease] of all.entries()) this.#renewed(lease, renewals[index], sentAtMs);
     } catch (error) {
       this.#ports.logger.warn({ error, claims: all.length }, "Leases could not be renewed; trying again.");
     } finally {
@@ -142,6 +157,12 @@ export class LeaseKeeper {
     if (!this.#isWanted) return;
     this.#isWanted = false;
     await this.renewNow();
+  }
+
+  #renewed(lease: Lease, renewal: Renewal | undefined, sentAtMs: number): void {
+    if (renewal === undefined || !renewal.held) lease.end(lost(lease));
+    else confirmed(lease, sentAtMs + this.#leaseMs);
+    if (renewal?.interrupt === "cancel" || renewal?.interrupt === "undo") lease.end(cancelled(lease));
   }
 
   /**
@@ -169,7 +190,7 @@ function cancelled({ claim }: Lease): LeaseEnd {
   return { reason: new InstanceCancelledError(claim.instanceId, null), settle: true };
 }
 
-function confirm(lease: Lease, untilMs: number): void {
+function confirmed(lease: Lease, untilMs: number): void {
   lease.trustedUntilMs = Math.max(lease.trustedUntilMs, untilMs);
   lease.askedAtMs = null;
 }

@@ -1,7 +1,7 @@
 import { isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { standpoint } from "../flow/continuation.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
-import type { Checkpoint, ClaimRef, Move, NewPosition } from "../snapshot/checkpoint.ts";
+import type { Checkpoint, ClaimRef, Move } from "../snapshot/checkpoint.ts";
 import { isDeadline } from "../snapshot/deadline.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
@@ -12,12 +12,13 @@ import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts
 import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
 import { lookAtChild, lookForOpenChildren } from "./child-lookup.ts";
 import type { Children } from "./children.ts";
-import { completion } from "./completion.ts";
+import { completeMove, type StartingMove, unreserve } from "./complete-move.ts";
 import type { Gatherer } from "./gatherer.ts";
-import { grantedPosition, startedBy } from "./granted-position.ts";
+import { grantedPosition } from "./granted-position.ts";
 import type { Happening } from "./happening.ts";
 import { type HeldPosition, movedTo } from "./held-position.ts";
 import { decisionOfRecorded, isPart } from "./interpret-output.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
 import { valueUnder } from "./occurrence-values.ts";
 import { isKeyError, isPassing } from "./passing-errors.ts";
 import { decodeOwned } from "./payloads.ts";
@@ -30,13 +31,12 @@ import { beginItem, decideAfterEvent, lookAtDeadline, readWait, sleepOn } from "
 /** How long a position sleeps whose key service can't be reached. Spends no attempt. */
 const KEY_RETRY_MS = 5_000;
 
-/** A move that makes positions, of which this host may hold some from the start. */
-type StartingMove = Extract<Move, { kind: "fork" | "restart" }>;
 type FinalFate = Exclude<CheckpointFate, { kind: "busy" }>;
 
 interface DriverParts extends BodyParts {
   readonly children: Children;
   readonly releases: Gatherer<ClaimRef, void>;
+  readonly leases: LeaseKeeper;
   /** Called when a checkpoint has been accepted. */
   readonly onProgress: (() => void) | undefined;
 }
@@ -47,6 +47,8 @@ export class PositionDriver {
   /** As it was granted; later on, its standing has been looked at when it was moved there. */
   #first: HeldPosition | null = null;
   readonly #bodies: TaskBodies;
+  /** When its last checkpoint was handed over, on the monotonic clock: what it grants is claimed from then on. */
+  #sentAtMs = 0;
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
@@ -72,6 +74,8 @@ export class PositionDriver {
     const { lease, host } = this.#parts;
     if (lease.ended !== null || host.givesBack || this.#isOutOfReach(held))
       return this.#giveUp(held, lease.ended?.settle === true);
+    // Nor while somebody else may have the position: after this process was held up, say.
+    if (!this.#parts.leases.isTrusted(lease)) return this.#confirm(held);
     let happening: MaybePromise<Happening>;
     try {
       happening = this.#happen(held);
@@ -79,6 +83,12 @@ export class PositionDriver {
       happening = this.#stumble(held, error);
     }
     return isPromiseLike(happening) ? this.#goOnLater(held, happening) : this.#goOn(held, happening);
+  }
+
+  async #confirm(held: HeldPosition): Promise<HeldPosition> {
+    const { leases, lease } = this.#parts;
+    await leases.confirm(lease);
+    return held;
   }
 
   async #goOnLater(held: HeldPosition, pending: PromiseLike<Happening>): Promise<HeldPosition | null> {
@@ -202,7 +212,7 @@ export class PositionDriver {
   #commit(held: HeldPosition, happening: Occurrence, plan: Plan): MaybePromise<HeldPosition | null> {
     let move: MaybePromise<Move>;
     try {
-      move = this.#completeMove(held, happening, plan.move);
+      move = completeMove(this.#parts, held, happening, plan.move);
     } catch (error) {
       return this.#incomplete(held, error);
     }
@@ -215,7 +225,8 @@ export class PositionDriver {
 
   #write(held: HeldPosition, happening: Occurrence, plan: Plan, move: Move): Promise<HeldPosition | null> {
     const checkpoint: Checkpoint = { claim: held.claim, entries: plan.entries, move, consumes: plan.consumes };
-    const { committer } = this.#parts;
+    const { committer, ports } = this.#parts;
+    this.#sentAtMs = ports.clock.monotonicMs();
     if (this.#bodies.hasTransaction) return this.#writeInTransaction(held, happening, checkpoint);
     if (move.kind === "fork" || move.kind === "restart") return this.#writeStart(held, happening, checkpoint, move);
     const follow = (fate: FinalFate): MaybePromise<HeldPosition | null> => this.#follow(held, happening, move, fate);
@@ -235,7 +246,7 @@ export class PositionDriver {
     try {
       committed = await this.#bodies.commit(held, checkpoint);
     } finally {
-      this.#unreserve(move);
+      unreserve(this.#parts.host, move);
     }
     if ("instead" in committed) return await this.#goOn(held, committed.instead);
     const { fate } = committed;
@@ -256,15 +267,9 @@ export class PositionDriver {
     try {
       fate = await this.#parts.committer.insist(checkpoint);
     } finally {
-      this.#unreserve(move);
+      unreserve(this.#parts.host, move);
     }
     return await this.#follow(held, happening, move, fate);
-  }
-
-  /** Before the branches are taken: they need the slots that were kept for them. */
-  #unreserve(move: Move): void {
-    if (move.kind === "fork" || move.kind === "restart")
-      this.#parts.host.unreserve(startedBy(move).filter(({ claimed }) => claimed).length);
   }
 
   #follow(held: HeldPosition, happening: Occurrence, move: Move, fate: FinalFate): MaybePromise<HeldPosition | null> {
@@ -340,7 +345,7 @@ export class PositionDriver {
     tellCheckpoint(this.#parts, this.#bodies.error, { held, happening, move, kept: fate.kept });
     for (const granted of fate.granted) {
       const taken = grantedPosition(held, happening, move, granted);
-      if (taken !== null) this.#parts.host.take(taken);
+      if (taken !== null) this.#parts.host.take({ ...taken, askedForAtMs: this.#sentAtMs });
     }
     if (fate.interrupt !== null) return this.#settle(held);
     // Whoever waits for this instance, or was started by it, shall hear of its end now.
@@ -353,24 +358,6 @@ export class PositionDriver {
     // Its time limit is running from now on, or still.
     const armed = move.timeoutMs === "keep" ? held.armed : move.timeoutMs !== null;
     return { ...moved, armed, isFresh: false };
-  }
-
-  /** Fills in what only the driver knows: the output that completes the instance, which branches it keeps. */
-  #completeMove(held: HeldPosition, happening: Occurrence, move: Plan["move"]): MaybePromise<Move> {
-    const { host } = this.#parts;
-    if (move.kind === "fork") return { ...move, branches: this.#keep(move.branches) };
-    if (move.kind === "restart") return { ...move, positions: this.#keep(move.positions) };
-    // Whoever takes it must have its tags.
-    if (move.kind === "advance" && !host.serves(move.to.lane)) return { kind: "park", to: move.to, wakeAfterMs: 0 };
-    return move.kind === "complete" ? completion(this.#parts.store, held, happening, move.outputRef) : move;
-  }
-
-  /** Of positions that are made, those that this host can run at once are its own from the start. */
-  #keep(positions: readonly NewPosition[]): readonly NewPosition[] {
-    const { host } = this.#parts;
-    const isOurs = ({ wakeAfterMs, standing }: NewPosition): boolean => wakeAfterMs === 0 && host.serves(standing.lane);
-    let left = host.reserveSlots(positions.filter(isOurs).length);
-    return positions.map((position) => ({ ...position, claimed: isOurs(position) && left-- > 0 }));
   }
 
   async #giveUp(held: HeldPosition, settle: boolean): Promise<null> {

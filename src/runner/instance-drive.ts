@@ -120,13 +120,14 @@ export class InstanceDrive implements Host {
   }
 
   async #claim(): Promise<number> {
-    const { backend, engine, flow, instanceId } = this.#parts;
+    const { backend, engine, options, flow, instanceId } = this.#parts;
     const limit = this.#free();
     if (limit <= 0 || (this.#active.size > 0 && engine.isInDoubt)) return 0;
     const { workerId, leaseMs } = engine;
+    const askedForAtMs = options.ports.clock.monotonicMs();
     const claimed = await backend.claimPositions({ workerId, leaseMs, limit, lanes: [], instanceId });
     for (const position of claimed) {
-      const held = engine.hold(position, flow);
+      const held = engine.hold(position, askedForAtMs, flow);
       if (held !== null) this.take(held);
       else await this.#giveBack(claimed);
     }

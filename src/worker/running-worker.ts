@@ -3,7 +3,6 @@ import type { HeldPosition } from "../engine/held-position.ts";
 import type { Host, Tally } from "../engine/host.ts";
 import type { Lease } from "../engine/lease-keeper.ts";
 import { addLocalWorker, type LocalWorker } from "../engine/local-workers.ts";
-import { publishFlows } from "../engine/published-definition.ts";
 import { ABORT_GRACE_MS } from "../engine/run-body.ts";
 import { WorkerStoppedError } from "../errors/claim-errors.ts";
 import { withChildFlows } from "../flow/child-flows.ts";
@@ -14,6 +13,7 @@ import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
 import type { WakeupSubscription } from "../store/wakeup.ts";
 import { pause } from "../time/timers.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { Poller, type PollTarget } from "./polling.ts";
 import { SUSPECT_FROM_LOST, Suspects } from "./suspects.ts";
 import { lanesFor } from "./worker-lanes.ts";
@@ -55,6 +55,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   readonly #engine: Engine;
   readonly #poller: Poller;
   readonly #suspects: Suspects;
+  readonly #heartbeat: Heartbeat;
   readonly #lanes: readonly Lane[];
   readonly #laneKeys: ReadonlySet<string>;
   readonly #served = new WeakMap<Lane, boolean>();
@@ -62,16 +63,13 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   readonly #removeLocal: () => void;
   readonly tally: Tally = { completedTasks: 0, failedAttempts: 0, fenced: 0 };
   #claimed = 0;
-  readonly #end = new AbortController();
   #close: () => void = () => undefined;
   #active = 0;
   #reserved = 0;
   #isClaiming = false;
-  #otherWorkers = 0;
   #state: WorkerStats["state"] = "running";
   #leaving: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
-  #beating: Promise<void> = Promise.resolve();
 
   constructor(backend: Backend, options: ResolvedWorkerOptions) {
     const { workerId, leaseMs, ports, tags, concurrency, pollIntervalMs } = options;
@@ -90,6 +88,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       () => this.#active - this.#suspects.count,
       () => this.#poller.hint(),
     );
+    this.#heartbeat = new Heartbeat(backend, options, this.#lanes);
     this.#poller = new Poller(this, { store: backend, ports, concurrency, pollIntervalMs });
     this.#subscription = backend.subscribe({
       ready: (lanes) => this.#hinted(lanes),
@@ -122,7 +121,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   run(): void {
     void this.#poller.run();
-    this.#beating = this.#beat();
+    this.#heartbeat.begin();
   }
 
   stats(): WorkerStats {
@@ -135,7 +134,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       ...this.tally,
       polls: this.#poller.polls,
       isListening: this.isLive,
-      otherWorkers: this.#otherWorkers,
+      otherWorkers: this.#heartbeat.otherWorkers,
     };
   }
 
@@ -176,7 +175,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   expect(ms: number, hasFailed: boolean): void {
     this.#poller.expect(ms);
     // By then, the others have had their chance to take what has failed here.
-    if (hasFailed && this.#otherWorkers > 0) this.#poller.hintAfter(ms + SPARED_MS);
+    if (hasFailed && this.#heartbeat.otherWorkers > 0) this.#poller.hintAfter(ms + SPARED_MS);
   }
 
   room(): number {
@@ -193,15 +192,16 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   async claim(limit: number): Promise<number> {
     const { workerId, leaseMs } = this;
     const suspectFromLost = SUSPECT_FROM_LOST;
-    const sparesFailed = this.#otherWorkers > 0;
+    const sparesFailed = this.#heartbeat.otherWorkers > 0;
     const request = { workerId, leaseMs, limit, lanes: this.#lanes, readyOnly: true, sparesFailed, suspectFromLost };
+    const askedForAtMs = this.#nowMs();
     this.#isClaiming = true;
     let claimed: readonly ClaimedPosition[] = [];
     try {
       claimed = await this.#backend.claimPositions(request);
     } finally {
       this.#isClaiming = false;
-      this.#takeClaimed(claimed);
+      this.#takeClaimed(claimed, askedForAtMs);
     }
     return claimed.length;
   }
@@ -213,17 +213,22 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   reserve(lanes: readonly Lane[]): ((claimed: readonly ClaimedPosition[]) => void) | null {
     if (!lanes.every((lane) => this.serves(lane)) || this.room() < lanes.length) return null;
     this.#reserved += lanes.length;
+    const askedForAtMs = this.#nowMs();
     return (claimed) => {
       this.#reserved -= lanes.length;
-      this.#takeClaimed(claimed);
+      this.#takeClaimed(claimed, askedForAtMs);
     };
+  }
+
+  #nowMs(): number {
+    return this.#options.ports.clock.monotonicMs();
   }
 
   #free(): number {
     return this.#options.concurrency - this.#active - this.#reserved;
   }
 
-  #takeClaimed(positions: readonly ClaimedPosition[]): void {
+  #takeClaimed(positions: readonly ClaimedPosition[], askedForAtMs: number): void {
     this.#claimed += positions.length;
     if (this.isLeaving) {
       for (const claimed of positions) this.#giveBack(claimed);
@@ -233,7 +238,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     }
     let suspect: HeldPosition | null = null;
     for (const claimed of positions) {
-      const held = this.#engine.hold(claimed);
+      const held = this.#engine.hold(claimed, askedForAtMs);
       const isSuspect = claimed.lost >= SUSPECT_FROM_LOST;
       // A second one would lose another lease if the first one is what ends processes.
       // Slots are not kept for a claim, which may bring nothing; what was handed over meanwhile has them.
@@ -323,23 +328,6 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     return Math.min(this.room(), served ?? 0);
   }
 
-  /** Says that it is alive, and learns who else is. */
-  async #beat(): Promise<void> {
-    const { ports, leaseMs, tags, flows } = this.#options;
-    let isPublished = false;
-    while (!this.#end.signal.aborted) {
-      try {
-        this.#otherWorkers = await this.#backend.keepWorker(this.workerId, tags, leaseMs, this.#lanes);
-        // So that SQL can start them. One that is known already does not become the newest again.
-        if (!isPublished) await publishFlows(this.#backend, flows, false);
-        isPublished = true;
-      } catch (error) {
-        ports.logger.warn({ error }, "The worker's heartbeat could not be written; trying again.");
-      }
-      await pause(ports.timers, leaseMs / 3, this.#end.signal);
-    }
-  }
-
   async #leave(graceMs: number): Promise<void> {
     const { ports } = this.#options;
     this.#state = "draining";
@@ -361,23 +349,13 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       const message = "Some tasks did not stop when they were told to; their leases will run out.";
       ports.logger.warn({ active: this.#active }, message);
     }
-    this.#end.abort();
     this.#subscription.close();
-    await this.#unregister();
+    await this.#heartbeat.end(LAST_WAIT_MS);
     this.#state = "stopped";
     this.#close();
   }
 
   #endLeases(): void {
     for (const lease of this.leases) lease.end({ reason: new WorkerStoppedError(this.workerId), settle: false });
-  }
-
-  /** Not worth waiting for where the database is away. */
-  async #unregister(): Promise<void> {
-    const isOver = new AbortController();
-    // After a heartbeat that is on its way: it would make the worker known again.
-    const gone = this.#beating.then(() => this.#backend.unregisterWorker(this.workerId)).catch(() => undefined);
-    await Promise.race([gone, pause(this.#options.ports.timers, LAST_WAIT_MS, isOver.signal)]);
-    isOver.abort();
   }
 }

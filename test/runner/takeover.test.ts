@@ -123,6 +123,29 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
       expect(fates).toEqual([{ kind: "fenced" }]);
     });
 
+    test("does not begin a body when its answer to the claim comes after another has run it", async () => {
+      const id = fresh("late");
+      const ran: string[] = [];
+      const lateOf = (who: string) =>
+        flow<null>("late")
+          .then("work", () => void ran.push(who))
+          .build();
+      const other = new Runner(backend, short);
+      await other.run(lateOf("other"), id, null, neverRuns);
+      const slow = withChanges(backend, {
+        claimPositions: async (request) => {
+          const claimed = await backend.claimPositions(request);
+          if (claimed.length > 0) await other.resume(lateOf("other"), id, { until: "ended" });
+          return claimed;
+        },
+      });
+
+      const report = await new Runner(slow, short).resume(lateOf("slow"), id, { until: "ended" });
+
+      expect(report).toMatchObject({ status: "completed" });
+      expect(ran).toEqual(["other"]);
+    });
+
     test("is taken over at a join, and in branches that are at different points", async () => {
       const id = fresh("dead-fork");
       let isDead = true;
@@ -326,58 +349,6 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
       stop.abort();
 
       expect(await run).toMatchObject({ status: "waiting" });
-    });
-  });
-
-  describe("a store that fails", () => {
-    test("fails the run with its own error, when no body of it runs any more", async () => {
-      const [id, probe] = [fresh("outage"), new Probe()];
-      let [isDown, running] = [false, 0];
-      const wide = flow<null>("outage")
-        .fork(
-          ["a", "b"].map((name) =>
-            branch(name, (b) =>
-              b.then(name, async (_, { signal }) => {
-                if (isDown) return name;
-                running++;
-                await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-                await new Promise((resolve) => setImmediate(resolve));
-                running--;
-                throw signal.reason;
-              }),
-            ),
-          ),
-        )
-        .join("join", ({ a, b }) => [a, b])
-        .build();
-      const flaky = withChanges(backend, {
-        claimPositions: async (request) => (running === 2 ? unavailable() : await backend.claimPositions(request)),
-        releaseClaims: async () => unavailable(),
-      });
-      const run = new Runner(flaky, { ...short, observer: probe.observer }).run(wide, id, null);
-
-      await expect(run).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
-      expect(running).toBe(0);
-      isDown = true;
-      expect(await new Runner(backend, short).resume(wide, id)).toEqual({ status: "completed", output: ["a", "b"] });
-    });
-
-    test("while a body reads an earlier output spends no attempt", async () => {
-      const id = fresh("reading");
-      let failures = 1;
-      const reading = flow<null>("reading")
-        .then("first", () => "first")
-        .then("second", async (_, context) => `${await context.output("first")} in attempt ${context.attempt}`)
-        .build();
-      const flaky = withChanges(backend, {
-        loadResults: async (instanceId, taskIds) =>
-          failures-- > 0 ? unavailable() : await backend.loadResults(instanceId, taskIds),
-      });
-      const runner = new Runner(flaky, short);
-
-      await expect(runner.run(reading, id, null)).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
-      expect(await runner.resume(reading, id)).toEqual({ status: "completed", output: "first in attempt 1" });
-      expect(await client.history(id)).toHaveLength(2);
     });
   });
 });

@@ -219,7 +219,7 @@ export class PureRun {
       ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0, run: 1 },
       codec,
       input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
-      ...{ armed: false, due: false, interrupt: null, isFresh: false, deadline: null, isAhead: false },
+      ...{ armed: false, due: false, interrupt: null, isFresh: false, deadline: null, isAhead: false, askedForAtMs: 0 },
     };
     return await readInput(store, held);
   }

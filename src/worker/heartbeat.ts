@@ -1,0 +1,57 @@
+import { publishFlows } from "../engine/published-definition.ts";
+import type { Lane } from "../snapshot/position.ts";
+import type { Backend } from "../store/backend.ts";
+import { pause } from "../time/timers.ts";
+import type { ResolvedWorkerOptions } from "./worker-options.ts";
+
+/** Says again and again that a worker is alive, and learns who else is. */
+export class Heartbeat {
+  readonly #backend: Backend;
+  readonly #options: ResolvedWorkerOptions;
+  readonly #lanes: readonly Lane[];
+  readonly #end = new AbortController();
+  #otherWorkers = 0;
+  #beating: Promise<void> = Promise.resolve();
+
+  constructor(backend: Backend, options: ResolvedWorkerOptions, lanes: readonly Lane[]) {
+    this.#backend = backend;
+    this.#options = options;
+    this.#lanes = lanes;
+  }
+
+  /** How many others were alive at the last heartbeat. */
+  get otherWorkers(): number {
+    return this.#otherWorkers;
+  }
+
+  begin(): void {
+    this.#beating = this.#beat();
+  }
+
+  /** The worker is known no more. @param waitMs - no longer than this: it is not worth it where the database is away */
+  async end(waitMs: number): Promise<void> {
+    this.#end.abort();
+    const isOver = new AbortController();
+    // After a heartbeat that is on its way: it would make the worker known again.
+    const unregister = async (): Promise<void> => await this.#backend.unregisterWorker(this.#options.workerId);
+    const gone = this.#beating.then(unregister).catch(() => undefined);
+    await Promise.race([gone, pause(this.#options.ports.timers, waitMs, isOver.signal)]);
+    isOver.abort();
+  }
+
+  async #beat(): Promise<void> {
+    const { ports, leaseMs, tags, flows, workerId } = this.#options;
+    let isPublished = false;
+    while (!this.#end.signal.aborted) {
+      try {
+        this.#otherWorkers = await this.#backend.keepWorker(workerId, tags, leaseMs, this.#lanes);
+        // So that SQL can start them. One that is known already does not become the newest again.
+        if (!isPublished) await publishFlows(this.#backend, flows, false);
+        isPublished = true;
+      } catch (error) {
+        ports.logger.warn({ error }, "The worker's heartbeat could not be written; trying again.");
+      }
+      await pause(ports.timers, leaseMs / 3, this.#end.signal);
+    }
+  }
+}
