@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import ClosingLineReporter from "./test/support/closing-line-reporter.ts";
+import SlowestFirst from "./test/support/slowest-first.ts";
 
 const src = `${import.meta.dirname}/src`;
 
@@ -29,8 +31,9 @@ export default defineConfig({
   },
   test: {
     pool: "forks",
-    // Most of a test of the database is waiting for it.
-    maxWorkers: "100%",
+    // Most of a test of the database is waiting: for it, for a lease, for a process.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
+    sequence: { sequencer: SlowestFirst },
     restoreMocks: true,
     setupFiles: ["./test/support/seed.ts"],
     allowOnly: process.env["CI"] === undefined,
