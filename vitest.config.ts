@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import ClosingLineReporter from "./test/support/closing-line-reporter.ts";
 import SlowestFirst from "./test/support/slowest-first.ts";
@@ -31,8 +30,8 @@ export default defineConfig({
   },
   test: {
     pool: "forks",
-    // Most of a test of the database is waiting: for it, for a lease, for a process.
-    maxWorkers: Math.ceil(availableParallelism() * 1.5),
+    // Most of a test of the database is waiting for it.
+    maxWorkers: "100%",
     sequence: { sequencer: SlowestFirst },
     restoreMocks: true,
     setupFiles: ["./test/support/seed.ts"],

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { bothBackends } from "../support/both-backends.ts";
-import { memoryWorld, type World } from "../support/crash-run.ts";
+import { memoryWorld, postgresWorld, type World } from "../support/crash-run.ts";
 import { type NodeCase, nodeCases } from "../support/node-cases.ts";
 import { disturbEverywhere, runNode } from "../support/node-run.ts";
 
@@ -73,16 +73,16 @@ test("docs/nodes.md and these tests name the same nodes, and the same that can h
 
 const [, postgres] = await bothBackends();
 if (postgres === undefined) throw new TypeError("PostgreSQL was expected.");
-const postgresWorld: World = { backend: postgres.backend, leaseTtl: 100, ports: {}, passUntil: async () => undefined };
+const onPostgres = postgresWorld(postgres.backend);
 
 describe.each<[string, () => World]>([
   ["memory", memoryWorld],
-  ["PostgreSQL", () => postgresWorld],
+  ["PostgreSQL", () => onPostgres],
 ])("on %s", (_, world) => {
   const cells = [...documented()].flatMap(([name, texts]) =>
     Array.from(texts, ([column, text]) => ({ name, column, text })),
   );
-  test.concurrent.each(cells)("$name, $column: $text", { timeout: 60_000 }, async ({ name, column }) => {
+  test.concurrent.each(cells)("$name, $column: $text", { timeout: 240_000 }, async ({ name, column }) => {
     const node = nodeCases[name];
     if (node === undefined) throw new TypeError(`There is no node "${name}".`);
     await columns[column]?.(node, world());

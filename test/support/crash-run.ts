@@ -37,6 +37,8 @@ export interface Scenario {
 /** Where a scenario is run, and how it passes time there. */
 export interface World {
   readonly backend: Backend;
+  /** Whether time passes there as it does. */
+  readonly isServer: boolean;
   readonly leaseTtl: number;
   readonly ports: Partial<Ports>;
   passUntil(done: Promise<unknown>): Promise<void>;
@@ -47,6 +49,7 @@ export function memoryWorld(): World {
   const time = new VirtualTime();
   return {
     backend: new InMemoryBackend({ clock: time.clock }),
+    isServer: false,
     leaseTtl: 100,
     ports: { clock: time.clock, timers: time.timers, random: { next: () => 0.5, uuid: () => "unused" } },
     passUntil: async (done) => await time.passUntil(done),
@@ -55,7 +58,7 @@ export function memoryWorld(): World {
 
 /** On a server, whose time passes as it does. */
 export function postgresWorld(backend: Backend): World {
-  return { backend, leaseTtl: 150, ports: {}, passUntil: async () => undefined };
+  return { backend, isServer: true, leaseTtl: 150, ports: {}, passUntil: async () => undefined };
 }
 
 /** What somebody outside does to a state, again and again. */

@@ -1,16 +1,18 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Test files that take long by themselves, the longest first. */
+/** Test files that take long by themselves: what keeps a processor busy beside what mostly waits. */
 const SLOWEST = [
-  "conformance/postgres-codecs",
   "runner/node-guarantees",
-  "property/crashes-at-each-call",
-  "worker/lost-leases",
   "worker/listening",
-  "property/crashes",
-  "chaos/",
-  "conformance/postgres",
+  "worker/lost-leases",
+  "property/crashes-at-each-call",
+  "conformance/postgres.test",
   "worker/process-guard",
+  "conformance/postgres-encrypted",
+  "property/crashes.test",
+  "chaos/storm",
+  "chaos/exactly-once",
+  "chaos/order-fulfilment",
   "integration/local-postgres",
   "scale",
 ];
