@@ -5,7 +5,7 @@ import { type Ports, systemPorts } from "../engine/ports.ts";
 import { publishFlows } from "../engine/published-definition.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
-import { kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
+import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { SendOutcome } from "../store/signal-store.ts";
@@ -17,6 +17,7 @@ import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
 import { InstanceStates } from "./instance-states.ts";
 import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
+import { LimitControl } from "./limit-control.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
 import { type MigrationPlanOptions, type MigrationPlanPage, planMigrations } from "./migration-plans.ts";
 import { migrateMany } from "./migrations.ts";
@@ -28,13 +29,20 @@ export interface ClientOptions {
   readonly ports?: Partial<Ports>;
 }
 
+/** As for `submit`, but for what is about the id. */
+export type EnqueueOptions = Omit<SubmitOptions, "onConflict">;
+
 const DEFAULT_PAGE = 100;
+const ENQUEUE_KEYS = ["startAfter", "priority", "tags", "labels", "deadline", "tx"];
 
 /** Starts instances, looks at them and controls them, from any process. */
 export class Client extends InstanceStates {
   readonly #backend: Backend;
+  readonly #ports: Ports;
   readonly #submitter: Submitter;
   readonly #results: InstanceResults;
+  /** Shows what limits allow, what runs and waits, and changes it. */
+  readonly limits: LimitControl;
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -46,6 +54,8 @@ export class Client extends InstanceStates {
     this.#backend = backend;
     this.#submitter = new Submitter(backend, ports);
     this.#results = new InstanceResults(backend, ports);
+    this.#ports = ports;
+    this.limits = new LimitControl(backend);
   }
 
   /**
@@ -88,6 +98,46 @@ export class Client extends InstanceStates {
     options: ManyOptions = {},
   ): Promise<readonly Submitted[]> {
     return await this.#submitter.submitMany(flow, submissions, options);
+  }
+
+  /**
+   * Starts an instance under an id made for it: for jobs that nobody asks for by name. A repeated request starts the work twice;
+   * where that must not be, `submit` it under an id of your domain.
+   *
+   * @throws as `submit`
+   */
+  async enqueue<Input, Output>(
+    flow: Flow<Input, Output>,
+    input: Input,
+    options: EnqueueOptions = {},
+  ): Promise<InstanceHandle<Output>> {
+    checkOptions(options, ENQUEUE_KEYS);
+    checkFlow(flow);
+    return await this.submit(flow, this.#newId(flow), input, options);
+  }
+
+  /**
+   * Starts many, a thousand in one statement.
+   *
+   * @returns their ids, in order
+   * @throws as `submit`; if it is because of one of them, nothing of any was written
+   */
+  async enqueueMany<Input>(
+    flow: Flow<Input>,
+    inputs: readonly Input[],
+    options: EnqueueOptions = {},
+  ): Promise<readonly InstanceId[]> {
+    checkOptions(options, ENQUEUE_KEYS);
+    checkFlow(flow);
+    requireArray(inputs, "inputs");
+    const { startAfter, tx, ...own } = options;
+    const submissions = inputs.map((input) => ({ ...own, instanceId: this.#newId(flow), input }));
+    const many = { ...(startAfter === undefined ? {} : { startAfter }), ...(tx === undefined ? {} : { tx }) };
+    return (await this.submitMany(flow, submissions, many)).map(({ instanceId }) => instanceId);
+  }
+
+  #newId({ name }: { readonly name: string }): InstanceId {
+    return `${name}-${this.#ports.random.uuid()}`;
   }
 
   /**

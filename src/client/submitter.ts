@@ -1,4 +1,5 @@
 import { checkOptions } from "../engine/call-options.ts";
+import { declareLimits } from "../engine/declare-limits.ts";
 import { Gatherer } from "../engine/gatherer.ts";
 import { type LocalWorker, localWorkers } from "../engine/local-workers.ts";
 import type { Ports } from "../engine/ports.ts";
@@ -85,6 +86,7 @@ export class Submitter {
     const { onConflict = "fail" } = options;
     const claimed = options.tx === undefined;
     const instance = await newInstance(flow, id, input, options, this.#backend, { claimed, afterMs });
+    await declareLimits(this.#backend, flow);
     if (options.tx !== undefined) {
       await this.#createWithin(options.tx, flow, instance, onConflict);
       return { isHandedOver: false };
@@ -116,6 +118,7 @@ export class Submitter {
       const beginning = { claimed: false, afterMs, field: `submissions[${index}]` };
       instances.push(await newInstance(flow, id, submission.input, submission, this.#backend, beginning));
     }
+    await declareLimits(this.#backend, flow);
     const results: Submitted[] = [];
     for (const chunk of chunksOf(instances)) {
       for (const { instanceId, created } of await store.createInstances(chunk)) {

@@ -34,6 +34,8 @@ export interface HeldPosition {
   readonly deadline: HeldDeadline | null;
   /** Which run of the instance this is, counted from 1. */
   readonly run: number;
+  /** Whether a limit has let this attempt through. */
+  readonly isAdmitted: boolean;
 }
 
 export interface HeldDeadline {
@@ -69,6 +71,7 @@ export function heldFrom(
     lost: claimed.lost,
     deadline: deadline === null ? null : { at: deadline.at, atMs: nowMs + deadline.inMs },
     run: claimed.run,
+    isAdmitted: claimed.admitted === "task",
   };
 }
 
@@ -96,5 +99,6 @@ export function movedTo(
     isFresh: attempt === 1,
     isAhead: false,
     lost: 0,
+    isAdmitted: false,
   };
 }

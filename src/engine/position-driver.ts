@@ -6,6 +6,7 @@ import { isDeadline } from "../snapshot/deadline.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
+import type { Standing } from "../snapshot/position.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
@@ -121,6 +122,7 @@ export class PositionDriver {
   #goOn(held: HeldPosition, happening: Happening): MaybePromise<HeldPosition | null> {
     if (happening.kind === "giveUp") return this.#giveUp(held, happening.settle);
     if (happening.kind === "sleep") return this.#sleep(held, happening);
+    if (happening.kind === "limited") return this.#leaveAt(held, happening.to);
     if (happening.kind === "again") return held;
     if (happening.kind === "recorded") tellReceived(this.#parts.observer, held);
     return this.#plan(held, happening);
@@ -371,6 +373,13 @@ export class PositionDriver {
     const status = await this.#parts.store.settleInterrupt(instanceId, held.stand.taskId);
     if (status === "cancelled" || status === "paused")
       this.#parts.observer?.({ kind: "instance_ended", instanceId, status });
+    return null;
+  }
+
+  /** Before a gate: whoever it lets through goes on. */
+  async #leaveAt({ claim }: HeldPosition, to: Standing): Promise<null> {
+    const move: Move = { kind: "park", to, wakeAfterMs: 0 };
+    await this.#parts.committer.insist({ claim, entries: [], move, consumes: null });
     return null;
   }
 

@@ -1,8 +1,11 @@
 import { spawnsChildren } from "../flow/child-flows.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import { COMMON_KEY } from "../snapshot/allowance.ts";
+import type { Standing } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
 import type { PublishedDefinition } from "../store/definition-store.ts";
-import { awaitsEvents, startingPositions } from "./start-instance.ts";
+import { beforeGate } from "./gate.ts";
+import { awaitsEvents, firstGate, startingPositions } from "./start-instance.ts";
 
 /** The codec that SQL can write. */
 const CODEC = "json";
@@ -31,9 +34,21 @@ function published(flow: Flow): PublishedDefinition {
     spawns: spawnsChildren(flow),
     positions: first.map(({ path, standing, wakeAfterMs }, index) => ({
       path,
-      standing,
+      ...behind(flow, standing),
       hasOwnPriority: standing.priority === second[index]?.standing.priority,
       wakeAfterMs,
     })),
   };
+}
+
+/** SQL can't say whose share of a limit an instance takes, unless it is told: a task's own gate is left to who runs it then. */
+function behind(
+  flow: Flow,
+  standing: Standing,
+): Pick<PublishedDefinition["positions"][number], "standing" | "asksKey"> {
+  const gate = firstGate(flow, standing);
+  if (gate === null) return { standing, asksKey: false };
+  const { limitedBy, scope } = gate;
+  if (limitedBy.key !== null && scope === "task") return { standing, asksKey: false };
+  return { standing: beforeGate(standing, limitedBy, scope, COMMON_KEY), asksKey: limitedBy.key !== null };
 }

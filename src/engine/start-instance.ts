@@ -1,16 +1,20 @@
 import type { Codec } from "../codec/codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { spawnsChildren } from "../flow/child-flows.ts";
+import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import type { LimitedBy } from "../flow/limit.ts";
 import type { InstanceId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import { deadlineTime, type NewDeadline } from "../snapshot/deadline.ts";
 import { planStart } from "../snapshot/plan.ts";
+import type { GateScope, Standing } from "../snapshot/position.ts";
 import { parseDeadline, parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { NewInstance } from "../store/instance-store.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
 import type { Duration } from "../time/duration.ts";
 import { checkFlow } from "./call-options.ts";
+import { beforeGate, limitKeyFor, limitOf } from "./gate.ts";
 import { encodePayload } from "./payloads.ts";
 import { validate } from "./validation.ts";
 
@@ -88,7 +92,7 @@ export async function newInstance(
     tags,
     labels,
     deadline: deadlineFor(flow, options.deadline, beginning),
-    positions: firstPositions(flow, codec.id, priority, beginning),
+    positions: firstPositions(flow, codec.id, priority, valid, beginning),
     awaitsEvents: awaitsEvents(flow),
     spawns: spawnsChildren(flow),
   };
@@ -131,9 +135,17 @@ export function claimedFromNew(
   });
 }
 
-function firstPositions(flow: Flow, codecId: string, priority: number, beginning: Beginning): readonly NewPosition[] {
+function firstPositions(
+  flow: Flow,
+  codecId: string,
+  priority: number,
+  input: unknown,
+  beginning: Beginning,
+): readonly NewPosition[] {
   const { claimed, afterMs } = beginning;
-  const all = startingPositions(flow, codecId, priority, claimed && afterMs === 0);
+  const all = startingPositions(flow, codecId, priority, claimed && afterMs === 0).map((position) =>
+    flow.hasLimits ? limited(flow, position, input) : position,
+  );
   if (afterMs === 0) return all;
   return all.map((position) => {
     const { wakeAfterMs, standing } = position;
@@ -142,6 +154,34 @@ function firstPositions(flow: Flow, codecId: string, priority: number, beginning
     const delayed = { ...standing, kind: "delay", event: null } as const;
     return { ...position, standing: delayed, wakeAfterMs: wakeAfterMs + afterMs };
   });
+}
+
+/**
+ * Before the gate of the flow, or of its first task.
+ *
+ * @throws {LimitKeyError} it can't be said whose share an instance takes
+ */
+function limited(flow: Flow, position: NewPosition, input: unknown): NewPosition {
+  const { standing } = position;
+  const gate = firstGate(flow, standing);
+  if (gate === null || position.wakeAfterMs === null) return position;
+  const { limitedBy, scope } = gate;
+  return {
+    ...position,
+    standing: beforeGate(standing, limitedBy, scope, limitKeyFor(limitedBy, input)),
+    claimed: false,
+  };
+}
+
+/** What has to allow a new instance's first step. */
+export function firstGate(
+  flow: Flow,
+  { taskId }: Standing,
+): { readonly limitedBy: LimitedBy; readonly scope: GateScope } | null {
+  if (flow.limitedBy !== null) return { limitedBy: flow.limitedBy, scope: "flow" };
+  const { node, container } = standpoint(flow, taskId).located;
+  const limitedBy = container.kind === "part" ? null : limitOf(node);
+  return limitedBy === null ? null : { limitedBy, scope: "task" };
 }
 
 /** Whether it waits for events or children, anywhere. */

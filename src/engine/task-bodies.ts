@@ -4,16 +4,20 @@ import { TaskLostError } from "../errors/task-errors.ts";
 import { TransactionMisuseError } from "../errors/transaction-errors.ts";
 import type { TaskNode } from "../flow/definition.ts";
 import type { LocatedNode } from "../flow/flow-definition.ts";
+import type { LimitedBy } from "../flow/limit.ts";
 import { itemTaskId } from "../flow/output-ids.ts";
 import { MAX_ITEMS } from "../flow/validate.ts";
 import { type InstanceId, kindOf, type TaskId, type WorkerId } from "../ids.ts";
 import type { Observer } from "../observability/observer.ts";
+import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
+import { standingHere } from "../snapshot/standing.ts";
 import type { Backend } from "../store/backend.ts";
 import { BodyContext } from "./body-context.ts";
 import type { Committer } from "./committer.ts";
+import { beforeGate, limitKeyFor } from "./gate.ts";
 import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import type { Host } from "./host.ts";
@@ -70,11 +74,22 @@ export class TaskBodies {
     const body = bodyOf(located.node);
     const { host, store } = this.#parts;
     if (held.lost >= host.mostLost) return this.hopeless(held, new TaskLostError(held.stand.taskId, held.lost));
+    if (body.limitedBy !== null && !held.isAdmitted) return this.#awaitLimit(held, body.limitedBy);
     return chain(readInput(store, held), (input) =>
       body.transaction === null
         ? this.#runBody(held, located, body, input)
         : this.#runInTransaction(held, located, body, input),
     );
+  }
+
+  /** Before its gate, where it needs nobody to wait. */
+  #awaitLimit(held: HeldPosition, limitedBy: LimitedBy): MaybePromise<Happening> {
+    const limited = (key: string): Happening => {
+      const to = beforeGate(standingHere(held.flow, held.stand), limitedBy, "task", key);
+      return { kind: "limited", to };
+    };
+    if (limitedBy.key === null) return limited(COMMON_KEY);
+    return chain(readInput(this.#parts.store, held), (input) => limited(limitKeyFor(limitedBy, input)));
   }
 
   /** Whether a transaction is open, of the body that has run last: its checkpoint goes through `commit`. */

@@ -20,6 +20,8 @@ export type ErrorCode =
   | "CLAIM_LOST"
   | "WORKER_STOPPED"
   | "TASK_LOST"
+  | "LIMIT_KEY_INVALID"
+  | "LIMIT_NOT_FOUND"
   | "TASK_TIMEOUT"
   | "EVENT_TIMEOUT"
   | "RESULT_TIMEOUT"

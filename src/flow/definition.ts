@@ -2,6 +2,7 @@ import type { SerializedFailure } from "../errors/failure.ts";
 import type { RetryPolicy } from "../time/backoff.ts";
 import type { IsolationLevel, TransactionSource } from "../transaction.ts";
 import type { Flow } from "./flow-definition.ts";
+import type { LimitedBy } from "./limit.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { TaskContext } from "./task-context.ts";
 
@@ -67,6 +68,8 @@ export interface TaskNode {
   readonly onFailure: FailureHandling | null;
   /** Takes back what it has done, when the instance fails; its `run` gets the output. Its task id is `id~undo`. */
   readonly undo: TaskNode | null;
+  /** What its attempts wait for besides a worker; `null` for nothing. Policy, not shape. */
+  readonly limitedBy: LimitedBy | null;
 }
 
 /** How a flow goes on after a task whose last attempt has failed. */

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { CHILDREN_ID, type DefinitionHash } from "../ids.ts";
 import type { CollectNode, FailureHandling, FlowNode, Sequence, TaskNode, WaitNode } from "./definition.ts";
+import type { Limit, LimitedBy } from "./limit.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { SharedState } from "./shared-state.ts";
 import { toMermaid } from "./to-mermaid.ts";
@@ -63,6 +64,10 @@ export class Flow<Input = unknown, Output = unknown> {
   readonly onFailure: TaskNode | null;
   /** What its tasks share; `null` if nothing. No part of the hash. */
   readonly state: SharedState | null;
+  /** What its instances wait for before they begin; `null` for nothing. Not in the hash. */
+  readonly limitedBy: LimitedBy | null;
+  /** Whether a limit is named by it or in it. */
+  readonly hasLimits: boolean;
   /** Exists for the type checker only. */
   declare readonly "~types"?: { readonly input: Input; readonly output: Output };
   readonly #located: ReadonlyMap<string, LocatedNode>;
@@ -79,6 +84,7 @@ export class Flow<Input = unknown, Output = unknown> {
     readonly deadlineMs?: number | null;
     readonly onFailure: TaskNode | null;
     readonly state: SharedState | null;
+    readonly limitedBy?: LimitedBy | null;
   }) {
     this.name = parts.name;
     this.hash = parts.hash;
@@ -95,6 +101,8 @@ export class Flow<Input = unknown, Output = unknown> {
     locateLast(parts.onFailure, located);
     this.#deadline = ofItsOwn({ kind: "delay", id: DEADLINE_ID, durationMs: null, until: null });
     this.#located = located;
+    this.limitedBy = parts.limitedBy ?? null;
+    this.hasLimits = this.limits().length > 0;
     Object.defineProperty(this, BRAND, { value: true });
     Object.freeze(this);
   }
@@ -117,6 +125,16 @@ export class Flow<Input = unknown, Output = unknown> {
   /** The node at a static address (`payment/charge`), or `null`. */
   find(address: string): LocatedNode | null {
     return this.#located.get(address) ?? (address === DEADLINE_ID ? this.#deadline : null);
+  }
+
+  /** The limits that are named by it or in it, each once. */
+  limits(): readonly Limit[] {
+    const limits = new Set(this.limitedBy === null ? [] : [this.limitedBy.limit]);
+    for (const { node } of this.nodes()) {
+      const task = node.kind === "loop" ? node.body : node.kind === "task" ? node : null;
+      if (task?.limitedBy != null) limits.add(task.limitedBy.limit);
+    }
+    return [...limits];
   }
 
   /** The flow as a Mermaid flowchart, for documents and reviews. Equal definitions give equal text. */

@@ -1,5 +1,6 @@
 import { DefinitionError } from "../errors/definition-errors.ts";
 import { compile } from "./compile.ts";
+import type { Sequence } from "./definition.ts";
 import { definitionHash } from "./definition-hash.ts";
 import type { BranchBody, FlowHead, RouteDraft, StepDraft, StepList } from "./draft.ts";
 import { anyEventFrom, collectFrom } from "./events-draft.ts";
@@ -104,12 +105,14 @@ export class FlowDraft {
     if (head === null)
       throw misuse(this.#name(), "build() was called in a branch's callback; return the builder instead");
     const { root, issues } = compile(head, this.#steps);
-    const { name, description, inputSchema, deadlineMs, onFailure, state } = head;
+    const { name, description, inputSchema, deadlineMs, onFailure, state, limitedBy } = head;
     const all = [...issues, ...definitionIssues(name, root, state !== null)];
+    if (limitedBy !== null && beginsSideBySide(root))
+      all.push({ path: name, message: "has a limit, and begins with a fork or map; put a task before it" });
     if (all.length > 0) throw new DefinitionError(name, all);
     state?.addFlow(name);
     const hash = definitionHash(name, root, onFailure);
-    return new Flow({ name, description, inputSchema, deadlineMs, onFailure, state, root, hash });
+    return new Flow({ name, description, inputSchema, deadlineMs, onFailure, state, limitedBy, root, hash });
   }
 
   /** This builder with one more step. */
@@ -125,6 +128,12 @@ export class FlowDraft {
   #name(): string {
     return this.#head?.name ?? "(branch)";
   }
+}
+
+/** Whether an instance stands at more than one position from the start. */
+function beginsSideBySide([first]: Sequence): boolean {
+  if (first?.kind === "subflow") return beginsSideBySide(first.sequence);
+  return first?.kind === "fork";
 }
 
 /** Refuses, with a reason, whatever a fork or route must not be followed by. */

@@ -6,6 +6,7 @@ import type { FlowBuilder } from "./flow-builder.ts";
 import type { Flow } from "./flow-definition.ts";
 import { FlowDraft } from "./flow-draft.ts";
 import { readOptions, textOf } from "./known-options.ts";
+import { type Limit, resolveLimitedBy } from "./limit.ts";
 import { checked, resolveSpan } from "./option-values.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import { SharedState } from "./shared-state.ts";
@@ -32,6 +33,13 @@ export interface FlowOptions<Input = unknown> {
    * run for cancelled instances. Whether there is one is part of the definition hash. A flow that has one can't be inlined.
    */
   readonly onFailure?: FailureHandler<Input>;
+  /**
+   * Made by `limit()`: an instance waits before its first step until it allows one more, and takes its place until it ends. Of a flow
+   * that is inlined in another one, that one's counts. Doesn't change the definition hash.
+   */
+  readonly limit?: Limit;
+  /** Whose share of the limit an instance takes, 1 to 255 characters. Gets the input, as its schema gives it back. Default: all share one. */
+  readonly limitKey?: (input: Input) => string;
   /** What its tasks share, made by `state()`. Flows that are inlined in it have none, or the same. */
   readonly state?: SharedState;
 }
@@ -113,11 +121,13 @@ export function flow(name: unknown, options?: unknown): FlowStart {
   return new FlowDraft(headFrom(name, options)) as unknown as FlowStart;
 }
 
+const FLOW_KEYS = ["description", "input", "deadline", "onFailure", "state", "limit", "limitKey"] as const;
+
 function headFrom(name: unknown, given: unknown): FlowHead {
   const issues: string[] = [];
   const problem = nameIssue(name);
   if (problem !== null) issues.push(`name ${problem}`);
-  const options = readOptions(given, "options", ["description", "input", "deadline", "onFailure", "state"], issues);
+  const options = readOptions(given, "options", FLOW_KEYS, issues);
   return {
     name: problem === null ? textOf(name) : "(flow)",
     description: resolveDescription(options.description, issues),
@@ -125,6 +135,7 @@ function headFrom(name: unknown, given: unknown): FlowHead {
     deadlineMs: resolveSpan(options.deadline, "deadline", issues),
     onFailure: options.onFailure === undefined ? null : resolveHandler(options.onFailure, issues),
     state: checked<SharedState | null>(options.state, "state", null, stateIssue, issues),
+    limitedBy: resolveLimitedBy(options, issues),
     issues,
   };
 }

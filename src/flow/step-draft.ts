@@ -246,6 +246,7 @@ export function inlined(child: Flow, issues: string[]): Sequence {
     outputSchema: null,
     onFailure: null,
     undo: null,
+    limitedBy: null,
   });
   return Object.freeze([check, ...child.root]);
 }

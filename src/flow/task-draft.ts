@@ -2,6 +2,7 @@ import { kindOf, nameIssue } from "../ids.ts";
 import type { IsolationLevel, TransactionSource } from "../transaction.ts";
 import type { FailureHandling, TaskBody, TaskNode, TaskPolicy, TransactionPart } from "./definition.ts";
 import { quoted, type RawOptions, readOptions, textOf } from "./known-options.ts";
+import { resolveLimitedBy } from "./limit.ts";
 import { resolveChoice } from "./option-values.ts";
 import { DEFAULT_POLICY, POLICY_KEYS, resolvePolicy, resolveSchema, resolveVersion } from "./task-options.ts";
 
@@ -12,12 +13,14 @@ export interface TaskDraft {
   readonly issues: readonly string[];
 }
 
-const TASK_KEYS: readonly [...typeof POLICY_KEYS, "input", "output", "onFailure", "undo"] = [
+const TASK_KEYS: readonly [...typeof POLICY_KEYS, "input", "output", "onFailure", "undo", "limit", "limitKey"] = [
   ...POLICY_KEYS,
   "input",
   "output",
   "onFailure",
   "undo",
+  "limit",
+  "limitKey",
 ];
 
 const ISOLATION_LEVELS: readonly [IsolationLevel, ...IsolationLevel[]] = [
@@ -92,6 +95,7 @@ export function taskNode(
     outputSchema: resolveSchema(options.output, "output", issues),
     onFailure: resolveOnFailure(options.onFailure, issues),
     undo: options.undo === undefined ? null : resolveUndo(options.undo, policy, issues),
+    limitedBy: resolveLimitedBy(options, issues),
   });
 }
 

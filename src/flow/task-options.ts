@@ -3,6 +3,7 @@ import { idIssue, kindOf, nameIssue } from "../ids.ts";
 import type { Duration } from "../time/duration.ts";
 import type { TaskPolicy } from "./definition.ts";
 import { numberIssue, type RawOptions, textOf } from "./known-options.ts";
+import type { Limit } from "./limit.ts";
 import { checked, checkedNumber, resolveChoice, resolveDuration } from "./option-values.ts";
 import { DEFAULT_RETRY, type RetryOptions, resolveRetry } from "./retry-options.ts";
 import type { StandardSchema } from "./schema.ts";
@@ -102,6 +103,13 @@ export interface TaskOptions<
   readonly undo?: Undo<Result>;
   /** Default `"fail"`. Part of the definition hash. */
   readonly onFailure?: OnFailure<Given, Skip, Instead>;
+  /** Made by `limit()`: each attempt waits until it allows one more. Doesn't change the definition hash. */
+  readonly limit?: Limit;
+  /**
+   * Whose share of the limit an attempt takes, 1 to 255 characters: those who wait take turns by key, and `perKey` counts each by itself.
+   * Gets what comes in, before `input` is applied. One that throws, or makes no key, fails the instance. Default: all share one.
+   */
+  readonly limitKey?: (input: Given) => string;
   /** Checks (and may transform) what comes in; the function gets what the schema gives back. */
   readonly input?: Input;
   /** Checks (and may transform) what the function returns; recorded is what the schema gives back. */

@@ -1,5 +1,5 @@
 import { BackendError } from "../errors/backend-errors.ts";
-import { laneKey } from "../snapshot/lane-key.ts";
+import { laneKey, openLane } from "../snapshot/lane-key.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { Database, Session } from "./database.ts";
 import { findLanes, insertLanes } from "./queries/lanes-and-workers.ts";
@@ -48,7 +48,8 @@ export class LaneRegistry {
     await this.#read(session, hashes);
     const missing = [...unknown.values()].filter((lane) => this.known(lane) === null);
     if (missing.length === 0) return;
-    await session.run("insert-lanes", insertLanes(this.#tables, missing));
+    const numbered = missing.flatMap((lane) => (lane.gate === undefined ? [lane] : [openLane(lane), lane]));
+    await session.run("insert-lanes", insertLanes(this.#tables, numbered));
     await this.#read(session, hashes);
   }
 
@@ -60,7 +61,9 @@ export class LaneRegistry {
 
   async #read(session: Session, hashes: readonly string[]): Promise<void> {
     for (const row of await session.run("find-lanes", findLanes(this.#tables, hashes))) {
-      this.#byKey.set(laneKey({ definitionHash: row.definition_hash, codec: row.codec, tags: row.tags }), row.lane);
+      const { definition_hash: definitionHash, codec, tags, limit_name: limit, limit_scope: scope } = row;
+      const gate = scope === "" ? {} : { gate: { limit, scope } };
+      this.#byKey.set(laneKey({ definitionHash, codec, tags, ...gate }), row.lane);
     }
   }
 }

@@ -2,15 +2,15 @@ import { BackendError } from "../errors/backend-errors.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import { migratedPositions } from "../snapshot/migrated-position.ts";
-import type { Lane } from "../snapshot/position.ts";
+import type { Lane, Position } from "../snapshot/position.ts";
 import type { Migration } from "../store/instance-store.ts";
 import type { Session } from "./database.ts";
 import { appendNote, LockedInstance } from "./instance-control.ts";
 import { setDefinition, touchMailbox } from "./queries/change-instance.ts";
-import { findInstance } from "./queries/find-instances.ts";
+import { findInstance, findPositions } from "./queries/find-instances.ts";
 import { countHistory } from "./queries/fork-instance.ts";
 import { upsertPositions, wakePositions } from "./queries/write-positions.ts";
-import { instanceFromRow } from "./rows.ts";
+import { instanceFromRow, positionFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** The greatest sequence number: the whole history. */
@@ -23,14 +23,21 @@ export async function migrateInstance(context: StoreContext, migration: Migratio
   const [row] = await db.run("find-instance", findInstance(tables, instanceId));
   if (row === undefined) throw new InstanceNotFoundError(instanceId);
   const { flow, definitionHash } = to;
-  const laneOf = (tags: readonly string[]): Lane => ({
+  const laneOf = ({ tags, gate }: Pick<Position, "tags" | "gate">): Lane => ({
     flow,
     definitionHash,
     codec: row.codec,
     tags: [...tags].sort(),
+    ...(gate === undefined ? {} : { gate }),
   });
   // Numbered outside of the transaction, which may be rolled back.
-  await lanes.resolve(positions.map(({ tags }) => laneOf(tags)));
+  // One that waits before a gate goes on waiting there.
+  const standing = (await db.run("find-positions", findPositions(tables, instanceId))).map(positionFromRow);
+  await lanes.resolve(
+    positions.flatMap(({ tags }) =>
+      [{ tags }, ...standing.flatMap(({ gate }) => (gate === undefined ? [] : [{ tags, gate }]))].map(laneOf),
+    ),
+  );
   const work = (tx: Session): Promise<boolean> => migrateIn(context, tx, migration, laneOf);
   if (!(await db.transaction("migrate-instance", work, "ifWithoutEffect"))) {
     const problem = "The instance has gone on meanwhile";
@@ -44,7 +51,7 @@ async function migrateIn(
   context: StoreContext,
   tx: Session,
   { instanceId, from, to, entries, positions }: Migration,
-  laneOf: (tags: readonly string[]) => Lane,
+  laneOf: (position: Pick<Position, "tags" | "gate">) => Lane,
 ): Promise<boolean> {
   const { lanes, tables } = context;
   const now = context.now();
@@ -55,7 +62,7 @@ async function migrateIn(
   if (migrated === null || counted?.entries !== entries) return false;
   await tx.run("set-definition", setDefinition(tables, { instanceId, ...to }));
   await appendNote(context, tx, instanceId, NOTES.migrate, null);
-  const rows = migrated.map((position) => ({ position, lane: lanes.numberOf(laneOf(position.tags)) }));
+  const rows = migrated.map((position) => ({ position, lane: lanes.numberOf(laneOf(position)) }));
   await tx.run("upsert-positions", upsertPositions(tables, { instanceId, positions: rows, now }));
   // Whoever sends an event passes by what is locked here, and has it in the buffer by the time that this has the mailbox.
   await tx.run("touch-mailbox", touchMailbox(tables, instanceId));

@@ -35,7 +35,7 @@ export class PostgresDefinitionStore implements DefinitionStore {
 
   #rowsOf({ positions }: PublishedDefinition): object[] {
     const { lanes } = this.#context;
-    return positions.map(({ path, standing, hasOwnPriority, wakeAfterMs }) => ({
+    return positions.map(({ path, standing, hasOwnPriority, wakeAfterMs, asksKey = false }) => ({
       path,
       task_id: standing.taskId,
       kind: standing.kind,
@@ -45,6 +45,8 @@ export class PostgresDefinitionStore implements DefinitionStore {
       input_ref: standing.inputRef,
       event: standing.event,
       wake_after: wakeAfterMs,
+      limit_key: standing.limitKey ?? null,
+      asks_key: asksKey,
     }));
   }
 }

@@ -7,7 +7,6 @@ import { hintCommitted } from "../store/hints.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
-  ClaimedDeadline,
   ClaimedPosition,
   ClaimRequest,
   PositionStore,
@@ -16,12 +15,12 @@ import type {
 } from "../store/position-store.ts";
 import { pause, systemTimers } from "../time/timers.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { claimedFromRow } from "./claimed-row.ts";
 import { type ClaimedRow, claimInstance, claimReady, readClaimed } from "./queries/claim-positions.ts";
 import { peekEvent } from "./queries/events.ts";
 import { promoteDue } from "./queries/promote-due.ts";
 import { releaseClaims } from "./queries/release-claims.ts";
 import { renewClaims } from "./queries/renew-claims.ts";
-import { wholeMs } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Most positions that one poll makes ready; the rest follows with the next one. */
@@ -132,33 +131,4 @@ function inOrder(a: ClaimedRow, b: ClaimedRow): number {
   if (a.taken_order !== b.taken_order) return a.taken_order < b.taken_order ? -1 : 1;
   if (a.instance_id !== b.instance_id) return a.instance_id < b.instance_id ? -1 : 1;
   return a.path < b.path ? -1 : 1;
-}
-
-function deadlineFromRow({ deadline_ms: at, deadline_in_ms: inMs }: ClaimedRow): ClaimedDeadline | null {
-  return at === null || inMs === null ? null : { at: wholeMs(at), inMs: wholeMs(inMs) };
-}
-
-function claimedFromRow(row: ClaimedRow): ClaimedPosition {
-  return {
-    instanceId: row.instance_id,
-    path: row.path,
-    token: row.token,
-    taskId: row.task_id,
-    kind: row.kind,
-    attempt: row.attempt,
-    lost: row.lost,
-    inputRef: row.input_ref,
-    input: row.input,
-    recorded: row.recorded_outcome === null ? null : { outcome: row.recorded_outcome, output: row.recorded_output },
-    event: row.event,
-    armed: row.armed,
-    due: row.due,
-    interrupt: row.interrupt,
-    flow: row.flow,
-    definitionHash: row.definition_hash,
-    codec: row.codec,
-    instancePriority: row.instance_priority,
-    deadline: deadlineFromRow(row),
-    run: row.run,
-  };
 }

@@ -186,8 +186,8 @@ export async function readSnapshot(context: StoreContext, tx: Session, instanceI
   return { ...instanceFromRow(row), positions: positions.map(positionFromRow), results: results.map(resultFromRow) };
 }
 
-function laneOf(snapshot: Snapshot, position: Position): Lane {
-  return { flow: snapshot.flow, definitionHash: snapshot.definitionHash, codec: snapshot.codec, tags: position.tags };
+function laneOf({ flow, definitionHash, codec }: Snapshot, { tags, gate }: Position): Lane {
+  return { flow, definitionHash, codec, tags, ...(gate === undefined ? {} : { gate }) };
 }
 
 function isSameResult(a: TaskResult, b: TaskResult): boolean {

@@ -1,3 +1,4 @@
+import type { Limit } from "../snapshot/allowance.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import type { NewDeadline } from "../snapshot/deadline.ts";
 import type { Lane } from "../snapshot/position.ts";
@@ -25,6 +26,7 @@ import type {
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
+import type { Admission, LimitChange, LimitKeyChange, LimitKeyState, LimitState } from "../store/limit-store.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
@@ -55,6 +57,7 @@ import { PostgresChildStore } from "./postgres-child-store.ts";
 import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
+import { PostgresLimitStore } from "./postgres-limit-store.ts";
 import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresProgressStore } from "./postgres-progress-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
@@ -74,6 +77,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #taskClaims: PostgresTaskClaimStore;
   readonly #instances: PostgresInstanceStore;
   readonly #positions: PostgresPositionStore;
+  readonly #limits: PostgresLimitStore;
   readonly #progress: PostgresProgressStore;
   readonly #children: PostgresChildStore;
   readonly #history: PostgresHistoryStore;
@@ -87,6 +91,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
     this.#taskClaims = new PostgresTaskClaimStore(context);
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
+    this.#limits = new PostgresLimitStore(context);
     this.#progress = new PostgresProgressStore(context);
     this.#children = new PostgresChildStore(context);
     this.#history = new PostgresHistoryStore(context);
@@ -227,6 +232,41 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   }
   peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {
     return this.#positions.peekEvent(instanceId, name);
+  }
+
+  declareLimits(limits: readonly Limit[]): Promise<void> {
+    return this.#limits.declareLimits(limits);
+  }
+
+  hasGates(lanes: readonly Lane[]): Promise<boolean> {
+    return this.#limits.hasGates(lanes);
+  }
+
+  claimLimited(request: ClaimRequest): Promise<Admission> {
+    return this.#limits.claimLimited(request);
+  }
+
+  listLimits(): Promise<readonly LimitState[]> {
+    return this.#limits.listLimits();
+  }
+
+  listLimitKeys(
+    name: string,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly LimitKeyState[]> {
+    return this.#limits.listLimitKeys(name, page);
+  }
+
+  changeLimit(name: string, change: LimitChange): Promise<boolean> {
+    return this.#limits.changeLimit(name, change);
+  }
+
+  resetLimit(name: string): Promise<boolean> {
+    return this.#limits.resetLimit(name);
+  }
+
+  changeLimitKey(name: string, key: string, change: LimitKeyChange): Promise<boolean> {
+    return this.#limits.changeLimitKey(name, key, change);
   }
 
   createChildren(children: readonly NewChild[]): Promise<readonly ChildFate[]> {

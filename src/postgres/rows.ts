@@ -1,4 +1,5 @@
-import type { Interrupt, ItemCounts, Position, PositionKind } from "../snapshot/position.ts";
+import { COMMON_KEY } from "../snapshot/allowance.ts";
+import type { GateScope, Interrupt, ItemCounts, Position, PositionKind } from "../snapshot/position.ts";
 import type {
   EntryKind,
   EntryOutcome,
@@ -65,6 +66,11 @@ export interface PositionRow {
   readonly available_ms: number;
   readonly wake_ms: number | null;
   readonly ready: boolean;
+  readonly limit_name: string | null;
+  readonly limit_scope: GateScope | "" | null;
+  readonly limit_key: string | null;
+  readonly slot_of: string | null;
+  readonly slot_key: string | null;
 }
 
 /** A position with how far its task says it is. */
@@ -160,7 +166,19 @@ export function positionFromRow(row: PositionRow): Position {
     availableAt,
     wakeAt: row.wake_ms === null ? null : wholeMs(row.wake_ms),
     claim: row.worker_id === null ? null : { workerId: row.worker_id, token: row.token, expiresAt: availableAt },
+    ...gateFromRow(row),
+    ...(row.slot_of === null ? {} : { slot: { limit: row.slot_of, key: row.slot_key ?? COMMON_KEY } }),
   };
+}
+
+/** What a position was when it stood before a gate says nothing of it elsewhere. */
+function gateFromRow({
+  limit_name: limit,
+  limit_scope: scope,
+  limit_key: key,
+}: PositionRow): Pick<Position, "gate" | "limitKey"> {
+  if (limit === null || scope === null || scope === "") return {};
+  return { gate: { limit, scope }, limitKey: key ?? COMMON_KEY };
 }
 
 export function progressFromRow({ path, task_id: taskId, progress, progress_ms: at }: ProgressRow): SavedProgress[] {

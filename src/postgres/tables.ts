@@ -14,6 +14,8 @@ const TABLE_NAMES = [
   "signals",
   "endings",
   "closings",
+  "limits",
+  "limit_keys",
   "schema_version",
 ] as const;
 
@@ -28,6 +30,7 @@ export type Tables = Readonly<Record<TableName, Identifier>> & {
   readonly applyUpdate: Identifier;
   readonly recordedOutput: Identifier;
   readonly tellParents: Identifier;
+  readonly claimLimited: Identifier;
   /** The token sequence's name as text, for `nextval`. */
   readonly tokenSequence: string;
 };
@@ -54,6 +57,7 @@ export function tablesIn(schema: unknown): Tables {
     applyUpdate: new Identifier(schema, "apply_update"),
     recordedOutput: new Identifier(schema, "recorded_output"),
     tellParents: new Identifier(schema, "tell_parents"),
+    claimLimited: new Identifier(schema, "claim_limited"),
     tokenSequence: new Identifier(schema, "fencing_tokens").sql,
   };
 }

@@ -13,6 +13,7 @@ import type { Lease } from "../engine/lease-keeper.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { InstanceId } from "../ids.ts";
+import type { Lane } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceState } from "../store/instance-store.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
@@ -42,6 +43,8 @@ export class InstanceDrive implements Host {
   #reserved = 0;
   /** None of the children that it waits for could be moved on when that was tried last. */
   #childrenRest = false;
+  /** Something stood before a gate when it was looked at last: also where the flow names no limit any more. */
+  #isLimited = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(parts: DriveParts) {
@@ -68,9 +71,9 @@ export class InstanceDrive implements Host {
     this.#reserved -= slots;
   }
 
-  /** Whoever runs an instance on its own has all tags. */
-  serves(): boolean {
-    return true;
+  /** Whoever runs an instance on its own has all tags; what a limit holds back, it has no more than others. */
+  serves({ gate }: Lane): boolean {
+    return gate === undefined;
   }
 
   #free(): number {
@@ -126,12 +129,21 @@ export class InstanceDrive implements Host {
     const { workerId, leaseMs } = engine;
     const askedForAtMs = options.ports.clock.monotonicMs();
     const claimed = await backend.claimPositions({ workerId, leaseMs, limit, lanes: [], instanceId });
-    for (const position of claimed) {
+    const admitted = await this.#claimLimited(limit - claimed.length);
+    for (const position of [...claimed, ...admitted]) {
       const held = engine.hold(position, askedForAtMs, flow);
       if (held !== null) this.take(held);
-      else await this.#giveBack(claimed);
+      else await this.#giveBack([...claimed, ...admitted]);
     }
-    return claimed.length;
+    return claimed.length + admitted.length;
+  }
+
+  /** Of what stands before a gate, as far as something may. */
+  async #claimLimited(limit: number): Promise<readonly ClaimedPosition[]> {
+    const { backend, engine, flow, instanceId } = this.#parts;
+    if (limit <= 0 || !(flow.hasLimits || this.#isLimited)) return [];
+    const { workerId, leaseMs } = engine;
+    return (await backend.claimLimited({ workerId, leaseMs, limit, lanes: [], instanceId })).claimed;
   }
 
   /** Not ours to drive, none of them: somebody has replaced the instance since we began. */
@@ -157,6 +169,7 @@ export class InstanceDrive implements Host {
     const { backend, request } = this.#parts;
     const state = await this.#look();
     const { status } = state.instance;
+    this.#isLimited = state.positions.some(({ gate }) => gate !== undefined);
     if (status === "in_progress" && !this.#childrenRest && state.positions.some(awaitsChildren)) {
       this.#childrenRest = true;
       this.#follow(this.#driveChildren());

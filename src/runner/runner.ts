@@ -1,4 +1,5 @@
 import { checkFlow } from "../engine/call-options.ts";
+import { declareLimits } from "../engine/declare-limits.ts";
 import { Engine } from "../engine/engine.ts";
 import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
@@ -82,6 +83,7 @@ export class Runner {
     const { onConflict = "fail", until = "parked", signal } = options;
     const holder: Holder = { workerId: this.#engine.workerId, leaseMs: this.#engine.leaseMs };
     const instance = await newInstance(flow, id, input, options, this.#backend);
+    await declareLimits(this.#backend, flow);
     if (onConflict === "terminateExisting") {
       await this.#backend.replaceInstance(instance, holder);
     } else {
@@ -113,6 +115,7 @@ export class Runner {
     const { instance } = state;
     requireDefinition(flow, instance);
     codecOf(this.#backend, instance.codec);
+    await declareLimits(this.#backend, flow);
     if (isTerminal(instance.status)) return (await reportStatus(this.#backend, state)) as StatusReport<Output>;
     const drive = new InstanceDrive({
       backend: this.#backend,

@@ -256,6 +256,8 @@ function at(held: Position, to: Standing, wakeAt: number | null): Position {
     ...standing,
     path: held.path,
     tags: lane.tags,
+    ...(lane.gate === undefined ? {} : { gate: lane.gate }),
+    ...(held.slot === undefined || held.path !== "" ? {} : { slot: held.slot }),
     ready: false,
     availableAt: null,
     wakeAt,

@@ -18,7 +18,19 @@ export interface Lane {
   readonly codec: string;
   /** Sorted. A worker must have all of them. */
   readonly tags: readonly string[];
+  /** What a position there waits for besides a worker. Default: nothing. */
+  readonly gate?: Gate;
 }
+
+/** A limit that has to allow what stands before it. */
+export interface Gate {
+  /** The limit's name. */
+  readonly limit: string;
+  /** What takes a place: the task's attempt, while it is claimed; or the instance, from its start to its end. */
+  readonly scope: GateScope;
+}
+
+export type GateScope = "task" | "flow";
 
 /** Where and as what a path stands. What a checkpoint says of the future. */
 export interface Standing {
@@ -31,6 +43,8 @@ export interface Standing {
   /** 1 (first) to 5 (last). */
   readonly priority: number;
   readonly lane: Lane;
+  /** Whose share of the limit it takes; only with a lane that has a gate, and there always ("": everybody's). */
+  readonly limitKey?: string;
   /** Name of the awaited event; `null` unless `kind` is "wait". */
   readonly event: string | null;
   /** How many branches have yet to end; 0 unless `kind` is "join". */
@@ -59,6 +73,9 @@ export type Interrupt = "pause" | "cancel" | "undo" | "paused";
 export interface Position extends Omit<Standing, "lane"> {
   readonly path: Path;
   readonly tags: readonly string[];
+  readonly gate?: Gate;
+  /** Of a trunk whose instance has a place of a limit until it ends: which limit's, and of whose share. */
+  readonly slot?: { readonly limit: string; readonly key: string };
   /** Ready to be claimed now, as far as the position itself is concerned. */
   readonly ready: boolean;
   /** When it may next be taken: a time past, its wake time, its lease's end; `null` for never by itself. */

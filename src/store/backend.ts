@@ -3,6 +3,7 @@ import type { ChildStore } from "./child-store.ts";
 import type { DefinitionStore } from "./definition-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
+import type { LimitStore } from "./limit-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
@@ -18,6 +19,7 @@ export interface Backend
     TaskClaimStore,
     InstanceStore,
     PositionStore,
+    LimitStore,
     ProgressStore,
     ChildStore,
     HistoryStore,

@@ -36,6 +36,7 @@ function checkDefinition(definition: PublishedDefinition, field: string): void {
     checkStanding(position.standing, `${one}.standing`);
     requireBoolean(position.hasOwnPriority, `${one}.hasOwnPriority`);
     checkWait(position.wakeAfterMs, `${one}.wakeAfterMs`);
+    if (position.asksKey !== undefined) requireBoolean(position.asksKey, `${one}.asksKey`);
     const { definitionHash, codec } = position.standing.lane;
     if (definitionHash !== definition.definitionHash || codec !== "json")
       refuse(`${one}.standing.lane`, 'must have the definition\'s hash, and codec "json"');

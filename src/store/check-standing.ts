@@ -8,6 +8,7 @@ import {
   requireDistinct,
   requireName,
   requireObject,
+  requireOneOf,
 } from "./argument-shapes.ts";
 import { parsePath, parseStanding, parseTags, parseWhole } from "./arguments.ts";
 
@@ -18,6 +19,9 @@ export function checkStanding(standing: Standing, field: string): void {
   requireObject(standing, field);
   checkPlace(standing, field);
   checkLane(standing.lane, `${field}.lane`);
+  if ((standing.lane.gate === undefined) !== (standing.limitKey === undefined))
+    refuse(`${field}.limitKey`, "goes with a lane that has a gate, and with no other");
+  if (standing.limitKey !== undefined) requireName(standing.limitKey, `${field}.limitKey`);
 }
 
 /** What a standing and a stored position have in common. */
@@ -41,6 +45,10 @@ export function checkLane(lane: Lane, field: string): void {
   requireName(lane.definitionHash, `${field}.definitionHash`);
   requireName(lane.codec, `${field}.codec`);
   parseTags(lane.tags, `${field}.tags`);
+  if (lane.gate === undefined) return;
+  requireObject(lane.gate, `${field}.gate`);
+  requireName(lane.gate.limit, `${field}.gate.limit`);
+  requireOneOf(lane.gate.scope, `${field}.gate.scope`, ["task", "flow"]);
 }
 
 export function checkNewPositions(positions: readonly NewPosition[], field: string): void {

@@ -16,6 +16,8 @@ export interface PublishedDefinition {
     /** Whether the priority is the node's own; else it is the instance's. */
     readonly hasOwnPriority: boolean;
     readonly wakeAfterMs: number | null;
+    /** Whether whoever starts an instance has to say whose share of the limit it takes. Default: no. */
+    readonly asksKey?: boolean;
   }[];
 }
 

@@ -1,7 +1,7 @@
 import type { BackendError } from "../errors/backend-errors.ts";
 import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
-import type { Interrupt, Lane, PositionKind } from "../snapshot/position.ts";
+import type { GateScope, Interrupt, Lane, PositionKind } from "../snapshot/position.ts";
 import type { Bytes, EntryOutcome } from "../snapshot/snapshot.ts";
 
 /** A position that the caller now holds, and what is needed to go on from it. */
@@ -30,6 +30,8 @@ export interface ClaimedPosition extends ClaimRef {
   readonly deadline: ClaimedDeadline | null;
   /** Which run of the instance this is, counted from 1. */
   readonly run: number;
+  /** Which gate has let it through, as it stands. Default: none. */
+  readonly admitted?: GateScope;
 }
 
 /** By when the instance of a claimed position has to have ended. */

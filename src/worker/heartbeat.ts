@@ -1,4 +1,6 @@
 import { publishFlows } from "../engine/published-definition.ts";
+import type { Flow } from "../flow/flow-definition.ts";
+import type { Limit } from "../flow/limit.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
 import { pause } from "../time/timers.ts";
@@ -9,19 +11,45 @@ export class Heartbeat {
   readonly #backend: Backend;
   readonly #options: ResolvedWorkerOptions;
   readonly #lanes: readonly Lane[];
+  readonly #limits: readonly Limit[];
+  readonly #onReady: () => void;
   readonly #end = new AbortController();
   #otherWorkers = 0;
+  #hasGates: boolean;
+  #isReady: boolean;
   #beating: Promise<void> = Promise.resolve();
 
-  constructor(backend: Backend, options: ResolvedWorkerOptions, lanes: readonly Lane[]) {
+  /** @param parts - `flows`: all that it runs; `onReady`: called when what it needs first is there */
+  constructor(parts: {
+    readonly backend: Backend;
+    readonly options: ResolvedWorkerOptions;
+    readonly flows: readonly Flow[];
+    readonly lanes: readonly Lane[];
+    readonly onReady: () => void;
+  }) {
+    const { backend, options, flows, lanes, onReady } = parts;
     this.#backend = backend;
     this.#options = options;
     this.#lanes = lanes;
+    this.#limits = [...new Set(flows.flatMap((flow) => flow.limits()))];
+    this.#hasGates = this.#limits.length > 0;
+    this.#isReady = this.#limits.length === 0;
+    this.#onReady = onReady;
   }
 
   /** How many others were alive at the last heartbeat. */
   get otherWorkers(): number {
     return this.#otherWorkers;
+  }
+
+  /** Whether something may stand before gates that this worker can run: by its flows, or by what flows have said before. */
+  get hasGates(): boolean {
+    return this.#hasGates;
+  }
+
+  /** Whether what its limits allow is stored: before that, they would allow everything. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   begin(): void {
@@ -44,7 +72,13 @@ export class Heartbeat {
     let isPublished = false;
     while (!this.#end.signal.aborted) {
       try {
+        if (!this.#isReady) {
+          await this.#backend.declareLimits(this.#limits);
+          this.#isReady = true;
+          this.#onReady();
+        }
         this.#otherWorkers = await this.#backend.keepWorker(workerId, tags, leaseMs, this.#lanes);
+        if (!this.#hasGates) this.#hasGates = await this.#backend.hasGates(this.#lanes);
         // So that SQL can start them. One that is known already does not become the newest again.
         if (!isPublished) await publishFlows(this.#backend, flows, false);
         isPublished = true;

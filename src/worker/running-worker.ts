@@ -7,10 +7,10 @@ import { ABORT_GRACE_MS } from "../engine/run-body.ts";
 import { WorkerStoppedError } from "../errors/claim-errors.ts";
 import { withChildFlows } from "../flow/child-flows.ts";
 import type { WorkerId } from "../ids.ts";
-import { laneKey } from "../snapshot/lane-key.ts";
+import { laneKey, openLane } from "../snapshot/lane-key.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
-import type { ClaimedPosition } from "../store/position-store.ts";
+import type { ClaimedPosition, ClaimRequest } from "../store/position-store.ts";
 import type { WakeupSubscription } from "../store/wakeup.ts";
 import { pause } from "../time/timers.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -67,6 +67,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   #active = 0;
   #reserved = 0;
   #isClaiming = false;
+  #limitedFirst = false;
   #state: WorkerStats["state"] = "running";
   #leaving: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
@@ -88,7 +89,8 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       () => this.#active - this.#suspects.count,
       () => this.#poller.hint(),
     );
-    this.#heartbeat = new Heartbeat(backend, options, this.#lanes);
+    const onReady = (): void => this.#poller.hint();
+    this.#heartbeat = new Heartbeat({ backend, options, flows, lanes: this.#lanes, onReady });
     this.#poller = new Poller(this, { store: backend, ports, concurrency, pollIntervalMs });
     this.#subscription = backend.subscribe({
       ready: (lanes) => this.#hinted(lanes),
@@ -180,7 +182,8 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   room(): number {
     // Who claims while a lease is in doubt may take a position from under its own driver.
-    if (this.isLeaving || this.#suspects.count > 0 || this.#engine.isInDoubt) return 0;
+    const mayNot = this.isLeaving || this.#suspects.count > 0 || this.#engine.isInDoubt;
+    if (mayNot || !this.#heartbeat.isReady) return 0;
     return Math.max(0, this.#free());
   }
 
@@ -196,14 +199,27 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     const request = { workerId, leaseMs, limit, lanes: this.#lanes, readyOnly: true, sparesFailed, suspectFromLost };
     const askedForAtMs = this.#nowMs();
     this.#isClaiming = true;
-    let claimed: readonly ClaimedPosition[] = [];
+    const claimed: ClaimedPosition[] = [];
+    // Those who wait for limits and those who don't are first by turns, so that neither has all the room for itself.
+    this.#limitedFirst = !this.#limitedFirst;
     try {
-      claimed = await this.#backend.claimPositions(request);
+      if (this.#limitedFirst) claimed.push(...(await this.#claimLimited(request)));
+      const room = limit - claimed.length;
+      if (room > 0) claimed.push(...(await this.#backend.claimPositions({ ...request, limit: room })));
+      const left = limit - claimed.length;
+      if (!this.#limitedFirst && left > 0) claimed.push(...(await this.#claimLimited({ ...request, limit: left })));
     } finally {
       this.#isClaiming = false;
       this.#takeClaimed(claimed, askedForAtMs);
     }
     return claimed.length;
+  }
+
+  async #claimLimited(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
+    if (!this.#heartbeat.hasGates) return [];
+    const { claimed, nextMs } = await this.#backend.claimLimited(request);
+    if (nextMs !== null) this.#poller.hintAfter(nextMs);
+    return claimed;
   }
 
   take(held: HeldPosition): void {
@@ -322,7 +338,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
 
   #hinted(lanes: readonly Lane[] | null): number {
     if (this.isLeaving) return 0;
-    const served = lanes?.filter((lane) => this.serves(lane)).length;
+    const served = lanes?.filter((lane) => this.serves(openLane(lane))).length;
     if (served === 0) return 0;
     this.#poller.hint();
     return Math.min(this.room(), served ?? 0);

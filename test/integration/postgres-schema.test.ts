@@ -5,7 +5,7 @@ import { dumpSchema } from "../support/schema-dump.ts";
 const database = await createTestDatabase();
 
 /** Tables that hold no instance's rows. Every other one is partitionable by instance_id. */
-const NOT_BY_INSTANCE = ["definitions", "lanes", "schema_version", "workers"];
+const NOT_BY_INSTANCE = ["definitions", "lanes", "limit_keys", "limits", "schema_version", "workers"];
 
 describe("the schema", () => {
   test("is the one that is committed", async () => {
@@ -35,6 +35,8 @@ describe("the schema", () => {
       "events",
       "instances",
       "lanes",
+      "limit_keys",
+      "limits",
       "mailboxes",
       "positions",
       "schema_version",

@@ -219,7 +219,16 @@ export class PureRun {
       ...{ claim: { instanceId: "pure", path, token: 0n }, flow: this.#flow, stand, recorded: null, lost: 0, run: 1 },
       codec,
       input: position.kind === "join" ? null : this.#bytesUnder(inputRef),
-      ...{ armed: false, due: false, interrupt: null, isFresh: false, deadline: null, isAhead: false, askedForAtMs: 0 },
+      ...{
+        armed: false,
+        due: false,
+        interrupt: null,
+        isFresh: false,
+        deadline: null,
+        isAhead: false,
+        askedForAtMs: 0,
+        isAdmitted: false,
+      },
     };
     return await readInput(store, held);
   }

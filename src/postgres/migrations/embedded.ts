@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "6517365f0cc3280c2c94d066758f8a4448c3b8a0af97931d806731ffef49f083",
+    sha256: "d610a64b26d01cde6777f8fd2d250687ae35b2226dadaa9cbebe62773e479514",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -40,9 +40,50 @@ CREATE TABLE :schema.lanes (
   definition_hash text        COLLATE "C" NOT NULL,
   codec           text        COLLATE "C" NOT NULL,
   tags            text[]      COLLATE "C" NOT NULL,
+  -- The limit that has to allow what stands there; '' for none. Then workers claim it by claim_limited alone.
+  limit_name      text        COLLATE "C" NOT NULL DEFAULT '',
+  limit_scope     text        COLLATE "C" NOT NULL DEFAULT ''
+                  CONSTRAINT lanes_scope_known CHECK (limit_scope IN ('', 'task', 'flow')),
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-  CONSTRAINT lanes_key UNIQUE (definition_hash, codec, tags)
+  CONSTRAINT lanes_key UNIQUE (definition_hash, codec, tags, limit_name, limit_scope),
+  CONSTRAINT lanes_scope_fits_limit CHECK ((limit_name = '') = (limit_scope = ''))
 );
+
+-- Serves claim-limited: who shares a limit.
+CREATE INDEX lanes_limit ON :schema.lanes (limit_name) WHERE limit_name <> '';
+
+-- What is allowed, by name; NULL for any number. A place is taken by a claimed position before a gate of scope 'task', and by the trunk
+-- of an instance that came through one of scope 'flow': nothing is counted that could be wrong.
+CREATE TABLE :schema.limits (
+  name            text        COLLATE "C" PRIMARY KEY,
+  concurrency     integer,
+  rate_count      integer,
+  rate_per_ms     bigint,
+  rate_burst      integer,
+  key_concurrency integer,
+  key_rate_count  integer,
+  key_rate_per_ms bigint,
+  key_rate_burst  integer,
+  -- Somebody has changed it by hand: what code says of it does not count any more.
+  changed         boolean     NOT NULL DEFAULT false,
+  paused          boolean     NOT NULL DEFAULT false,
+  -- When as many could begin at once as ever: each that begins puts it off by its share of the time.
+  full_at         timestamptz,
+  -- Whose turn was last, and how many turns there have been.
+  last_key        text        COLLATE "C",
+  turn            bigint      NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+-- Keys of which there is something to know: how much they have begun lately, and what somebody has said of them.
+CREATE TABLE :schema.limit_keys (
+  limit_name text        COLLATE "C" NOT NULL,
+  key        text        COLLATE "C" NOT NULL,
+  weight     integer     NOT NULL DEFAULT 1
+             CONSTRAINT limit_keys_weight_in_range CHECK (weight BETWEEN 1 AND 1000),
+  paused     boolean     NOT NULL DEFAULT false,
+  full_at    timestamptz,
+  PRIMARY KEY (limit_name, key)
+) WITH (fillfactor = 70);
 
 -- What \`submit\` has to know of flows to start them from SQL. Written by workers and clients that have them.
 CREATE TABLE :schema.definitions (
@@ -181,6 +222,11 @@ CREATE TABLE :schema.positions (
   progress     bytea,
   progress_of  text        COLLATE "C",
   progress_at  timestamptz,
+  -- Whose share of a limit it takes; only looked at in a lane with a limit.
+  limit_key    text        COLLATE "C",
+  -- Of a trunk whose instance has a place of a limit until it ends: which limit's, and of whose share.
+  slot_of      text        COLLATE "C",
+  slot_key     text        COLLATE "C",
   PRIMARY KEY (instance_id, path),
   CONSTRAINT positions_ready_is_unclaimed CHECK (order_key IS NULL OR worker_id IS NULL)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
@@ -191,6 +237,11 @@ CREATE INDEX positions_ready ON :schema.positions (lane, order_key) WHERE order_
 -- Serves promote-due: timers and leases in the order in which they come due.
 CREATE INDEX positions_due ON :schema.positions (available_at)
   WHERE order_key IS NULL AND available_at < 'infinity';
+
+-- Serves claim-limited: of each key just the rows that are claimed. Rows that were never before a gate are in none of these.
+CREATE INDEX positions_gated ON :schema.positions (lane, limit_key, order_key) WHERE order_key IS NOT NULL AND limit_key IS NOT NULL;
+CREATE INDEX positions_admitted ON :schema.positions (lane, limit_key) WHERE worker_id IS NOT NULL AND limit_key IS NOT NULL;
+CREATE INDEX positions_slots ON :schema.positions (slot_of, slot_key) WHERE slot_of IS NOT NULL;
 
 -- The history of an instance's run: append-only, one row a checkpoint. Outputs live here.
 CREATE TABLE :schema.checkpoints (
@@ -256,6 +307,310 @@ CREATE TABLE :schema.signals (
 CREATE FUNCTION :schema.order_key(priority smallint, ready_since timestamptz) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT priority * 300000000::bigint + (extract(epoch FROM ready_since) * 1000000)::bigint $$;
+
+-- How many a limit allows to begin now by its rate, of \`burst\` at most: a token bucket, kept as the time when it is full.
+CREATE FUNCTION :schema.rate_room(
+  p_full_at timestamptz, p_count integer, p_per_ms bigint, p_burst integer, p_now timestamptz
+) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT CASE WHEN p_count IS NULL THEN 2147483647
+         ELSE floor(p_burst - greatest(extract(epoch FROM p_full_at - p_now)::float8, 0) * 1000 * p_count / p_per_ms + 1e-6)::integer END
+$$;
+
+-- After how many milliseconds it allows one more.
+CREATE FUNCTION :schema.rate_wait(
+  p_full_at timestamptz, p_count integer, p_per_ms bigint, p_burst integer, p_now timestamptz
+) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT greatest(extract(epoch FROM p_full_at - p_now)::float8 * 1000 - (p_burst - 1) * p_per_ms::float8 / p_count, 0)
+$$;
+
+-- What a limit allows one key now, apart from what it allows all; how many it gets at a turn; and after how long a rate allows more.
+CREATE FUNCTION :schema.key_room(p_limit :schema.limits, p_key text, p_tasks integer[], p_now timestamptz)
+RETURNS TABLE (room integer, weight integer, wait_ms float8)
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE WHEN coalesce(k.paused, false) THEN 0
+              ELSE least(
+                :schema.rate_room(coalesce(k.full_at, p_now), p_limit.key_rate_count, p_limit.key_rate_per_ms, p_limit.key_rate_burst, p_now),
+                CASE WHEN p_limit.key_concurrency IS NOT NULL THEN p_limit.key_concurrency
+                  - (SELECT count(*) FROM unnest(p_tasks) AS l (lane)
+                     CROSS JOIN LATERAL (SELECT FROM :schema.positions AS q
+                                         WHERE q.lane = l.lane AND q.limit_key = p_key AND q.worker_id IS NOT NULL) AS r)::integer
+                  - (SELECT count(*) FROM :schema.positions AS q WHERE q.slot_of = p_limit.name AND q.slot_key = p_key)::integer END)
+         END,
+         coalesce(k.weight, 1),
+         CASE WHEN NOT coalesce(k.paused, false)
+              THEN :schema.rate_wait(k.full_at, p_limit.key_rate_count, p_limit.key_rate_per_ms, p_limit.key_rate_burst, p_now) END
+  FROM (SELECT) AS one
+  LEFT JOIN :schema.limit_keys AS k ON k.limit_name = p_limit.name AND k.key = p_key
+$$;
+
+-- Claims ready positions before gates, as far as their limits allow (docs/protocols/limits.md).
+--
+-- A function, because each statement in it sees what has committed by then: a limit's lock first, then what is taken of it. Of one
+-- limit, those who claim take turns; others are not concerned. Nobody takes a position before a gate in another way.
+-- Half of what is free goes to what is urgent (priority 1 or 2) in its order, the rest to the keys by turns, so that none is starved.
+-- Of keys that can have nothing, at most 1,000 are passed over in a call; the next one goes on there.
+-- Locks: limits by name, waiting; positions, skipping locked ones; limit_keys. Index: positions_ready, positions_gated,
+-- positions_admitted, positions_slots.
+-- Returns what was claimed, and one row without an instance: after how long a rate allows more, if that is what is waited for.
+CREATE FUNCTION :schema.claim_limited(
+  p_worker_id   text,
+  p_lease_ms    bigint,
+  p_limit       integer,
+  p_lanes       integer[],
+  p_instance_id text,
+  p_now         timestamptz
+) RETURNS TABLE (instance_id text, path text, token bigint, scope text, next_ms float8)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_now    timestamptz;
+  v_left   integer := p_limit;
+  v_name   text;
+  v_gates  integer[];
+  v_opens  integer[];
+  v_scopes text[];
+  v_tasks  integer[];
+  v_limit  :schema.limits;
+  v_room   integer;
+  v_taken  integer;
+  v_share  integer;
+  v_low    text;
+  v_high   text;
+  v_start  text;
+  v_last   text;
+  v_pick   text;
+  v_before integer;
+  v_seen   integer;
+  v_passed integer;
+  v_ids    text[];
+  v_paths  text[];
+  v_lanes  integer[];
+  v_keys   text[];
+  v_wait   float8;
+  v_next   float8;
+BEGIN
+  FOR v_name, v_gates, v_opens, v_scopes IN
+    SELECT g.limit_name, array_agg(g.lane), array_agg(b.lane), array_agg(g.limit_scope)
+    FROM :schema.lanes AS g
+    JOIN :schema.lanes AS b ON b.definition_hash = g.definition_hash AND b.codec = g.codec AND b.tags = g.tags AND b.limit_name = ''
+    WHERE g.limit_name <> ''
+      AND (b.lane = ANY (p_lanes)
+           OR g.lane IN (SELECT q.lane FROM :schema.positions AS q WHERE q.instance_id = p_instance_id AND q.order_key IS NOT NULL))
+    GROUP BY g.limit_name
+    ORDER BY g.limit_name
+  LOOP
+    EXIT WHEN v_left <= 0;
+    -- Nobody waits: nothing is locked.
+    CONTINUE WHEN NOT EXISTS (
+      SELECT FROM unnest(v_gates) AS l (lane)
+      CROSS JOIN LATERAL (SELECT FROM :schema.positions AS q WHERE q.lane = l.lane AND q.order_key IS NOT NULL LIMIT 1) AS w);
+    SELECT n.* INTO v_limit FROM :schema.limits AS n WHERE n.name = v_name FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+      -- One that nobody has declared allows everything.
+      INSERT INTO :schema.limits (name) VALUES (v_name) ON CONFLICT DO NOTHING;
+      SELECT n.* INTO v_limit FROM :schema.limits AS n WHERE n.name = v_name FOR NO KEY UPDATE;
+    END IF;
+    CONTINUE WHEN v_limit.paused;
+    v_now := coalesce(p_now, clock_timestamp());
+    SELECT coalesce(array_agg(l.lane), '{}') INTO v_tasks
+    FROM :schema.lanes AS l WHERE l.limit_name = v_name AND l.limit_scope = 'task';
+
+    v_room := least(v_left, :schema.rate_room(coalesce(v_limit.full_at, v_now), v_limit.rate_count, v_limit.rate_per_ms,
+                                              v_limit.rate_burst, v_now));
+    IF v_room <= 0 THEN
+      v_next := least(v_next, :schema.rate_wait(v_limit.full_at, v_limit.rate_count, v_limit.rate_per_ms, v_limit.rate_burst, v_now));
+      CONTINUE;
+    END IF;
+    IF v_limit.concurrency IS NOT NULL THEN
+      v_room := least(v_room, v_limit.concurrency
+        - (SELECT count(*) FROM unnest(v_tasks) AS l (lane)
+           CROSS JOIN LATERAL (SELECT FROM :schema.positions AS q
+                               WHERE q.lane = l.lane AND q.worker_id IS NOT NULL AND q.limit_key IS NOT NULL) AS r)::integer
+        - (SELECT count(*) FROM :schema.positions AS q WHERE q.slot_of = v_name)::integer);
+    END IF;
+    CONTINUE WHEN v_room <= 0;
+
+    v_taken := 0;
+    v_before := 0;
+    v_passed := 0;
+    v_share := 1;
+    v_start := coalesce(v_limit.last_key, '');
+    v_last := v_start;
+    v_pick := CASE WHEN p_instance_id IS NULL THEN 'urgent' ELSE 'own' END;
+    LOOP
+      v_seen := 0;
+      IF v_pick = 'own' THEN
+        SELECT array_agg(f.instance_id), array_agg(f.path), array_agg(f.lane), array_agg(f.limit_key), min(f.wait_ms)
+        INTO v_ids, v_paths, v_lanes, v_keys, v_wait
+        FROM (
+          SELECT q.*, k.room, k.wait_ms, row_number() OVER (PARTITION BY q.limit_key ORDER BY q.order_key, q.path) AS nth
+          FROM (
+            SELECT o.instance_id, o.path, o.lane, o.limit_key, o.order_key
+            FROM :schema.positions AS o
+            WHERE o.instance_id = p_instance_id AND o.order_key IS NOT NULL AND o.limit_key IS NOT NULL AND o.lane = ANY (v_gates)
+            ORDER BY o.order_key, o.path
+            LIMIT v_room
+            FOR NO KEY UPDATE SKIP LOCKED
+          ) AS q
+          CROSS JOIN LATERAL :schema.key_room(v_limit, q.limit_key, v_tasks, v_now) AS k
+        ) AS f
+        WHERE f.nth <= f.room;
+      ELSIF v_pick = 'urgent' THEN
+        SELECT array_agg(f.instance_id), array_agg(f.path), array_agg(f.lane), array_agg(f.limit_key)
+        INTO v_ids, v_paths, v_lanes, v_keys
+        FROM (
+          SELECT u.instance_id, u.path, u.lane, u.limit_key
+          FROM (
+            SELECT h.*, row_number() OVER (PARTITION BY h.limit_key ORDER BY h.order_key, h.instance_id, h.path) AS nth
+            FROM unnest(v_gates) AS l (lane)
+            CROSS JOIN LATERAL (
+              SELECT q.instance_id, q.path, q.lane, q.limit_key, q.order_key, q.priority
+              FROM :schema.positions AS q
+              WHERE q.lane = l.lane AND q.order_key IS NOT NULL
+              ORDER BY q.order_key
+              LIMIT 100
+              FOR NO KEY UPDATE SKIP LOCKED
+            ) AS h
+            WHERE h.priority < 3 AND h.limit_key IS NOT NULL
+          ) AS u
+          CROSS JOIN LATERAL :schema.key_room(v_limit, u.limit_key, v_tasks, v_now) AS k
+          WHERE u.nth <= k.room
+          ORDER BY u.order_key, u.instance_id, u.path
+          LIMIT (v_room + v_limit.turn % 2) / 2
+        ) AS f;
+      ELSE
+        v_low := CASE WHEN v_pick = 'rest' THEN v_start ELSE '' END;
+        v_high := CASE WHEN v_pick = 'rest' THEN NULL ELSE v_start END;
+        WITH RECURSIVE turn (key, nth) AS (
+          SELECT min(s.key), 1
+          FROM unnest(v_gates) AS l (lane)
+          CROSS JOIN LATERAL (
+            SELECT q.limit_key AS key FROM :schema.positions AS q
+            WHERE q.lane = l.lane AND q.order_key IS NOT NULL AND q.limit_key > v_low
+            ORDER BY q.limit_key
+            LIMIT 1
+          ) AS s
+          UNION ALL
+          SELECT (SELECT min(s.key)
+                  FROM unnest(v_gates) AS l (lane)
+                  CROSS JOIN LATERAL (
+                    SELECT q.limit_key AS key FROM :schema.positions AS q
+                    WHERE q.lane = l.lane AND q.order_key IS NOT NULL AND q.limit_key > t.key
+                    ORDER BY q.limit_key
+                    LIMIT 1
+                  ) AS s),
+                 t.nth + 1
+          FROM turn AS t
+          WHERE t.key IS NOT NULL AND (v_high IS NULL OR t.key <= v_high) AND t.nth < 1000 - v_passed
+        ),
+        picked AS MATERIALIZED (
+          SELECT r.instance_id, r.path, r.lane, t.key, t.nth
+          FROM turn AS t
+          CROSS JOIN LATERAL :schema.key_room(v_limit, t.key, v_tasks, v_now) AS k
+          CROSS JOIN LATERAL (
+            SELECT c.instance_id, c.path, c.lane
+            FROM (
+              SELECT h.*
+              FROM unnest(v_gates) AS l (lane)
+              CROSS JOIN LATERAL (
+                SELECT q.instance_id, q.path, q.lane, q.order_key
+                FROM :schema.positions AS q
+                WHERE q.lane = l.lane AND q.limit_key = t.key AND q.order_key IS NOT NULL
+                ORDER BY q.order_key
+                LIMIT least(k.room, v_share * k.weight)
+                FOR NO KEY UPDATE SKIP LOCKED
+              ) AS h
+            ) AS c
+            ORDER BY c.order_key, c.instance_id, c.path
+            LIMIT least(k.room, v_share * k.weight)
+          ) AS r
+          WHERE t.key IS NOT NULL AND (v_high IS NULL OR t.key <= v_high) AND k.room > 0
+          LIMIT v_room - v_taken
+        ),
+        found AS MATERIALIZED (
+          SELECT array_agg(p.instance_id) AS ids, array_agg(p.path) AS paths, array_agg(p.lane) AS lanes, array_agg(p.key) AS keys,
+                 (array_agg(p.key ORDER BY p.nth DESC))[1] AS last, count(*) < v_room - v_taken AS seen_all
+          FROM picked AS p
+        )
+        -- What is passed over is looked at only where all of them were looked at anyway.
+        SELECT f.ids, f.paths, f.lanes, f.keys,
+               CASE WHEN f.seen_all THEN (SELECT max(t.nth) FROM turn AS t) ELSE 0 END,
+               CASE WHEN f.seen_all
+                    THEN (SELECT max(t.key) FROM turn AS t WHERE v_high IS NULL OR t.key <= v_high) ELSE f.last END,
+               CASE WHEN f.seen_all AND v_limit.key_rate_count IS NOT NULL
+                    THEN (SELECT min(k.wait_ms) FROM turn AS t CROSS JOIN LATERAL :schema.key_room(v_limit, t.key, v_tasks, v_now) AS k
+                          WHERE k.room <= 0 AND t.key IS NOT NULL) END
+        INTO v_ids, v_paths, v_lanes, v_keys, v_seen, v_low, v_wait
+        FROM found AS f;
+        v_last := coalesce(v_low, v_last);
+      END IF;
+
+      v_next := least(v_next, v_wait);
+      IF v_ids IS NOT NULL THEN
+        RETURN QUERY
+        UPDATE :schema.positions AS p
+        SET lost = least(p.lost + CASE WHEN p.worker_id IS NULL THEN 0 ELSE 1 END, 32767),
+            worker_id = p_worker_id,
+            token = nextval(':schema.fencing_tokens'),
+            since = v_now,
+            available_at = v_now + p_lease_ms * interval '1 millisecond',
+            order_key = NULL,
+            -- Who has come through a flow's gate stands before none any more, until the instance ends.
+            lane = CASE WHEN g.scope = 'flow' THEN g.open ELSE p.lane END,
+            slot_of = CASE WHEN g.scope = 'flow' THEN v_name ELSE p.slot_of END,
+            slot_key = CASE WHEN g.scope = 'flow' THEN p.limit_key ELSE p.slot_key END
+        FROM unnest(v_ids, v_paths, v_lanes) AS c (instance_id, path, lane)
+        JOIN unnest(v_gates, v_opens, v_scopes) AS g (lane, open, scope) ON g.lane = c.lane
+        WHERE p.instance_id = c.instance_id AND p.path = c.path
+        RETURNING p.instance_id, p.path, p.token, g.scope, NULL::float8;
+        v_taken := v_taken + cardinality(v_ids);
+        IF v_limit.key_rate_count IS NOT NULL THEN
+          INSERT INTO :schema.limit_keys AS k (limit_name, key, full_at)
+          SELECT v_name, n.key, v_now + n.many * v_limit.key_rate_per_ms / v_limit.key_rate_count::float8 * interval '1 millisecond'
+          FROM (SELECT u.key, count(*) AS many FROM unnest(v_keys) AS u (key) GROUP BY u.key) AS n
+          ON CONFLICT (limit_name, key) DO UPDATE
+          SET full_at = greatest(k.full_at, v_now) + (excluded.full_at - v_now);
+        END IF;
+      END IF;
+      v_passed := v_passed + v_seen;
+      EXIT WHEN v_taken >= v_room OR v_pick = 'own' OR v_passed >= 1000;
+      -- First those behind whose turn was last, then those before; and again, by larger shares, while there is something to take.
+      IF v_pick = 'again' THEN
+        EXIT WHEN v_taken = v_before;
+        v_share := v_share * 2;
+      END IF;
+      IF v_pick <> 'rest' THEN
+        v_before := v_taken;
+      END IF;
+      v_pick := CASE WHEN v_pick = 'rest' THEN 'again' ELSE 'rest' END;
+    END LOOP;
+
+    IF v_taken > 0 OR v_last <> v_start THEN
+      UPDATE :schema.limits AS n
+      SET last_key = v_last,
+          turn = n.turn + v_taken,
+          full_at = CASE WHEN n.rate_count IS NOT NULL
+                         THEN greatest(n.full_at, v_now) + v_taken * n.rate_per_ms / n.rate_count::float8 * interval '1 millisecond' END
+      WHERE n.name = v_name;
+      v_left := v_left - v_taken;
+    END IF;
+  END LOOP;
+  IF v_next IS NOT NULL THEN
+    instance_id := NULL;
+    next_ms := v_next;
+    RETURN NEXT;
+  END IF;
+END
+$$;
 
 -- The value recorded under a task id. What is completed without one of its own (a delay, the end of a branch)
 -- passes on another's, or the instance's input.
@@ -608,6 +963,7 @@ $$;
 --
 -- Of the definitions with this flow's name the one that was published last is taken, unless its hash is given. The input is
 -- stored as it is: the flow's input schema is not applied. p_deadline counts from when it starts, and replaces the flow's.
+-- p_limit_key says whose share of the flow's limit it takes, where that has keys: here is nobody who could make it of the input.
 -- Returns whether it was made; \`false\` with p_on_conflict = 'useExisting' if the id was taken.
 -- Locks: the new rows.
 CREATE FUNCTION :schema.submit(
@@ -620,7 +976,8 @@ CREATE FUNCTION :schema.submit(
   p_start_after     interval DEFAULT '0',
   p_on_conflict     text DEFAULT 'fail',
   p_definition_hash text DEFAULT NULL,
-  p_deadline        interval DEFAULT NULL
+  p_deadline        interval DEFAULT NULL,
+  p_limit_key       text DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -660,6 +1017,16 @@ BEGIN
       USING ERRCODE = '42704', HINT = 'Start a worker that runs it, or call client.publish([flow]), with a backend that has JsonCodec.';
   END IF;
 
+  IF EXISTS (SELECT FROM jsonb_array_elements(v_definition.positions) AS e (position) WHERE (e.position ->> 'asks_key')::boolean) THEN
+    IF p_limit_key IS NULL THEN
+      RAISE EXCEPTION 'flow "%" is limited by key: p_limit_key must say whose share the instance takes', p_flow USING ERRCODE = '22023';
+    ELSIF p_limit_key = '' OR char_length(p_limit_key) > 255 OR p_limit_key ~ '[[:cntrl:]]' THEN
+      RAISE EXCEPTION 'p_limit_key must be 1 to 255 characters without control characters' USING ERRCODE = '22023';
+    END IF;
+  ELSIF p_limit_key IS NOT NULL THEN
+    RAISE EXCEPTION 'flow "%" is not limited by key: p_limit_key must be left out', p_flow USING ERRCODE = '22023';
+  END IF;
+
   v_deadline := v_now + (v_after + coalesce(v_span, v_definition.deadline_ms)) * interval '1 millisecond';
 
   INSERT INTO :schema.instances (instance_id, flow, definition_hash, codec, input, priority, tags, labels, spawns, created_at,
@@ -683,12 +1050,12 @@ BEGIN
   END IF;
 
   INSERT INTO :schema.positions (instance_id, path, task_id, kind, lane, priority, attempt, pending, input_ref, event,
-                                 token, since, wake_at, available_at, order_key)
+                                 token, since, limit_key, wake_at, available_at, order_key)
   SELECT p_instance_id, f.path, f.task_id,
          CASE WHEN v_after > 0 AND f.wake_after IS NOT NULL THEN 'delay' ELSE f.kind END,
          f.lane, coalesce(f.priority, p_priority), 1, f.pending, f.input_ref,
          CASE WHEN v_after > 0 AND f.wake_after IS NOT NULL THEN NULL ELSE f.event END,
-         0, v_now,
+         0, v_now, CASE WHEN f.asks_key THEN p_limit_key ELSE f.limit_key END,
          CASE WHEN f.wake_after + v_after > 0 THEN v_now + (f.wake_after + v_after) * interval '1 millisecond' END,
          CASE WHEN f.wake_after IS NULL THEN 'infinity'
               ELSE v_now + (f.wake_after + v_after) * interval '1 millisecond' END,
@@ -697,8 +1064,8 @@ BEGIN
   FROM ROWS FROM (
     jsonb_to_recordset(v_definition.positions)
     AS (path text, task_id text, kind text, lane integer, priority integer, pending integer, input_ref text, event text,
-        wake_after bigint)
-  ) WITH ORDINALITY AS f (path, task_id, kind, lane, priority, pending, input_ref, event, wake_after, ordinal);
+        wake_after bigint, limit_key text, asks_key boolean)
+  ) WITH ORDINALITY AS f (path, task_id, kind, lane, priority, pending, input_ref, event, wake_after, limit_key, asks_key, ordinal);
 
   IF v_deadline IS NOT NULL THEN
     INSERT INTO :schema.positions (instance_id, path, task_id, kind, lane, priority, since, wake_at, available_at)
@@ -787,6 +1154,7 @@ SELECT p.instance_id, i.flow, p.path, p.task_id, p.kind, p.attempt, p.priority, 
          WHEN p.interrupt = 'paused' THEN 'paused'
          WHEN p.worker_id IS NOT NULL AND p.available_at > clock_timestamp() THEN 'running'
          WHEN p.worker_id IS NOT NULL THEN 'lease expired'
+         WHEN p.order_key IS NOT NULL AND l.limit_name <> '' THEN 'waiting for limit ' || l.limit_name
          WHEN p.order_key IS NOT NULL THEN 'ready'
          WHEN p.kind = 'join' AND p.pending > 0 THEN 'joining ' || p.pending
          WHEN p.kind = 'wait' THEN 'awaiting ' || p.event

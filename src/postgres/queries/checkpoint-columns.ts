@@ -71,6 +71,7 @@ export function branchColumns(branches: readonly BranchRow[]): Column[] {
       branches.map((row) => ({ to: row.branch.standing, lane: row.lane })),
       "",
     ),
+    { name: "limit_key", type: "text", values: branches.map((row) => row.branch.standing.limitKey ?? null) },
     { name: "wake_after", type: "bigint", values: branches.map((row) => row.branch.wakeAfterMs) },
     { name: "claimed", type: "boolean", values: branches.map((row) => row.branch.claimed) },
   ];

@@ -91,7 +91,8 @@ export function claimReady(
 }
 
 /**
- * Claims positions of one instance, whatever their lane: those that are ready, and those that have come due.
+ * Claims positions of one instance, whatever their lane, but for those that stand before gates: those that are ready, and
+ * those that have come due.
  *
  * Locks: positions, skipping locked ones. Index: positions_pkey.
  */
@@ -101,6 +102,7 @@ export function claimInstance(t: Tables, p: ClaimParams & { readonly instanceId:
       SELECT q.instance_id, q.path, q.xmin::text AS version, coalesce(q.order_key, ${t.orderKey}(q.priority, q.available_at)) AS order_key
       FROM ${t.positions} AS q
       WHERE q.instance_id = ${p.instanceId}::text
+        AND (q.limit_key IS NULL OR (SELECT l.limit_name FROM ${t.lanes} AS l WHERE l.lane = q.lane) = '')
         AND (q.order_key IS NOT NULL OR (q.available_at < 'infinity'
              AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
              AND ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)}))

@@ -129,7 +129,7 @@ export const POSITION_COLUMNS: Query<never> = sql<never>`
       p.item_total, p.item_started, p.item_failed, p.input_ref, p.event, p.interrupt, p.worker_id, p.token,
       extract(epoch FROM p.available_at)::float8 * 1000 AS available_ms,
       extract(epoch FROM p.wake_at)::float8 * 1000 AS wake_ms,
-      p.order_key IS NOT NULL AS ready`;
+      p.order_key IS NOT NULL AS ready, l.limit_name, l.limit_scope, p.limit_key, p.slot_of, p.slot_key`;
 
 /**
  * In which order positions are locked: those that can be held before the joins that they count down, and a join within a

@@ -64,12 +64,12 @@ export function fork(
     ),
     started AS (
       INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, attempt, pending, input_ref, event,
-                                  interrupt, worker_id, token, since, wake_at, available_at, order_key)
+                                  interrupt, worker_id, token, since, limit_key, wake_at, available_at, order_key)
       SELECT m.instance_id, b.path, b.task_id, b.kind, b.lane, b.priority, b.attempt, b.pending, b.input_ref, b.event,
              m.interrupt,
              CASE WHEN b.claimed AND m.interrupt IS NULL THEN ${facts.workerId}::text END,
              CASE WHEN b.claimed AND m.interrupt IS NULL THEN nextval(${t.tokenSequence}::regclass) ELSE 0 END,
-             clock.now,
+             clock.now, b.limit_key,
              CASE WHEN b.wake_after > 0 THEN clock.now + b.wake_after * interval '1 millisecond' END,
              CASE
                WHEN m.interrupt = 'paused' THEN 'infinity'

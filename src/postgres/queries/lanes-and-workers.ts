@@ -1,20 +1,22 @@
-import type { Lane } from "../../snapshot/position.ts";
+import type { GateScope, Lane } from "../../snapshot/position.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 
 /** Numbers lanes that have no number yet. */
 export function insertLanes(t: Tables, lanes: readonly Lane[]): Query<never> {
   return sql`
-    INSERT INTO ${t.lanes} (flow, definition_hash, codec, tags)
-    SELECT l.flow, l.definition_hash, l.codec, ARRAY(SELECT json_array_elements_text(l.tags::json))
+    INSERT INTO ${t.lanes} (flow, definition_hash, codec, tags, limit_name, limit_scope)
+    SELECT l.flow, l.definition_hash, l.codec, ARRAY(SELECT json_array_elements_text(l.tags::json)), l.limit_name, l.limit_scope
     FROM unnest(
       ${lanes.map((lane) => lane.flow)}::text[],
       ${lanes.map((lane) => lane.definitionHash)}::text[],
       ${lanes.map((lane) => lane.codec)}::text[],
-      ${lanes.map((lane) => JSON.stringify([...lane.tags].sort()))}::text[]
-    ) AS l (flow, definition_hash, codec, tags)
-    ORDER BY l.definition_hash, l.codec, l.tags
-    ON CONFLICT (definition_hash, codec, tags) DO NOTHING
+      ${lanes.map((lane) => JSON.stringify([...lane.tags].sort()))}::text[],
+      ${lanes.map((lane) => lane.gate?.limit ?? "")}::text[],
+      ${lanes.map((lane) => lane.gate?.scope ?? "")}::text[]
+    ) AS l (flow, definition_hash, codec, tags, limit_name, limit_scope)
+    ORDER BY l.definition_hash, l.codec, l.tags, l.limit_name, l.limit_scope
+    ON CONFLICT (definition_hash, codec, tags, limit_name, limit_scope) DO NOTHING
   `;
 }
 
@@ -22,9 +24,16 @@ export function insertLanes(t: Tables, lanes: readonly Lane[]): Query<never> {
 export function findLanes(
   t: Tables,
   definitionHashes: readonly string[],
-): Query<{ lane: number; definition_hash: string; codec: string; tags: readonly string[] }> {
+): Query<{
+  lane: number;
+  definition_hash: string;
+  codec: string;
+  tags: readonly string[];
+  limit_name: string;
+  limit_scope: GateScope | "";
+}> {
   return sql`
-    SELECT l.lane, l.definition_hash, l.codec, array_to_json(l.tags) AS tags
+    SELECT l.lane, l.definition_hash, l.codec, array_to_json(l.tags) AS tags, l.limit_name, l.limit_scope
     FROM ${t.lanes} AS l
     WHERE l.definition_hash = ANY (${definitionHashes}::text[])
   `;

@@ -24,6 +24,7 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
     WITH done AS MATERIALIZED (
       ${doneRows(checkpoints, [
         ...standingColumns(rows),
+        { name: "to_limit_key", type: "text", values: rows.map((row) => row.to.limitKey ?? null) },
         { name: "wake_after", type: "bigint", values: checkpoints.map(({ move }) => wakeAfterOf(move)) },
         { name: "wake_at_ms", type: "bigint", values: checkpoints.map(({ move }) => wakeAtOf(move)) },
         { name: "failed", type: "boolean", values: checkpoints.map(hasFailed) },
@@ -56,6 +57,7 @@ export function park(t: Tables, rows: readonly StandingRow[], facts: BatchFacts)
       UPDATE ${t.positions} AS p
       SET task_id = d.to_task_id, kind = d.to_kind, lane = d.to_lane, priority = d.to_priority, attempt = d.to_attempt,
           pending = d.to_pending, input_ref = d.to_input_ref, event = d.to_event, lost = 0, worker_id = NULL,
+          limit_key = d.to_limit_key,
           failed_by = CASE WHEN d.failed THEN ${facts.workerId}::text END,
           since = clock.now,
           wake_at = CASE WHEN h.wake_at > clock.now THEN h.wake_at END,

@@ -86,7 +86,7 @@ export interface AvailableRow {
 
 /**
  * Positions that a worker could claim now, in order. An unregistered worker has no tags; one registered
- * without tags takes everything. A deadline is no task.
+ * without tags takes everything. A deadline is no task; what a limit holds back is not available.
  */
 export function findAvailable(
   t: Tables,
@@ -100,7 +100,7 @@ export function findAvailable(
       SELECT l.lane
       FROM ${t.lanes} AS l
       LEFT JOIN worker AS w ON true
-      WHERE l.tags <@ coalesce(w.tags, '{}') OR w.tags = '{}'
+      WHERE (l.tags <@ coalesce(w.tags, '{}') OR w.tags = '{}') AND l.limit_name = ''
     )
     SELECT p.instance_id, p.task_id, i.flow, i.definition_hash, i.codec, p.attempt, p.priority,
            CASE

@@ -34,9 +34,9 @@ export function upsertPositions(
   const all = p.positions.map(({ position }) => position);
   return sql`
     INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, attempt, lost, pending, item_total,
-                                item_started, item_failed, input_ref, event, interrupt, worker_id, since, wake_at, available_at, order_key)
+                                item_started, item_failed, input_ref, event, interrupt, worker_id, limit_key, since, wake_at, available_at, order_key)
     SELECT ${p.instanceId}::text, d.path, d.task_id, d.kind, d.lane, d.priority, d.attempt, d.lost, d.pending, d.item_total,
-           d.item_started, d.item_failed, d.input_ref, d.event, d.interrupt, NULL, coalesce(${p.now}::timestamptz, clock_timestamp()), d.wake_at, d.available_at,
+           d.item_started, d.item_failed, d.input_ref, d.event, d.interrupt, NULL, d.limit_key, coalesce(${p.now}::timestamptz, clock_timestamp()), d.wake_at, d.available_at,
            CASE WHEN d.ready THEN ${t.orderKey}(d.priority, d.available_at) END
     FROM unnest(
       ${all.map((position) => position.path)}::text[],
@@ -53,16 +53,17 @@ export function upsertPositions(
       ${all.map((position) => position.inputRef)}::text[],
       ${all.map((position) => position.event)}::text[],
       ${all.map((position) => position.interrupt)}::text[],
+      ${all.map((position) => position.limitKey ?? null)}::text[],
       ${all.map((position) => (position.wakeAt === null ? null : new Date(position.wakeAt)))}::timestamptz[],
       ${all.map(availableAt)}::timestamptz[],
       ${all.map((position) => position.ready)}::boolean[]
     ) AS d (path, task_id, kind, lane, priority, attempt, lost, pending, item_total, item_started, item_failed, input_ref, event, interrupt,
-            wake_at, available_at, ready)
+            limit_key, wake_at, available_at, ready)
     ON CONFLICT (instance_id, path) DO UPDATE
     SET task_id = excluded.task_id, kind = excluded.kind, lane = excluded.lane, priority = excluded.priority,
         attempt = excluded.attempt, lost = excluded.lost, pending = excluded.pending, item_total = excluded.item_total,
         item_started = excluded.item_started, item_failed = excluded.item_failed, input_ref = excluded.input_ref,
-        event = excluded.event, interrupt = excluded.interrupt, worker_id = NULL, since = excluded.since,
+        event = excluded.event, interrupt = excluded.interrupt, worker_id = NULL, limit_key = excluded.limit_key, since = excluded.since,
         wake_at = excluded.wake_at, available_at = excluded.available_at, order_key = excluded.order_key
   `;
 }
