@@ -23,7 +23,7 @@ export function tellCheckpoint(
   const durationMs = durationOf(happening);
   if (durationMs !== null) host.tally.completedTasks++;
   if (happening.kind === "failed") host.tally.failedAttempts++;
-  const wakeAfterMs = isParked ? wakeAfterOf(move, ports.clock.now()) : null;
+  const wakeAfterMs = isParked ? wakeAfterOf(move, ports.clock.now()) : firstDueOf(move);
   if (wakeAfterMs !== null) host.expect(wakeAfterMs, happening.kind === "failed");
   if (observer === null) return;
   const at = atTask(held);
@@ -50,4 +50,14 @@ export function tellReceived(observer: Observer | null, held: HeldPosition): voi
 function wakeAfterOf(move: Extract<Move, { kind: "park" | "await" }>, now: number): number | null {
   if (move.kind === "await") return move.timeoutMs === "keep" ? null : move.timeoutMs;
   return move.wakeAt === undefined ? move.wakeAfterMs : Math.max(0, move.wakeAt - now);
+}
+
+/** After which time the first of the positions that a move makes wakes by itself; `null` for never. */
+function firstDueOf(move: Move): number | null {
+  if (move.kind !== "fork" && move.kind !== "restart") return null;
+  let first: number | null = null;
+  for (const { wakeAfterMs } of move.kind === "fork" ? move.branches : move.positions) {
+    if (wakeAfterMs !== null && wakeAfterMs > 0 && (first === null || wakeAfterMs < first)) first = wakeAfterMs;
+  }
+  return first;
 }
