@@ -1,5 +1,6 @@
 import { decodeFailure } from "../engine/payloads.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
+import { isUndoTaskId } from "../flow/undo-order.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { RetryRequest } from "../store/signal-store.ts";
@@ -28,7 +29,13 @@ async function refuseInVain(backend: Backend, id: InstanceId): Promise<void> {
   if (instance?.failure == null || codec === null) return;
   const { name, taskId = "" } = await decodeFailure(codec, instance.failure, id);
   const why = Object.hasOwn(FOLLOWING, name) ? FOLLOWING[name]?.(taskId) : undefined;
-  if (why === undefined) return;
-  const remedy = `It would fail again at once, because ${why}; or retry it with paused: true, and complete "${taskId}" by hand.`;
+  if (why !== undefined) {
+    const remedy = `It would fail again at once, because ${why}; or retry it with paused: true, and complete "${taskId}" by hand.`;
+    throw new InvalidTransitionError(id, instance.status, "retry", { remedy });
+  }
+  // Where undoing has failed, it goes on with that.
+  if (isUndoTaskId(taskId) || !(await backend.listCompleted(id)).some(isUndoTaskId)) return;
+  const remedy =
+    "It would fail again at once, because what it had done has been undone: fork it at a task before that, or start the work anew under another id.";
   throw new InvalidTransitionError(id, instance.status, "retry", { remedy });
 }

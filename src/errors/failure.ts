@@ -45,10 +45,18 @@ function serialize(thrown: unknown, depth: number): SerializedFailure {
     name: cleanText(name === "" ? "Error" : name, MAX_NAME),
     message: cleanText(message, MAX_MESSAGE),
     ...(code === undefined ? {} : { code: cleanText(code, MAX_NAME) }),
-    retryable: !(WaymarkError.is(thrown) && read(thrown, "retryable") === false),
+    retryable: isRetryable(thrown),
     ...(stack === undefined ? {} : { stack: cleanText(stack, MAX_STACK) }),
     ...(cause === undefined || cause === null ? {} : { cause: serialize(cause, depth + 1) }),
   };
+}
+
+/** Marks errors that were rebuilt from what was persisted, with what was known of them. */
+const RETRYABLE: unique symbol = Symbol("waymark.retryable");
+
+function isRetryable(thrown: object): boolean {
+  const known = read(thrown, RETRYABLE);
+  return typeof known === "boolean" ? known : !(WaymarkError.is(thrown) && read(thrown, "retryable") === false);
 }
 
 /** An error rebuilt from what was persisted, for `cause`. Its class is `Error`; its name is the original's. */
@@ -58,6 +66,7 @@ export function errorFrom(failure: SerializedFailure): Error {
     failure.cause === undefined ? undefined : { cause: errorFrom(failure.cause) },
   );
   Object.defineProperty(error, "name", { value: failure.name, configurable: true, writable: true });
+  Object.defineProperty(error, RETRYABLE, { value: failure.retryable });
   if (failure.stack !== undefined)
     Object.defineProperty(error, "stack", { value: failure.stack, configurable: true, writable: true });
   if (failure.code !== undefined)
@@ -78,7 +87,7 @@ function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-function read(target: object, key: string): unknown {
+function read(target: object, key: string | symbol): unknown {
   try {
     return Reflect.get(target, key);
   } catch {

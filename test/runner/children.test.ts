@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import { NonRetryableError } from "../../src/errors/task-errors.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
@@ -113,6 +114,14 @@ describe.each(await bothBackends())("a child on $name", ({ backend }) => {
         message: `Child "${id}/start" of task "start" has failed: TypeError: no such parcel.`,
         cause: { name: "TypeError", message: "no such parcel" },
       },
+    });
+    const hopeless = flow<number>("hopeless")
+      .then("never", () => {
+        throw new NonRetryableError("never");
+      })
+      .build();
+    expect(await run(flow<number>("p").spawn("start", hopeless).build(), fresh("parent"))).toMatchObject({
+      failure: { code: "CHILD_FAILED", retryable: false, cause: { code: "NON_RETRYABLE", retryable: false } },
     });
     const skipping = flow<number>("p")
       .spawn("start", failing, { onFailure: "skip" })

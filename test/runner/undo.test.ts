@@ -114,6 +114,21 @@ describe.each(await bothBackends())("on $name, what a failed instance has done i
     expect(log).toEqual(["third~undo 3", "second", "first~undo 2"]);
   });
 
+  test("and once all is undone, a retry is refused: there is nothing to go on from", async () => {
+    const log: string[] = [];
+    const f = flow<number>("saga-over").then(undoable("first", log)).then(fails).build();
+    const id = fresh("saga");
+    await runner.run(f, id, 1, { until: "ended" });
+    const before = await client.history(id);
+
+    const refused = await client.retry(id).catch((error: unknown) => error);
+
+    expect(refused).toMatchObject({ code: "INVALID_TRANSITION" });
+    expect(String(refused)).toContain("has been undone: fork it");
+    expect(await client.history(id)).toEqual(before);
+    expect(await client.retryMany({ idPrefix: id })).toMatchObject({ changed: 0, refusedCount: 1 });
+  });
+
   test("but not where the failure is borne", async () => {
     const log: string[] = [];
     const f = flow<number>("saga-borne")
