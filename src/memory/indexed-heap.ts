@@ -22,6 +22,11 @@ export class IndexedHeap<Key extends string, Item extends Record<Key, number>> {
     return this.#items[0];
   }
 
+  /** All items, in no order. The heap must not change meanwhile. */
+  values(): IterableIterator<Item> {
+    return this.#items.values();
+  }
+
   /** Adds an item that is not in the heap. What it is compared by must not change while it is. */
   push(item: Item): void {
     this.#items.push(item);

@@ -9,6 +9,7 @@ import { requireName, requireObject } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
 import { hintCommitted } from "../store/hints.ts";
+import type { Admission, Limit, LimitChange, LimitKeyChange, LimitKeyState, LimitState } from "../store/limit-store.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
@@ -23,6 +24,7 @@ import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceCalls } from "./memory-instance-calls.ts";
+import { MemoryLimitStore } from "./memory-limit-store.ts";
 import { MemoryPositionStore } from "./memory-position-store.ts";
 import { MemoryProgressStore } from "./memory-progress-store.ts";
 import { MemoryStateStore } from "./memory-state-store.ts";
@@ -50,6 +52,7 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
   readonly maxPayloadBytes: number;
   readonly #codecs: ReadonlyMap<string, Codec>;
   readonly #positions: MemoryPositionStore;
+  readonly #limits: MemoryLimitStore;
   readonly #progress: MemoryProgressStore;
   readonly #history: MemoryHistoryStore;
   readonly #states: MemoryStateStore;
@@ -75,6 +78,7 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
     this.#codecs = new Map([...codecs, codec].map((one) => [one.id, one]));
     const { state } = this;
     this.#positions = new MemoryPositionStore(state);
+    this.#limits = new MemoryLimitStore(state);
     this.#progress = new MemoryProgressStore(state);
     this.#history = new MemoryHistoryStore(state);
     this.#states = new MemoryStateStore(state, this.signals);
@@ -104,6 +108,46 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
 
   async claimPositions(request: ClaimRequest): Promise<readonly ClaimedPosition[]> {
     return await this.open("claimPositions", this.#positions).claimPositions(request);
+  }
+
+  async declareLimits(limits: readonly Limit[]): Promise<void> {
+    await this.open("declareLimits", this.#limits).declareLimits(limits);
+    this.hub.ready();
+  }
+
+  async hasGates(lanes: readonly Lane[]): Promise<boolean> {
+    return await this.open("hasGates", this.#limits).hasGates(lanes);
+  }
+
+  async claimLimited(request: ClaimRequest): Promise<Admission> {
+    return await this.open("claimLimited", this.#limits).claimLimited(request);
+  }
+
+  async listLimits(): Promise<readonly LimitState[]> {
+    return await this.open("listLimits", this.#limits).listLimits();
+  }
+
+  async listLimitKeys(
+    name: string,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly LimitKeyState[]> {
+    return await this.open("listLimitKeys", this.#limits).listLimitKeys(name, page);
+  }
+
+  async changeLimit(name: string, change: LimitChange): Promise<boolean> {
+    const isThere = await this.open("changeLimit", this.#limits).changeLimit(name, change);
+    this.hub.ready();
+    return isThere;
+  }
+
+  async resetLimit(name: string): Promise<boolean> {
+    return await this.open("resetLimit", this.#limits).resetLimit(name);
+  }
+
+  async changeLimitKey(name: string, key: string, change: LimitKeyChange): Promise<boolean> {
+    const isThere = await this.open("changeLimitKey", this.#limits).changeLimitKey(name, key, change);
+    this.hub.ready();
+    return isThere;
   }
 
   async promoteDue(): Promise<Promotion> {

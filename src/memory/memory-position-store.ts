@@ -13,12 +13,13 @@ import type {
   Promotion,
   Renewal,
 } from "../store/position-store.ts";
-import { copyOf, copyOrNull } from "./bytes.ts";
+import { copyOf } from "./bytes.ts";
 import { writeCheckpoint } from "./checkpoint-writer.ts";
 import type { MemoryState } from "./memory-state.ts";
 import { claimPosition } from "./new-position.ts";
 import { firstOf } from "./ready-order.ts";
 import type { Slot, StoredInstance } from "./stored-instance.ts";
+import { takePosition } from "./take-position.ts";
 
 /** Claims and checkpoints, in memory. */
 export class MemoryPositionStore implements PositionStore {
@@ -37,7 +38,7 @@ export class MemoryPositionStore implements PositionStore {
     let suspects = 0;
     for (let slot = next(); slot !== undefined; slot = claimed.length < request.limit ? next() : undefined) {
       if (slot.position.lost >= suspectFromLost && ++suspects > 1) break;
-      claimed.push(this.#claim(slot, request, now));
+      claimed.push(takePosition(this.#state, slot, request, now));
     }
     return claimed;
   }
@@ -103,36 +104,6 @@ export class MemoryPositionStore implements PositionStore {
     if (request.readyOnly !== true) this.#state.promoteDue(now);
     const queues = this.#state.table.queuesOf(request.lanes);
     return () => firstOf(queues)?.ready.peek();
-  }
-
-  #claim({ instance, position, path }: Slot, request: ClaimRequest, now: number): ClaimedPosition {
-    const token = this.#state.nextToken();
-    const claim = { workerId: request.workerId, token, expiresAt: now + request.leaseMs };
-    this.#state.place(instance, claimPosition(position, claim), now);
-    const { flow, definitionHash, codec, priority, input, deadlineAt, run } = instance.record;
-    const recorded = instance.history.outcomeOf(position.taskId);
-    return {
-      instanceId: instance.id,
-      path,
-      token,
-      taskId: position.taskId,
-      kind: position.kind,
-      attempt: position.attempt,
-      lost: position.lost,
-      inputRef: position.inputRef,
-      input: position.kind === "join" ? null : copyOrNull(instance.history.valueOf(position.inputRef, input)),
-      recorded: recorded === null ? null : { outcome: recorded.outcome, output: copyOrNull(recorded.output) },
-      event: position.event,
-      armed: position.wakeAt !== null,
-      due: position.wakeAt !== null && position.wakeAt <= now,
-      interrupt: position.interrupt,
-      flow,
-      definitionHash,
-      codec,
-      instancePriority: priority,
-      deadline: deadlineAt === null ? null : { at: deadlineAt, inMs: deadlineAt - now },
-      run,
-    };
   }
 
   #held(

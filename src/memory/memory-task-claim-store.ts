@@ -95,6 +95,8 @@ function readyAt(instance: StoredInstance, taskId: TaskId, now: number): Positio
   const position = instance.standingAt(taskId);
   // Whoever takes a position this way is not told of a request, so it waits for somebody who is.
   if (position === null || position.interrupt !== null) return null;
+  // Before a gate, only a claim that keeps to the limit is let through.
+  if (position.gate !== undefined) return null;
   if (position.ready) return position;
   if (position.availableAt === null || position.availableAt > now) return null;
   const due = comeDue(position, now, instance.history.outcomeOf(taskId) !== null);

@@ -1,4 +1,5 @@
 import { compareCodePoints } from "./code-points.ts";
+import { firstGreater } from "./sorted-keys.ts";
 
 /** A set of ids that is read in code-point order, page by page. Sorts only what is new since the last page. */
 export class OrderedIds {
@@ -51,15 +52,4 @@ function merge(left: readonly string[], right: readonly string[]): string[] {
   }
   for (; taken < right.length; taken++) merged.push(right[taken] as string);
   return merged;
-}
-
-function firstGreater(sorted: readonly string[], id: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareCodePoints(sorted[middle] as string, id) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

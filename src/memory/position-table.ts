@@ -1,6 +1,7 @@
 import type { Path } from "../ids.ts";
 import { laneKey } from "../snapshot/lane-key.ts";
 import type { Lane, Position } from "../snapshot/position.ts";
+import { GateTable } from "./gate-table.ts";
 import { IndexedHeap } from "./indexed-heap.ts";
 import {
   compareDue,
@@ -11,12 +12,15 @@ import {
   type Slot,
   type StoredInstance,
 } from "./stored-instance.ts";
+import { TakenPlaces } from "./taken-places.ts";
 
 /**
  * The positions of all instances, indexed so that polling costs the same whatever is parked, held or
- * meant for others: ready ones by lane, timed ones by when they come due, parked ones by event.
+ * meant for others: ready ones by lane or by the gate before which they wait, timed ones by when they come due, parked ones by event.
  */
 export class PositionTable {
+  readonly gates: GateTable = new GateTable();
+  readonly taken: TakenPlaces = new TakenPlaces();
   readonly #lanes = new Map<string, LaneQueue>();
   readonly #due = new IndexedHeap<"inDue", Slot>("inDue", compareDue);
 
@@ -29,7 +33,10 @@ export class PositionTable {
     instance.pathsByTask.set(position.taskId, position.path);
     if (position.claim === null) instance.held.delete(slot.path);
     else instance.held.add(slot.path);
-    if (instance.slots.has(slot.path) && sameIndexes(before, position)) {
+    const isNew = !instance.slots.has(slot.path);
+    this.taken.follow(isNew ? null : before, position);
+    if (!position.ready && (isNew || before.gate !== position.gate)) this.gates.know(instance, position);
+    if (!isNew && sameIndexes(before, position)) {
       slot.position = position;
       return;
     }
@@ -46,6 +53,7 @@ export class PositionTable {
     const slot = instance.slots.get(path);
     if (slot === undefined) return;
     this.#unindex(slot);
+    this.taken.follow(slot.position, null);
     forgetTask(instance, slot.position);
     instance.slots.delete(path);
     instance.positions.delete(path);
@@ -79,7 +87,7 @@ export class PositionTable {
     return due;
   }
 
-  /** The queues of these lanes, as far as anything is ready there. */
+  /** The queues of these lanes, as far as anything is ready there. What waits before a gate is in none. */
   queuesOf(lanes: readonly Lane[]): LaneQueue[] {
     const keys = new Set(lanes.map((lane) => laneKey(lane)));
     return [...keys].flatMap((key) => this.#lanes.get(key) ?? []);
@@ -92,6 +100,7 @@ export class PositionTable {
 
   #index(slot: Slot): void {
     const { instance, position } = slot;
+    if (position.ready && position.gate !== undefined) return this.gates.add(slot, position.gate);
     if (position.ready) {
       slot.lane = this.#laneOf(slot);
       slot.lane.ready.push(slot);
@@ -110,7 +119,8 @@ export class PositionTable {
   }
 
   #unindex(slot: Slot): void {
-    const { instance, lane, position } = slot;
+    const { instance, lane, before, position } = slot;
+    if (before !== null) return this.gates.delete(slot, before);
     if (lane !== null) {
       lane.ready.delete(slot);
       if (lane.ready.size === 0) this.#lanes.delete(lane.key);
@@ -143,8 +153,10 @@ function isDue({ position }: Slot, now: number): boolean {
 }
 
 function newSlot(instance: StoredInstance, position: Position): Slot {
-  const nowhere = { lane: null, inLane: -1, inInstance: -1, inDue: -1, inInstanceDue: -1, inParked: -1 };
-  return { instance, path: position.path, position, parkedAt: 0, turn: 0, ...nowhere };
+  return {
+    ...{ instance, path: position.path, position, parkedAt: 0, turn: 0, lane: null, before: null },
+    ...{ inLane: -1, inKey: -1, inInstance: -1, inDue: -1, inInstanceDue: -1, inParked: -1 },
+  };
 }
 
 /** Whether a change leaves a position where it is in every index: so for a claim that is kept. */

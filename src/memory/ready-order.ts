@@ -1,8 +1,13 @@
 import { compareReady, type LaneQueue, type Slot } from "./stored-instance.ts";
 
+/** What gives ready positions in order. */
+interface ReadyQueue {
+  readonly ready: { peek(): Slot | undefined };
+}
+
 /** The queue whose first position comes before the first of all others. */
-export function firstOf(queues: readonly LaneQueue[]): LaneQueue | undefined {
-  let best: LaneQueue | undefined;
+export function firstOf<Queue extends ReadyQueue>(queues: readonly Queue[]): Queue | undefined {
+  let best: Queue | undefined;
   for (const queue of queues) {
     const head = queue.ready.peek();
     const bestHead = best?.ready.peek();

@@ -5,7 +5,9 @@ import type { StoodPosition } from "../snapshot/stood-position.ts";
 import type { SavedProgress } from "../store/progress-store.ts";
 import type { CancelRequest, SignalKind } from "../store/signal-store.ts";
 import { compareCodePoints } from "./code-points.ts";
+import type { KeyQueue } from "./gate-table.ts";
 import { IndexedHeap } from "./indexed-heap.ts";
+import { InstanceGates } from "./instance-gates.ts";
 import { InstanceHistory } from "./instance-history.ts";
 
 /** A position together with its places in the indexes; -1 where it is in none. */
@@ -18,7 +20,10 @@ export interface Slot {
   /** Its turn among those that became ready in the same call, counted from 1; 0 where there is no order. */
   turn: number;
   lane: LaneQueue | null;
+  /** Where it waits before a gate, ready; then it is in no lane's queue. */
+  before: KeyQueue | null;
   inLane: number;
+  inKey: number;
   inInstance: number;
   inDue: number;
   inInstanceDue: number;
@@ -57,6 +62,8 @@ export class StoredInstance {
   readonly held: Set<Path> = new Set();
   readonly pathsByTask: Map<TaskId, Path> = new Map();
   readonly ready: IndexedHeap<"inInstance", Slot> = new IndexedHeap("inInstance", compareReady);
+  /** What is ready, but waits before a gate. */
+  readonly gated: InstanceGates = new InstanceGates(compareReady);
   /** Positions whose time is known, the next one first. */
   readonly due: IndexedHeap<"inInstanceDue", Slot> = new IndexedHeap("inInstanceDue", compareDue);
   /** Parked waits by the event that they wait for, longest parked first. */

@@ -73,7 +73,7 @@ export function copyPositions(instance: StoredInstance): Position[] {
 
 /** The parts of a position, and nothing else that `position` may have. */
 export function copyPosition(position: Position): Position {
-  const { claim } = position;
+  const { claim, gate, limitKey, slot } = position;
   return {
     path: position.path,
     taskId: position.taskId,
@@ -82,6 +82,9 @@ export function copyPosition(position: Position): Position {
     attempt: position.attempt,
     priority: position.priority,
     tags: [...position.tags],
+    ...(gate === undefined ? {} : { gate: { limit: gate.limit, scope: gate.scope } }),
+    ...(limitKey === undefined ? {} : { limitKey }),
+    ...(slot === undefined ? {} : { slot: { limit: slot.limit, key: slot.key } }),
     event: position.event,
     pending: position.pending,
     items: position.items === null ? null : { ...position.items },

@@ -139,7 +139,7 @@ function fork(held: Position, move: Extract<Move, { kind: "fork" }>, facts: Appl
 }
 
 function begin(held: Position, start: NewPosition, facts: ApplyFacts): Position {
-  const empty: Position = { ...at(held, start.standing, null), path: start.path };
+  const empty = at(held, start.standing, null, start.path);
   const started = park(empty, start.standing, wakeTime(start, facts), facts);
   return !start.claimed || held.interrupt !== null ? started : claimed(started, facts);
 }
@@ -147,7 +147,7 @@ function begin(held: Position, start: NewPosition, facts: ApplyFacts): Position 
 function restart(held: Position, move: Extract<Move, { kind: "restart" }>, facts: ApplyFacts): Changes {
   const upserts = move.positions.map((start) => {
     if (!isPendingJoin(start.standing)) return begin(held, start, facts);
-    return { ...at(held, start.standing, null), path: start.path };
+    return at(held, start.standing, null, start.path);
   });
   return change({
     upserts,
@@ -165,7 +165,8 @@ function collapse(
 ): Changes | null {
   if (cancels && held.interrupt !== "undo") return null;
   const interrupt = cancels ? null : held.interrupt;
-  const trunk: Position = { ...at(held, to, null), path: "", interrupt };
+  const slot = positions.get("")?.slot;
+  const trunk: Position = { ...at(held, to, null, ""), ...(slot === undefined ? {} : { slot }), interrupt };
   const placed = interrupt === null ? claimed(trunk, facts) : interrupted(trunk, facts);
   // What is undone takes as long as it takes. A request that has been acted on stops nothing any more.
   const deadline = isDeadline(held) || cancels ? positions.get(DEADLINE_PATH) : undefined;
@@ -235,8 +236,10 @@ function nextItem(join: Position, removals: readonly Path[], facts: ApplyFacts):
   const { items, interrupt } = join;
   if (items === null || items.started >= items.total) return change({ upserts: [join], removals, interrupt });
   const path = `${join.taskId}[${items.started}]`;
+  // It is held from the start, so it stands before no gate; and a place is the trunk's alone.
+  const { gate: _gate, limitKey: _limitKey, slot: _slot, ...rest } = join;
   const item: Position = {
-    ...join,
+    ...rest,
     ...{ path, taskId: `${path}~item`, kind: "task", attempt: 1, inputRef: null, pending: 0, items: null },
     ...{ ready: false, wakeAt: null, lost: 0, claim: null },
   };
@@ -249,15 +252,15 @@ function nextItem(join: Position, removals: readonly Path[], facts: ApplyFacts):
   });
 }
 
-/** The position at its new standing, unclaimed and out of reach; callers say more. */
-function at(held: Position, to: Standing, wakeAt: number | null): Position {
+/** The position at its new standing, unclaimed and out of reach; callers say more. A place of a limit stays with the trunk. */
+function at(held: Position, to: Standing, wakeAt: number | null, path: Path = held.path): Position {
   const { lane, ...standing } = to;
   return {
     ...standing,
-    path: held.path,
+    path,
     tags: lane.tags,
     ...(lane.gate === undefined ? {} : { gate: lane.gate }),
-    ...(held.slot === undefined || held.path !== "" ? {} : { slot: held.slot }),
+    ...(held.slot === undefined || path !== "" ? {} : { slot: held.slot }),
     ready: false,
     availableAt: null,
     wakeAt,

@@ -10,6 +10,7 @@ export function startingPosition(start: NewPosition, now: number): Position {
     ...standing,
     path: start.path,
     tags: [...lane.tags].sort(),
+    ...(lane.gate === undefined ? {} : { gate: lane.gate }),
     ready,
     availableAt: ready ? now : wakeAt,
     wakeAt,

@@ -1,7 +1,7 @@
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
 import type { InstanceId, Path } from "../ids.ts";
 import { isDeadline } from "./deadline.ts";
-import type { Position, Standing } from "./position.ts";
+import type { Gate, Position, Standing } from "./position.ts";
 import { resumePosition, withInterrupt } from "./position-rules.ts";
 import type { InstanceStatus } from "./snapshot.ts";
 
@@ -12,6 +12,8 @@ import type { InstanceStatus } from "./snapshot.ts";
 export interface StoodPosition extends Omit<Standing, "lane"> {
   readonly path: Path;
   readonly tags: readonly string[];
+  /** Where it waited, or its attempt took a place: that has to be let through again. */
+  readonly gate?: Gate;
   /** When it wakes by its own schedule, in milliseconds since the epoch; `null` if it has none. */
   readonly wakeAt: number | null;
 }
@@ -35,7 +37,8 @@ export function standingStill(positions: Iterable<Position>): StoodPosition[] {
 
 /** What is kept of the position that failed. */
 export function stoodAt(path: Path, to: Standing): StoodPosition {
-  return stood({ ...to, path, tags: to.lane.tags, wakeAt: null });
+  const { gate } = to.lane;
+  return stood({ ...to, path, tags: to.lane.tags, ...(gate === undefined ? {} : { gate }), wakeAt: null });
 }
 
 /**
@@ -73,5 +76,9 @@ export function requireStood(
 
 function stood(from: StoodPosition): StoodPosition {
   const { path, taskId, kind, inputRef, attempt, priority, tags, event, pending, items, wakeAt } = from;
-  return { path, taskId, kind, inputRef, attempt, priority, tags: [...tags].sort(), event, pending, items, wakeAt };
+  return {
+    ...{ path, taskId, kind, inputRef, attempt, priority, tags: [...tags].sort(), event, pending, items, wakeAt },
+    ...(from.gate === undefined ? {} : { gate: from.gate }),
+    ...(from.gate === undefined || from.limitKey === undefined ? {} : { limitKey: from.limitKey }),
+  };
 }

@@ -4,6 +4,7 @@ import { checkSnapshot as checkConsistency } from "../snapshot/check-snapshot.ts
 import type { Position, PositionClaim } from "../snapshot/position.ts";
 import type { InstanceRecord, Snapshot, TaskResult } from "../snapshot/snapshot.ts";
 import {
+  refuse,
   requireArray,
   requireBigint,
   requireBoolean,
@@ -18,7 +19,7 @@ import {
 import { parseBytes, parsePath, parseSignalRequest, parseTags, parseWhole } from "./arguments.ts";
 import { ENTRY_KINDS } from "./check-checkpoint.ts";
 import { checkForkPoint, checkIdentity } from "./check-instance.ts";
-import { checkPlace } from "./check-standing.ts";
+import { checkGate, checkPlace } from "./check-standing.ts";
 
 const MAX_LOST = 2_147_483_647;
 const MAX_RUNS = 2_147_483_647;
@@ -66,6 +67,7 @@ function checkPosition(position: Position, field: string): void {
   parsePath(position.path, `${field}.path`);
   checkPlace(position, field);
   parseTags(position.tags, `${field}.tags`);
+  checkLimited(position, field);
   requireBoolean(position.ready, `${field}.ready`);
   requireTimeOrNull(position.availableAt, `${field}.availableAt`);
   requireTimeOrNull(position.wakeAt, `${field}.wakeAt`);
@@ -74,6 +76,17 @@ function checkPosition(position: Position, field: string): void {
     requireOneOf(position.interrupt, `${field}.interrupt`, ["pause", "cancel", "undo", "paused"]);
   }
   if (position.claim !== null) checkClaim(position.claim, `${field}.claim`);
+}
+
+/** What a position has to do with limits. */
+function checkLimited({ path, gate, limitKey, slot }: Position, field: string): void {
+  if (gate !== undefined) checkGate(gate, `${field}.gate`);
+  if (gate !== undefined || limitKey !== undefined) requireName(limitKey, `${field}.limitKey`);
+  if (slot === undefined) return;
+  requireObject(slot, `${field}.slot`);
+  if (path !== "") refuse(`${field}.slot`, "is the trunk's alone");
+  requireName(slot.limit, `${field}.slot.limit`);
+  requireName(slot.key, `${field}.slot.key`);
 }
 
 function checkClaim(claim: PositionClaim, field: string): void {

@@ -1,5 +1,5 @@
 import type { NewPosition } from "../snapshot/checkpoint.ts";
-import type { ItemCounts, Lane, Standing } from "../snapshot/position.ts";
+import type { Gate, ItemCounts, Lane, Standing } from "../snapshot/position.ts";
 import { MAX_DURATION_MS } from "../time/duration.ts";
 import {
   refuse,
@@ -45,10 +45,13 @@ export function checkLane(lane: Lane, field: string): void {
   requireName(lane.definitionHash, `${field}.definitionHash`);
   requireName(lane.codec, `${field}.codec`);
   parseTags(lane.tags, `${field}.tags`);
-  if (lane.gate === undefined) return;
-  requireObject(lane.gate, `${field}.gate`);
-  requireName(lane.gate.limit, `${field}.gate.limit`);
-  requireOneOf(lane.gate.scope, `${field}.gate.scope`, ["task", "flow"]);
+  if (lane.gate !== undefined) checkGate(lane.gate, `${field}.gate`);
+}
+
+export function checkGate(gate: Gate, field: string): void {
+  requireObject(gate, field);
+  requireName(gate.limit, `${field}.limit`);
+  requireOneOf(gate.scope, `${field}.scope`, ["task", "flow"]);
 }
 
 export function checkNewPositions(positions: readonly NewPosition[], field: string): void {

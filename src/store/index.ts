@@ -14,6 +14,7 @@ export type * from "./child-store.ts";
 export type * from "./definition-store.ts";
 export type * from "./history-store.ts";
 export type * from "./instance-store.ts";
+export type * from "./limit-store.ts";
 export type * from "./persistent-backend.ts";
 export type * from "./position-store.ts";
 export type * from "./signal-store.ts";

@@ -2,6 +2,8 @@ import type { Allowance, Limit } from "../snapshot/allowance.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ClaimedPosition, ClaimRequest } from "./position-store.ts";
 
+export type { Allowance, Limit, Rate } from "../flow/limit.ts";
+
 /** What has been let through gates. */
 export interface Admission {
   /** Each of them with `admitted`. */
