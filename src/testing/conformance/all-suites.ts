@@ -4,6 +4,7 @@ import { childStoreSuite } from "./child-store.suite.ts";
 import { definitionStoreSuite } from "./definition-store.suite.ts";
 import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
+import { limitStoreSuite } from "./limit-store.suite.ts";
 import { positionStoreSuite } from "./position-store.suite.ts";
 import { progressStoreSuite } from "./progress-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
@@ -22,6 +23,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   instanceStoreSuite,
   workerStoreSuite,
   positionStoreSuite,
+  limitStoreSuite,
   progressStoreSuite,
   childStoreSuite,
   historyStoreSuite,

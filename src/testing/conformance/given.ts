@@ -1,10 +1,12 @@
 import { expect } from "vitest";
+import { type LimitOptions, limit } from "../../flow/limit.ts";
 import type { InstanceId, TaskId } from "../../ids.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../../snapshot/checkpoint.ts";
-import type { Lane, Position, Standing } from "../../snapshot/position.ts";
+import type { GateScope, Lane, Position, Standing } from "../../snapshot/position.ts";
 import type { HistoryEntry, InstanceStatus, NewEntry, Snapshot } from "../../snapshot/snapshot.ts";
 import type { Backend } from "../../store/backend.ts";
 import type { Holder, InstanceState, NewInstance } from "../../store/instance-store.ts";
+import { type Admission, COMMON_KEY } from "../../store/limit-store.ts";
 import type { CheckpointFate, ClaimedPosition, ClaimRequest } from "../../store/position-store.ts";
 import {
   aCheckpoint,
@@ -24,6 +26,13 @@ export interface InstanceFacts extends Partial<NewInstance> {
   /** Where its trunk stands; by default ready at the task "first". */
   readonly at?: Partial<Standing>;
   readonly wakeAfterMs?: number | null;
+}
+
+/** Before which gate, and with whose share. */
+export interface GateFacts {
+  readonly limit?: string;
+  readonly scope?: GateScope;
+  readonly key?: string;
 }
 
 /** A fork: its join, and the claims on its branches, by name. */
@@ -238,6 +247,45 @@ export class Given {
     const claims = await this.claim({ instanceId, lanes: [], ...request });
     expect(claims.map((claim) => claim.instanceId)).toEqual([instanceId]);
     return claims[0] as ClaimedPosition;
+  }
+
+  /** Stores what a limit allows: "api", unless said otherwise. */
+  async limit(options: LimitOptions, name: string = "api"): Promise<void> {
+    await this.#backend.declareLimits([limit(name, options)]);
+  }
+
+  /** Where a position stands before a gate: a task's, of the limit "api" and everybody's key, unless said otherwise. */
+  before(gate: GateFacts = {}, overrides: Partial<Standing> = {}): Pick<Standing, "lane"> & Partial<Standing> {
+    const { limit: name = "api", scope = "task", key = COMMON_KEY } = gate;
+    const { lane = this.lane(), ...standing } = overrides;
+    return { ...standing, lane: { ...lane, gate: { limit: name, scope } }, limitKey: key };
+  }
+
+  /** New instances that wait before a gate, ready in this order. */
+  async waiting(ids: readonly string[], gate: GateFacts = {}, at: Partial<Standing> = {}): Promise<void> {
+    const standing = this.before(gate, at);
+    const { definitionHash } = standing.lane;
+    await this.#backend.createInstances(
+      ids.map((instanceId) => this.newInstance({ instanceId, definitionHash, at: standing })),
+    );
+  }
+
+  /** Claims what waits before gates, of the default lane. */
+  async claimLimited(request: Partial<ClaimRequest> = {}): Promise<Admission> {
+    return await this.#backend.claimLimited({ ...holder, limit: 100, lanes: [this.lane()], ...request });
+  }
+
+  /** The same; the ids of the instances, in code-unit order. */
+  async admitted(request: Partial<ClaimRequest> = {}): Promise<string[]> {
+    const { claimed } = await this.claimLimited(request);
+    return claimed.map(({ instanceId }) => instanceId).sort();
+  }
+
+  /** The one position that limits allow to begin. */
+  async admittedOf(instanceId: InstanceId, request: Partial<ClaimRequest> = {}): Promise<ClaimedPosition> {
+    const { claimed } = await this.claimLimited(request);
+    expect(claimed.map((claim) => claim.instanceId)).toEqual([instanceId]);
+    return claimed[0] as ClaimedPosition;
   }
 
   /** Writes one checkpoint; tries again where a row is locked. */

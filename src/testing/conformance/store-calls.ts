@@ -65,6 +65,8 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   settleInterrupt: (backend, _, instanceId) => backend.settleInterrupt(instanceId, "first"),
   claimPositions: (backend, given, instanceId) =>
     backend.claimPositions({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
+  claimLimited: (backend, given, instanceId) =>
+    backend.claimLimited({ ...holder, limit: 1, lanes: [given.lane()], instanceId }),
   commitCheckpoints: (backend, _, instanceId) =>
     backend.commitCheckpoints([aCheckpoint({ instanceId, path: "", token: 1n })], holder),
   renewClaims: (backend, _, instanceId) => backend.renewClaims([{ instanceId, path: "", token: 1n }], 1_000),
@@ -92,6 +94,8 @@ export const callsWithWorkerId: Readonly<Record<string, OpenCall>> = {
   keepWorker: (backend, _, workerId) => backend.keepWorker(workerId, [], 1_000),
   claimPositions: (backend, given, workerId) =>
     backend.claimPositions({ workerId, leaseMs: 1_000, limit: 1, lanes: [given.lane()] }),
+  claimLimited: (backend, given, workerId) =>
+    backend.claimLimited({ workerId, leaseMs: 1_000, limit: 1, lanes: [given.lane()] }),
   commitCheckpoints: (backend, _, workerId) => backend.commitCheckpoints([], { workerId, leaseMs: 1_000 }),
   createInstances: (backend, given, workerId) =>
     backend.createInstances([given.newInstance()], { workerId, leaseMs: 1_000 }),
