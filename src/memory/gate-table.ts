@@ -1,6 +1,6 @@
+import { COMMON_KEY } from "../snapshot/allowance.ts";
 import { laneKey } from "../snapshot/lane-key.ts";
 import type { Gate, Lane, Position } from "../snapshot/position.ts";
-import { COMMON_KEY } from "../store/limit-store.ts";
 import { compareCodePoints } from "./code-points.ts";
 import { IndexedHeap } from "./indexed-heap.ts";
 import { SortedKeys } from "./sorted-keys.ts";

@@ -47,7 +47,7 @@ export class StoredLimit {
   }
 
   change({ concurrency, rate, perKey, isPaused }: LimitChange): void {
-    this.isChanged = true;
+    this.isChanged ||= concurrency !== undefined || rate !== undefined || perKey !== undefined;
     this.all = changed(this.all, { concurrency, rate });
     this.perKey = changed(this.perKey, perKey ?? {});
     this.isPaused = isPaused ?? this.isPaused;

@@ -1,5 +1,5 @@
+import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { Position } from "../snapshot/position.ts";
-import { COMMON_KEY } from "../store/limit-store.ts";
 import type { ClaimedPosition, ClaimRequest } from "../store/position-store.ts";
 import { copyOrNull } from "./bytes.ts";
 import type { MemoryState } from "./memory-state.ts";

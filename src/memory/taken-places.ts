@@ -1,5 +1,5 @@
+import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { Position } from "../snapshot/position.ts";
-import { COMMON_KEY } from "../store/limit-store.ts";
 import { SortedKeys } from "./sorted-keys.ts";
 
 /** How many places of one limit are taken. */

@@ -3,7 +3,7 @@ import type { Rate } from "../store/limit-store.ts";
 // A token bucket is kept as the time when it is full again, so that nothing has to fill it.
 
 /** What a rate allows is counted from the same times in other stores, which round them. */
-const TOLERANCE = 1e-6;
+const TOLERANCE = 1e-4;
 
 /** How many may begin now. */
 export function rateRoom({ count, perMs, burst }: Rate, fullAt: number | null, now: number): number {

@@ -1,6 +1,7 @@
 import { parseInstanceId } from "../ids.ts";
 import type { Limit, Rate } from "../snapshot/allowance.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
+import { openLane } from "../snapshot/lane-key.ts";
 import type { GateScope, Lane } from "../snapshot/position.ts";
 import { checkClaimRequest, checkLanes } from "../store/check-instance.ts";
 import { checkLimitChange, checkLimitKeyChange, checkLimitPage, checkLimits } from "../store/check-limits.ts";
@@ -24,7 +25,7 @@ import {
   type LimitRow,
   listLimitKeys,
   listLimits,
-  promoteGated,
+  promoteOf,
   resetLimit,
 } from "./queries/limits.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -50,7 +51,7 @@ export class PostgresLimitStore implements LimitStore {
     checkLanes(lanes, "lanes");
     if (lanes.length === 0) return false;
     const { db, tables, lanes: registry } = this.#context;
-    const [row] = await db.run("has-gates", hasGates(tables, await registry.find(lanes)));
+    const [row] = await db.run("has-gates", hasGates(tables, await registry.find(lanes.map(openLane))));
     return row?.gated === true;
   }
 
@@ -60,9 +61,9 @@ export class PostgresLimitStore implements LimitStore {
     const { workerId, leaseMs, limit } = request;
     const now = this.#context.now();
     const instanceId = request.instanceId === undefined ? null : parseInstanceId(request.instanceId);
-    const numbers = instanceId === null ? await lanes.find(request.lanes) : [];
+    const numbers = instanceId === null ? await lanes.find(request.lanes.map(openLane)) : [];
     if (instanceId === null && numbers.length === 0) return { claimed: [], nextMs: null };
-    if (instanceId !== null) await db.run("promote-gated", promoteGated(tables, { instanceId, now }));
+    if (instanceId !== null) await db.run("promote-of", promoteOf(tables, { instanceId, now }));
     const params = { workerId, leaseMs, limit, lanes: numbers, instanceId, now };
     const scopes = new Map<bigint, GateScope>();
     const claims: ClaimRef[] = [];

@@ -51,7 +51,7 @@ export class PostgresPositionStore implements PositionStore {
     };
     let rows: ClaimedRow[];
     if (request.instanceId === undefined) {
-      const numbers = await lanes.find(request.lanes);
+      const numbers = await lanes.find(request.lanes.filter(({ gate }) => gate === undefined));
       if (request.readyOnly !== true) await this.promoteDue();
       const { sparesFailed = false, suspectFromLost = null } = request;
       const query = claimReady(tables, { ...params, lanes: numbers, sparesFailed, suspectFromLost });

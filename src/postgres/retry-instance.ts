@@ -69,6 +69,7 @@ function lanesOf(row: StoodRow): Lane[] {
   return [...(stoodIn(row) ?? []), { tags: [] }].map((position) => laneOf(row, position));
 }
 
-function laneOf(row: StoodRow, { tags }: Pick<StoodPosition, "tags">): Lane {
-  return { flow: row.flow, definitionHash: row.definition_hash, codec: row.codec, tags };
+function laneOf(row: StoodRow, { tags, gate }: Pick<StoodPosition, "tags" | "gate">): Lane {
+  const lane = { flow: row.flow, definitionHash: row.definition_hash, codec: row.codec, tags };
+  return gate === undefined ? lane : { ...lane, gate };
 }

@@ -1,4 +1,4 @@
-import type { ItemCounts, PositionKind } from "../snapshot/position.ts";
+import type { Gate, ItemCounts, PositionKind } from "../snapshot/position.ts";
 import type { StoodPosition } from "../snapshot/stood-position.ts";
 
 /** One element of `instances.stood_at`, in the words of the table `positions`, for whoever reads it with SQL. */
@@ -16,6 +16,9 @@ export interface StoodJson {
   readonly items: ItemCounts | null;
   /** ISO 8601. */
   readonly wake_at: string | null;
+  /** Before which gate it waited, or had been let through, and whose share it takes. */
+  readonly gate?: Gate;
+  readonly limit_key?: string;
 }
 
 /** The value of `instances.stood_at`. */
@@ -34,6 +37,8 @@ export function stoodToJson(positions: readonly StoodPosition[]): string {
         pending: position.pending,
         items: position.items,
         wake_at: position.wakeAt === null ? null : new Date(position.wakeAt).toISOString(),
+        ...(position.gate === undefined ? {} : { gate: position.gate }),
+        ...(position.limitKey === undefined ? {} : { limit_key: position.limitKey }),
       }),
     ),
   );
@@ -52,5 +57,7 @@ export function stoodFromJson(json: StoodJson): StoodPosition {
     pending: json.pending,
     items: json.items,
     wakeAt: json.wake_at === null ? null : Date.parse(json.wake_at),
+    ...(json.gate === undefined ? {} : { gate: json.gate }),
+    ...(json.limit_key === undefined ? {} : { limitKey: json.limit_key }),
   };
 }

@@ -29,7 +29,10 @@ export function withInterrupt(position: Position, interrupt: Interrupt | null, n
   if (interrupt === "paused") return { ...position, interrupt, ready: false, availableAt: null };
   // Whoever runs it has to begin to undo it; the other requests are acted on where they are made.
   const soon = interrupt === "undo" ? now : now + INTERRUPT_RECHECK_MS;
-  return { ...position, interrupt, ready: false, availableAt: Math.min(position.availableAt ?? soon, soon) };
+  // To undo, nobody has to wait for a limit.
+  const { gate: _gate, limitKey: _limitKey, ...open } = position;
+  const stopped = interrupt === "undo" ? open : position;
+  return { ...stopped, interrupt, ready: false, availableAt: Math.min(position.availableAt ?? soon, soon) };
 }
 
 /** How a position goes on when nothing stops it any more: by its own schedule. */

@@ -1,5 +1,6 @@
 import { parseTaskId } from "../ids.ts";
 import type { Checkpoint, ClaimRef, LeaveBranch, Move } from "../snapshot/checkpoint.ts";
+import type { Standing } from "../snapshot/position.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import {
   refuse,
@@ -114,8 +115,10 @@ function checkMove(move: Move, field: string): void {
       return;
     case "advance":
       checkStanding(move.to, `${field}.to`);
+      requireOpen(move.to, `${field}.to`);
       return;
     case "collapse":
+      requireOpen(move.to, `${field}.to`);
       checkStanding(move.to, `${field}.to`);
       if (move.keeps !== null) checkStanding(move.keeps, `${field}.keeps`);
       requireBoolean(move.cancels, `${field}.cancels`);
@@ -178,4 +181,9 @@ function checkLeave(move: LeaveBranch, field: string): void {
   // Otherwise it would take in what is merely named alike.
   if (!/[/[]$/.test(move.within)) refuse(`${field}.within`, 'must end in "/" or "["');
   if (move.mostFailed !== null) parseWhole(move.mostFailed, `${field}.mostFailed`, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** A claim that is kept would pass a gate that nobody has asked. */
+function requireOpen({ lane }: Standing, field: string): void {
+  if (lane.gate !== undefined) refuse(`${field}.lane.gate`, "can't be passed by who keeps the claim: park it there");
 }

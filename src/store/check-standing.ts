@@ -72,6 +72,8 @@ function checkNewPosition(position: NewPosition, field: string): void {
   checkWait(position.wakeAfterMs, `${field}.wakeAfterMs`);
   requireBoolean(position.claimed, `${field}.claimed`);
   if (position.claimed && position.wakeAfterMs !== 0) refuse(`${field}.claimed`, "goes with wakeAfterMs 0");
+  if (position.claimed && position.standing.lane.gate !== undefined)
+    refuse(`${field}.claimed`, "does not go with a lane that has a gate: a limit has to let it through");
   if (position.standing.pending > 0 && position.wakeAfterMs !== null) {
     refuse(`${field}.wakeAfterMs`, "must be null for a join: its branches wake it");
   }

@@ -2,7 +2,7 @@ import type { Allowance, Limit } from "../snapshot/allowance.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ClaimedPosition, ClaimRequest } from "./position-store.ts";
 
-export type { Allowance, Limit, Rate } from "../flow/limit.ts";
+export type { Allowance, Limit, Rate } from "../snapshot/allowance.ts";
 
 /** What has been let through gates. */
 export interface Admission {
@@ -77,7 +77,7 @@ export interface LimitStore {
     page: { readonly after?: string; readonly limit: number },
   ): Promise<readonly LimitKeyState[]>;
 
-  /** From then on, what code says of it does not count. @returns whether there is such a limit */
+  /** From then on, what code says of what it allows does not count, if that is what is changed. @returns whether there is such a limit */
   changeLimit(name: string, change: LimitChange): Promise<boolean>;
 
   /** What the next `declareLimits` says of it counts again. @returns whether there is such a limit */

@@ -118,8 +118,7 @@ class Course {
 
   async run(operations: readonly Operation[]): Promise<void> {
     for (const operation of operations) {
-      this.said.push(await this.#step(operation));
-      this.said.push(await this.#look());
+      this.said.push(await this.#step(operation), await this.#look());
     }
   }
 
@@ -193,7 +192,7 @@ class Course {
         const instanceId = this.#ids[nth % Math.max(1, this.#ids.length)];
         return instanceId === undefined
           ? null
-          : await backend.terminateInstance(instanceId, "delete" as never).catch(() => "refused");
+          : await backend.deleteSnapshot(instanceId).then(String, ({ code }: { code?: unknown }) => code);
       }
       default:
         throw new TypeError(`Unknown: ${JSON.stringify(operation)}`);
@@ -203,7 +202,8 @@ class Course {
   async #claim(request: { lanes: readonly Lane[]; limit: number; instanceId?: string }): Promise<unknown> {
     const before = await this.#backend.listLimits();
     const { claimed, nextMs } = await this.#backend.claimLimited({ workerId: "w", leaseMs: LEASE_MS, ...request });
-    this.#held.push(...claimed);
+    // In which order they come is not said.
+    this.#held.push(...claimed.toSorted((a, b) => (a.instanceId < b.instanceId ? -1 : 1)));
     const after = await this.#backend.listLimits();
     for (const one of after) {
       const running = before.find(({ name }) => name === one.name)?.running ?? 0;
@@ -285,12 +285,12 @@ function expectWithin(
   let sum = 0;
   for (const one of begun.toReversed()) {
     sum += one.count;
-    expect(sum).toBeLessThanOrEqual(rate.burst + (rate.count * (last.at - one.at)) / rate.perMs + 1e-6);
+    expect(sum).toBeLessThanOrEqual(rate.burst + (rate.count * (last.at - one.at)) / rate.perMs + 1e-3);
   }
 }
 
 describe("limits", () => {
-  test.prop([aLimit, aLimit, fc.array(anOperation, { maxLength: 60 })], { numRuns, endOnFailure: false })(
+  test.prop([aLimit, aLimit, fc.array(anOperation, { maxLength: 60, size: "max" })], { numRuns, endOnFailure: false })(
     "are kept, leave nothing waiting that may go, and are the same in memory and in PostgreSQL",
     async (one, two, operations) => {
       await database.truncate();

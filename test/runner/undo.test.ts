@@ -55,7 +55,7 @@ describe.each(await bothBackends())("on $name, what a failed instance has done i
       .fork([
         branch("a", undoable("a", log)),
         branch("b", (b) => b.then(undoable("b", log)).delay("long", "1h").then(undoable("never", log))),
-        branch("c", (b) => b.delay("short", 30).then(fails)),
+        branch("c", (b) => b.delay("short", 500).then(fails)),
       ])
       .join("all", () => 0)
       .build();

@@ -28,7 +28,7 @@ export const MAY_IMPORT = {
   transaction: [],
   flow: ["errors", "ids", "time", "codec", "logger", "transaction"],
   snapshot: ["errors", "ids", "time", "codec", "flow"],
-  store: ["errors", "ids", "time", "codec", "flow", "snapshot", "transaction"],
+  store: ["errors", "ids", "time", "codec", "snapshot", "transaction"],
   observability: ["errors", "ids", "snapshot", "store", "logger"],
   engine: ["errors", "ids", "time", "codec", "flow", "snapshot", "store", "transaction", "observability", "logger"],
   memory: ["errors", "ids", "time", "codec", "snapshot", "store", "logger"],

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "d610a64b26d01cde6777f8fd2d250687ae35b2226dadaa9cbebe62773e479514",
+    sha256: "cbe56cde34c6e14e084035072c7878f19aef5797f5b5fe474c4d654395a23cc8",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -315,7 +315,7 @@ CREATE FUNCTION :schema.rate_room(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
   SELECT CASE WHEN p_count IS NULL THEN 2147483647
-         ELSE floor(p_burst - greatest(extract(epoch FROM p_full_at - p_now)::float8, 0) * 1000 * p_count / p_per_ms + 1e-6)::integer END
+         ELSE floor(p_burst - greatest(extract(epoch FROM p_full_at - p_now)::float8, 0) * 1000 * p_count / p_per_ms + 1e-4)::integer END
 $$;
 
 -- After how many milliseconds it allows one more.
@@ -332,20 +332,23 @@ CREATE FUNCTION :schema.key_room(p_limit :schema.limits, p_key text, p_tasks int
 RETURNS TABLE (room integer, weight integer, wait_ms float8)
 LANGUAGE sql STABLE
 AS $$
-  SELECT CASE WHEN coalesce(k.paused, false) THEN 0
-              ELSE least(
-                :schema.rate_room(coalesce(k.full_at, p_now), p_limit.key_rate_count, p_limit.key_rate_per_ms, p_limit.key_rate_burst, p_now),
-                CASE WHEN p_limit.key_concurrency IS NOT NULL THEN p_limit.key_concurrency
-                  - (SELECT count(*) FROM unnest(p_tasks) AS l (lane)
-                     CROSS JOIN LATERAL (SELECT FROM :schema.positions AS q
-                                         WHERE q.lane = l.lane AND q.limit_key = p_key AND q.worker_id IS NOT NULL) AS r)::integer
-                  - (SELECT count(*) FROM :schema.positions AS q WHERE q.slot_of = p_limit.name AND q.slot_key = p_key)::integer END)
-         END,
+  SELECT CASE WHEN coalesce(k.paused, false) THEN 0 ELSE least(f.places, f.begin) END,
          coalesce(k.weight, 1),
-         CASE WHEN NOT coalesce(k.paused, false)
+         -- Where a place is waited for, too, nobody knows how long.
+         CASE WHEN NOT coalesce(k.paused, false) AND coalesce(f.places, 1) > 0 AND f.begin <= 0
               THEN :schema.rate_wait(k.full_at, p_limit.key_rate_count, p_limit.key_rate_per_ms, p_limit.key_rate_burst, p_now) END
   FROM (SELECT) AS one
   LEFT JOIN :schema.limit_keys AS k ON k.limit_name = p_limit.name AND k.key = p_key
+  CROSS JOIN LATERAL (
+    SELECT :schema.rate_room(coalesce(k.full_at, p_now), p_limit.key_rate_count, p_limit.key_rate_per_ms, p_limit.key_rate_burst,
+                             p_now) AS begin,
+           CASE WHEN p_limit.key_concurrency IS NOT NULL THEN p_limit.key_concurrency
+             - (SELECT count(*) FROM unnest(p_tasks) AS l (lane)
+                CROSS JOIN LATERAL (SELECT FROM :schema.positions AS q
+                                    WHERE q.lane = l.lane AND q.limit_key = p_key AND q.worker_id IS NOT NULL) AS r)::integer
+             - (SELECT count(*) FROM :schema.positions AS q WHERE q.slot_of = p_limit.name AND q.slot_key = p_key)::integer
+           END AS places
+  ) AS f
 $$;
 
 -- Claims ready positions before gates, as far as their limits allow (docs/protocols/limits.md).
@@ -424,12 +427,7 @@ BEGIN
     SELECT coalesce(array_agg(l.lane), '{}') INTO v_tasks
     FROM :schema.lanes AS l WHERE l.limit_name = v_name AND l.limit_scope = 'task';
 
-    v_room := least(v_left, :schema.rate_room(coalesce(v_limit.full_at, v_now), v_limit.rate_count, v_limit.rate_per_ms,
-                                              v_limit.rate_burst, v_now));
-    IF v_room <= 0 THEN
-      v_next := least(v_next, :schema.rate_wait(v_limit.full_at, v_limit.rate_count, v_limit.rate_per_ms, v_limit.rate_burst, v_now));
-      CONTINUE;
-    END IF;
+    v_room := v_left;
     IF v_limit.concurrency IS NOT NULL THEN
       v_room := least(v_room, v_limit.concurrency
         - (SELECT count(*) FROM unnest(v_tasks) AS l (lane)
@@ -438,6 +436,12 @@ BEGIN
         - (SELECT count(*) FROM :schema.positions AS q WHERE q.slot_of = v_name)::integer);
     END IF;
     CONTINUE WHEN v_room <= 0;
+    v_room := least(v_room, :schema.rate_room(coalesce(v_limit.full_at, v_now), v_limit.rate_count, v_limit.rate_per_ms,
+                                              v_limit.rate_burst, v_now));
+    IF v_room <= 0 THEN
+      v_next := least(v_next, :schema.rate_wait(v_limit.full_at, v_limit.rate_count, v_limit.rate_per_ms, v_limit.rate_burst, v_now));
+      CONTINUE;
+    END IF;
 
     v_taken := 0;
     v_before := 0;
@@ -449,21 +453,24 @@ BEGIN
     LOOP
       v_seen := 0;
       IF v_pick = 'own' THEN
-        SELECT array_agg(f.instance_id), array_agg(f.path), array_agg(f.lane), array_agg(f.limit_key), min(f.wait_ms)
+        SELECT array_agg(f.instance_id) FILTER (WHERE f.chosen), array_agg(f.path) FILTER (WHERE f.chosen),
+               array_agg(f.lane) FILTER (WHERE f.chosen), array_agg(f.limit_key) FILTER (WHERE f.chosen),
+               min(f.wait_ms) FILTER (WHERE f.room <= 0)
         INTO v_ids, v_paths, v_lanes, v_keys, v_wait
         FROM (
-          SELECT q.*, k.room, k.wait_ms, row_number() OVER (PARTITION BY q.limit_key ORDER BY q.order_key, q.path) AS nth
+          SELECT g.*, g.nth <= g.room
+                      AND count(*) FILTER (WHERE g.nth <= g.room) OVER (ORDER BY g.order_key, g.path) <= v_room AS chosen
           FROM (
-            SELECT o.instance_id, o.path, o.lane, o.limit_key, o.order_key
-            FROM :schema.positions AS o
-            WHERE o.instance_id = p_instance_id AND o.order_key IS NOT NULL AND o.limit_key IS NOT NULL AND o.lane = ANY (v_gates)
-            ORDER BY o.order_key, o.path
-            LIMIT v_room
-            FOR NO KEY UPDATE SKIP LOCKED
-          ) AS q
-          CROSS JOIN LATERAL :schema.key_room(v_limit, q.limit_key, v_tasks, v_now) AS k
-        ) AS f
-        WHERE f.nth <= f.room;
+            SELECT q.*, k.room, k.wait_ms, row_number() OVER (PARTITION BY q.limit_key ORDER BY q.order_key, q.path) AS nth
+            FROM (
+              SELECT o.instance_id, o.path, o.lane, o.limit_key, o.order_key
+              FROM :schema.positions AS o
+              WHERE o.instance_id = p_instance_id AND o.order_key IS NOT NULL AND o.limit_key IS NOT NULL AND o.lane = ANY (v_gates)
+              FOR NO KEY UPDATE SKIP LOCKED
+            ) AS q
+            CROSS JOIN LATERAL :schema.key_room(v_limit, q.limit_key, v_tasks, v_now) AS k
+          ) AS g
+        ) AS f;
       ELSIF v_pick = 'urgent' THEN
         SELECT array_agg(f.instance_id), array_agg(f.path), array_agg(f.lane), array_agg(f.limit_key)
         INTO v_ids, v_paths, v_lanes, v_keys
@@ -510,7 +517,7 @@ BEGIN
                   ) AS s),
                  t.nth + 1
           FROM turn AS t
-          WHERE t.key IS NOT NULL AND (v_high IS NULL OR t.key <= v_high) AND t.nth < 1000 - v_passed
+          WHERE t.key IS NOT NULL AND (v_high IS NULL OR t.key <= v_high) AND t.nth < 1000 - v_passed + v_room - v_taken
         ),
         picked AS MATERIALIZED (
           SELECT r.instance_id, r.path, r.lane, t.key, t.nth
@@ -543,7 +550,7 @@ BEGIN
         )
         -- What is passed over is looked at only where all of them were looked at anyway.
         SELECT f.ids, f.paths, f.lanes, f.keys,
-               CASE WHEN f.seen_all THEN (SELECT max(t.nth) FROM turn AS t) ELSE 0 END,
+               CASE WHEN f.seen_all THEN (SELECT count(*) FROM turn AS t WHERE t.key <> ALL (coalesce(f.keys, '{}'))) ELSE 0 END,
                CASE WHEN f.seen_all
                     THEN (SELECT max(t.key) FROM turn AS t WHERE v_high IS NULL OR t.key <= v_high) ELSE f.last END,
                CASE WHEN f.seen_all AND v_limit.key_rate_count IS NOT NULL

@@ -59,15 +59,14 @@ export function claimLimited(
   `;
 }
 
-/** Makes ready what has come due of one instance, before gates. Index: positions_pkey. */
-export function promoteGated(t: Tables, p: { readonly instanceId: string; readonly now: Date | null }): Query<never> {
+/** Makes ready what has come due of one instance. Index: positions_pkey. */
+export function promoteOf(t: Tables, p: { readonly instanceId: string; readonly now: Date | null }): Query<never> {
   return sql`
     UPDATE ${t.positions} AS q
     SET lost = least(q.lost + CASE WHEN q.worker_id IS NULL THEN 0 ELSE 1 END, 32767),
         worker_id = NULL,
         order_key = ${t.orderKey}(q.priority, q.available_at)
-    FROM ${t.lanes} AS l
-    WHERE q.instance_id = ${p.instanceId}::text AND q.order_key IS NULL AND l.lane = q.lane AND l.limit_name <> ''
+    WHERE q.instance_id = ${p.instanceId}::text AND q.order_key IS NULL
       AND q.available_at < 'infinity' AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
       AND ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)}
   `;

@@ -10,6 +10,13 @@ export function writeSchedules(
   return sql`
     UPDATE ${t.positions} AS q
     SET interrupt = d.interrupt,
+        -- Who has to act on a request waits for no limit.
+        lane = CASE WHEN d.interrupt = 'undo' THEN coalesce((
+          SELECT b.lane
+          FROM ${t.lanes} AS g
+          JOIN ${t.lanes} AS b ON b.definition_hash = g.definition_hash AND b.codec = g.codec AND b.tags = g.tags AND b.limit_name = ''
+          WHERE g.lane = q.lane AND q.worker_id IS NULL
+          LIMIT 1), q.lane) ELSE q.lane END,
         available_at = d.available_at,
         order_key = CASE WHEN d.ready THEN ${t.orderKey}(q.priority, d.available_at) END
     FROM unnest(

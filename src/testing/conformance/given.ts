@@ -1,12 +1,13 @@
 import { expect } from "vitest";
 import { type LimitOptions, limit } from "../../flow/limit.ts";
 import type { InstanceId, TaskId } from "../../ids.ts";
+import { COMMON_KEY } from "../../snapshot/allowance.ts";
 import type { Checkpoint, ClaimRef, Move, NewPosition } from "../../snapshot/checkpoint.ts";
 import type { GateScope, Lane, Position, Standing } from "../../snapshot/position.ts";
 import type { HistoryEntry, InstanceStatus, NewEntry, Snapshot } from "../../snapshot/snapshot.ts";
 import type { Backend } from "../../store/backend.ts";
 import type { Holder, InstanceState, NewInstance } from "../../store/instance-store.ts";
-import { type Admission, COMMON_KEY } from "../../store/limit-store.ts";
+import type { Admission } from "../../store/limit-store.ts";
 import type { CheckpointFate, ClaimedPosition, ClaimRequest } from "../../store/position-store.ts";
 import {
   aCheckpoint,
