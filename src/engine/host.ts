@@ -30,6 +30,8 @@ export interface Host {
   readonly tally: Tally;
   /** A position was parked that comes due after `ms`; `hasFailed`: for another attempt. */
   expect(ms: number, hasFailed: boolean): void;
+  /** A place of a limit is free again: something that waits may be claimed. */
+  placeFreed(): void;
   /** Whether no further task is to be started: each position is given back at its next boundary. */
   readonly givesBack: boolean;
   /**

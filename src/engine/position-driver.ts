@@ -342,6 +342,7 @@ export class PositionDriver {
     fate: Extract<CheckpointFate, { kind: "accepted" }>,
   ): MaybePromise<HeldPosition | null> {
     this.#parts.onProgress?.();
+    if (held.isAdmitted || (held.flow.limitedBy !== null && isEnd(move))) this.#parts.host.placeFreed();
     if (happening.kind === "overdue") stopOthers(this.#parts, held);
     if (held.flow.state !== null) this.#bodies.state.written(held);
     tellCheckpoint(this.#parts, this.#bodies.error, { held, happening, move, kept: fate.kept });
@@ -390,4 +391,8 @@ export class PositionDriver {
     await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
     return null;
   }
+}
+
+function isEnd({ kind }: Move): boolean {
+  return kind === "complete" || kind === "fail" || kind === "cancel";
 }

@@ -108,7 +108,7 @@ export class FlowDraft {
     const { name, description, inputSchema, deadlineMs, onFailure, state, limitedBy } = head;
     const all = [...issues, ...definitionIssues(name, root, state !== null)];
     if (limitedBy !== null && beginsSideBySide(root))
-      all.push({ path: name, message: "has a limit, and begins with a fork or map; put a task before it" });
+      all.push({ path: name, message: "has a limit, and begins with a fork; put a task before it" });
     if (all.length > 0) throw new DefinitionError(name, all);
     state?.addFlow(name);
     const hash = definitionHash(name, root, onFailure);

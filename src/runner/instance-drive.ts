@@ -57,6 +57,10 @@ export class InstanceDrive implements Host {
     // It looks into the database before it rests.
   }
 
+  placeFreed(): void {
+    // As for what comes due.
+  }
+
   get givesBack(): boolean {
     return this.#stop.aborted;
   }

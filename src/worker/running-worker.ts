@@ -180,6 +180,10 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     if (hasFailed && this.#heartbeat.otherWorkers > 0) this.#poller.hintAfter(ms + SPARED_MS);
   }
 
+  placeFreed(): void {
+    this.#poller.hint();
+  }
+
   room(): number {
     // Who claims while a lease is in doubt may take a position from under its own driver.
     const mayNot = this.isLeaving || this.#suspects.count > 0 || this.#engine.isInDoubt;
@@ -313,6 +317,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       reserveSlots: (wanted) => this.reserveSlots(wanted),
       unreserve: (slots) => this.unreserve(slots),
       serves: (lane) => this.serves(lane),
+      placeFreed: () => this.placeFreed(),
       take: (held) => this.take(held),
       get givesBack() {
         return isLeaving();

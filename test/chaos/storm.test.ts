@@ -6,6 +6,7 @@ import { PostgresBackend } from "../../src/postgres/index.ts";
 import { countLive, type Evidence, readDatabase } from "../support/storm-evidence.ts";
 import { StormFaults, sleep } from "../support/storm-faults.ts";
 import { StormFleet } from "../support/storm-fleet.ts";
+import { LimitWatch, stormLimits } from "../support/storm-limits.ts";
 import { StormSubmitter } from "../support/storm-submitter.ts";
 import { complaintsAbout, curiositiesOf } from "../support/storm-verifier.ts";
 
@@ -71,12 +72,21 @@ describe("a storm", () => {
     const said: string[] = [];
     const faults = new StormFaults(fleet, server, seed, (line) => said.push(line));
 
+    const watch = new LimitWatch(server.url);
+    const watching = watch.run();
+    undo.push(
+      async () => await watching,
+      async () => watch.stop(),
+    );
+
     const submitting = submitter.run(INSTANCES, seconds);
     const counts = await faults.run(seconds);
     const calmAt = Date.now();
     await submitting;
     const waitedMs = Date.now() - calmAt + (await untilAllEnded(server.url));
 
+    watch.stop();
+    await watching;
     const database = await readDatabase(server.url);
     const evidence: Evidence = { ...database, acknowledged: submitter.acknowledged, journal: fleet.journal() };
     const oddEnds = await fleet.drain();
@@ -97,6 +107,7 @@ describe("a storm", () => {
         `${curiosities.runAgain} bodies run again, ${curiosities.runAfterOutcome.length} after their outcome was recorded, ` +
           `of these by workers that were never stopped: ${JSON.stringify(lateByUnstopped)}`,
         `${curiosities.fenced} checkpoints fenced`,
+        `most taken of the limits: ${JSON.stringify(Object.fromEntries(watch.most))}`,
         `completed in spite of a requested cancel: ${JSON.stringify(curiosities.cancelsLost)}`,
         `longest life: ${curiosities.longestLife}`,
         `all ended ${(lastEndedAt - counts.lastStruckAt).toFixed(0)} ms after the last kill, and ${waitedMs} ms after all ` +
@@ -104,7 +115,8 @@ describe("a storm", () => {
       ].join("\n"),
     );
 
-    expect([...submitter.complaints, ...oddEnds, ...complaintsAbout(evidence)]).toEqual([]);
+    expect([...submitter.complaints, ...oddEnds, ...complaintsAbout(evidence), ...watch.complaints]).toEqual([]);
+    for (const { name, concurrency } of Object.values(stormLimits)) expect(watch.most.get(name)).toBe(concurrency);
     expect(waitedMs).toBeLessThan(DEADLINE_MS);
     // A storm that did nothing must not pass.
     expect(counts.kills + counts.stops).toBeGreaterThanOrEqual(seconds * 0.6);

@@ -192,7 +192,9 @@ class Course {
         const instanceId = this.#ids[nth % Math.max(1, this.#ids.length)];
         return instanceId === undefined
           ? null
-          : await backend.deleteSnapshot(instanceId).then(String, ({ code }: { code?: unknown }) => code);
+          : await backend
+              .deleteSnapshot(instanceId)
+              .then(String, (error: unknown) => (error as { code?: unknown }).code);
       }
       default:
         throw new TypeError(`Unknown: ${JSON.stringify(operation)}`);

@@ -4,6 +4,7 @@ import type { Flow } from "../../src/flow/flow-definition.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
 import type { TaskContext } from "../../src/flow/task-context.ts";
 import type { EntryKind } from "../../src/snapshot/snapshot.ts";
+import { stormKey, stormLimits } from "./storm-limits.ts";
 
 export const STORM_KINDS = ["linear", "fork", "loop", "delayed", "event"] as const;
 export type StormKind = (typeof STORM_KINDS)[number];
@@ -30,19 +31,20 @@ export function stormFlows(work: StormWork): Readonly<Record<StormKind, StormFlo
     const value = await body(input, context);
     return context.taskId === `round[${ROUNDS - 1}]` ? LoopResult.done(value) : LoopResult.again(value);
   };
+  const limited = { limit: stormLimits.tasks, limitKey: stormKey };
   return {
     linear: flow<number>("storm-linear")
       .then("t1", body)
       .then("t2", body)
-      .then("t3", body)
+      .then("t3", body, limited)
       .then("t4", body)
       .then("t5", body)
       .then("t6", body)
       .build(),
-    fork: flow<number>("storm-fork")
+    fork: flow<number>("storm-fork", { limit: stormLimits.flows })
       .then("prepare", body)
       .fork([
-        branch("a", (b) => b.then("a1", body).then("a2", body)),
+        branch("a", (b) => b.then("a1", body, limited).then("a2", body)),
         branch("b", (b) => b.then("b1", body)),
         // Ends without an output of its own, so that the branch needs an entry.
         branch("c", (b) => b.then("c1", body).delay("c-rest", BRANCH_REST_MS)),
@@ -55,7 +57,7 @@ export function stormFlows(work: StormWork): Readonly<Record<StormKind, StormFlo
     delayed: flow<number>("storm-delayed")
       .then("before", body)
       .delay("rest", REST_MS)
-      .then("flaky", flaky, { retry: { attempts: 3, initialDelay: RETRY_MS, jitter: 0 } })
+      .then("flaky", flaky, { retry: { attempts: 3, initialDelay: RETRY_MS, jitter: 0 }, ...limited })
       .then("last", body)
       .build(),
     event: flow<number>("storm-event")
