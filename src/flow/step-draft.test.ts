@@ -30,6 +30,7 @@ describe("then", () => {
       outputSchema: schema,
       onFailure: null,
       undo: null,
+      limitedBy: null,
     });
   });
 
