@@ -3,6 +3,7 @@ import { UnknownCodecError } from "../errors/codec-errors.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { CHILD_EVENT, CHILDREN_EVENT, type InstanceId, type TaskId } from "../ids.ts";
+import { COMMON_KEY } from "../snapshot/allowance.ts";
 import { isDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import type { ForkPoint, InstanceOutline, Parent } from "../snapshot/snapshot.ts";
@@ -56,6 +57,8 @@ export interface RunningTask {
   readonly workerId: string | null;
   /** When it is tried again; `null` unless it is retrying. */
   readonly retryAt: Date | null;
+  /** What it waits for besides a worker, and whose share of that it is to take. Only while a limit holds it back. */
+  readonly limit?: { readonly name: string; readonly key: string };
   /** How far it said it was, and when. Only of one that has said so, as far as that can be read here. */
   readonly progress?: { readonly value: unknown; readonly at: Date };
 }
@@ -160,13 +163,14 @@ export function isParked(position: Position): boolean {
 }
 
 function describeTask(position: Position, now: number): RunningTask {
-  const { taskId, attempt, claim, wakeAt } = position;
+  const { taskId, attempt, claim, wakeAt, gate, limitKey } = position;
   const held = claim !== null && (claim.expiresAt === null || claim.expiresAt > now);
   if (held) return { taskId, attempt, state: "running", workerId: claim.workerId, retryAt: null };
   if (!position.ready && wakeAt !== null && wakeAt > now) {
     return { taskId, attempt, state: "retrying", workerId: null, retryAt: new Date(wakeAt) };
   }
-  return { taskId, attempt, state: "ready", workerId: null, retryAt: null };
+  const waits = gate === undefined ? {} : { limit: { name: gate.limit, key: limitKey ?? COMMON_KEY } };
+  return { taskId, attempt, state: "ready", workerId: null, retryAt: null, ...waits };
 }
 
 /** Whether a position waits for children's ends. */

@@ -69,8 +69,13 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
         { limit: one, limitKey: () => key },
       );
       start(backend, { flows: [held], pollInterval: 20 });
-      await client.enqueueMany(held, ["a", "b", "c"]);
+      const ids = await client.enqueueMany(held, ["a", "b", "c"]);
       await expect.poll(() => gates.size).toBe(1);
+      const states = await Promise.all(ids.map(async (id) => await client.status(id)));
+      expect(states).toContainEqual({
+        status: "in_progress",
+        tasks: [expect.objectContaining({ state: "ready", limit: { name, key } })],
+      });
 
       expect(await client.limits.get(name)).toMatchObject({ concurrency: 1, running: 1, waiting: 2, isChanged: false });
       expect(await client.limits.keys(name)).toMatchObject({ keys: [{ key, running: 1, waiting: 2 }], next: null });
