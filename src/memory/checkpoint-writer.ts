@@ -42,12 +42,13 @@ export function writeCheckpoint(state: MemoryState, checkpoint: Checkpoint, fact
   }
   if (changes.restart !== null) beginRun(state, instance, changes.restart, facts);
   write(state, instance, changes, facts.now);
+  const owes = isTerminal(changes.instance?.status ?? "in_progress") && hasRelatives(instance);
   return {
     kind: "accepted",
     kept: changes.kept,
     interrupt: changes.interrupt,
     granted: changes.granted.map(({ path, claim: granted }) => ({ path, token: granted?.token ?? 0n })),
-    ...(changes.instance !== null && hasRelatives(instance) ? { owes: true } : {}),
+    ...(owes ? { owes } : {}),
   };
 }
 

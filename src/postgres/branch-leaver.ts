@@ -19,7 +19,7 @@ import {
   startItem,
 } from "./queries/leave-branch.ts";
 import { deletePositionsExcept, upsertPositions } from "./queries/write-positions.ts";
-import { type InstanceRow, positionFromRow } from "./rows.ts";
+import { hasRelatives, type InstanceRow, positionFromRow } from "./rows.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 import { stoodToJson } from "./stood-json.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -164,11 +164,13 @@ export async function writeIn(
     const appended = { instanceId, path, entry: numbered, workerId: holder.workerId, now: context.now() };
     await tx.run("append-entry", appendEntry(tables, appended));
   }
+  const owes = isTerminal(changes.instance?.status ?? "in_progress") && hasRelatives(instance);
   return {
     kind: "accepted",
     kept: false,
     interrupt: changes.interrupt,
     granted: changes.granted.map((granted) => ({ path: granted.path, token: granted.claim?.token ?? 0n })),
+    ...(owes ? { owes } : {}),
   };
 }
 

@@ -13,7 +13,7 @@ import { lockInstance, lockPositions } from "./queries/find-instances.ts";
 import { appendEntry, findOutcome, highestAttempt } from "./queries/history.ts";
 import { deleteSignal, findSignals, storeSignal } from "./queries/signals.ts";
 import { wakePositions, writeSchedules } from "./queries/write-positions.ts";
-import { type InstanceRow, positionFromRow } from "./rows.ts";
+import { hasRelatives, type InstanceRow, positionFromRow } from "./rows.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 import { stoodToJson } from "./stood-json.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -72,9 +72,9 @@ export class LockedInstance {
     return this.row.status;
   }
 
-  /** It is a child, or may have children: its end means something to others. */
+  /** Whether its end means something to others. */
   get hasRelatives(): boolean {
-    return this.row.parent_id !== null || this.row.spawns === true;
+    return hasRelatives(this.row);
   }
 
   get positions(): readonly Position[] {

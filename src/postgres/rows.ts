@@ -137,6 +137,11 @@ function forkPointFrom({ forked_from: instanceId, forked_at: sequence }: Outline
   return instanceId === null || sequence === null ? null : { instanceId, sequence };
 }
 
+/** It is a child, or may have children: its end means something to others. */
+export function hasRelatives(row: Pick<OutlineRow, "parent_id" | "spawns">): boolean {
+  return row.parent_id !== null || row.spawns === true;
+}
+
 function parentFrom({
   parent_id: instanceId,
   parent_task_id: taskId,

@@ -251,6 +251,20 @@ describe.each(await bothBackends())("a child on $name", ({ backend }) => {
     },
   );
 
+  test("is closed as soon as its parent has been undone and is cancelled", async () => {
+    const id = fresh("parent");
+    const parent = flow<number>("p")
+      .then("charge", (n) => n, { undo: () => 1 })
+      .spawn("start", holding, { await: false })
+      .delay("rest", "1h")
+      .build();
+    await run(parent, id);
+    expect(await client.cancel(id, { undo: true })).toBe("requested");
+
+    expect(await runner.resume(parent, id, { until: "ended" })).toMatchObject({ status: "cancelled" });
+    expect(await statusOf(`${id}/start`)).toBe("cancelled");
+  });
+
   test("is started anew, under a number, when its parent is retried", async () => {
     const id = fresh("parent");
     let isMended = false;

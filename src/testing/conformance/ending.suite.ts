@@ -4,7 +4,7 @@ import type { NewEntry } from "../../snapshot/snapshot.ts";
 import type { Backend } from "../../store/backend.ts";
 import { aCheckpoint, anEntry, bytesOf } from "../builders.ts";
 import { expectRefusal } from "./errors.ts";
-import type { Given } from "./given.ts";
+import type { Given, InstanceFacts } from "./given.ts";
 import { failedEntry } from "./retry-instance.suite.ts";
 import type { ConformanceTests } from "./suite.ts";
 
@@ -20,8 +20,8 @@ function collapse(given: Given, facts: Partial<Extract<Move, { kind: "collapse" 
 }
 
 /** An instance with two branches, both held, that is to be cancelled and undone. */
-async function asked(backend: Backend, given: Given): ReturnType<Given["forked"]> {
-  const forked = await given.forked(["a", "b"]);
+async function asked(backend: Backend, given: Given, facts: InstanceFacts = {}): ReturnType<Given["forked"]> {
+  const forked = await given.forked(["a", "b"], facts);
   expect(await backend.requestControl("order-1", "cancel", { reason: "not wanted", undo: true })).toBe("requested");
   return forked;
 }
@@ -183,6 +183,21 @@ export const cancellingTests: ConformanceTests = {
     });
     expect(await given.historyOf("order-1")).toEqual(["$cancel#1 noted"]);
     await expectRefusal(backend.retryInstance("order-1", {}), "INVALID_TRANSITION");
+  },
+
+  "says of the end, not of the collapse before it, that something is due where there may be children": async ({
+    backend,
+    given,
+  }) => {
+    const { branches } = await asked(backend, given, { spawns: true });
+    const collapsed = await given.accepted(branches["a"]!, collapse(given, { cancels: true }));
+    expect(collapsed.owes).not.toBe(true);
+    const trunk = { instanceId: "order-1", path: "", token: collapsed.granted[0]!.token };
+    expect((await given.accepted(trunk, { kind: "cancel", reason: null })).owes).toBe(true);
+
+    await backend.deleteSnapshot("order-1");
+    const again = await asked(backend, given, { spawns: true });
+    expect((await given.accepted(again.branches["a"]!, { kind: "cancel", reason: null })).owes).toBe(true);
   },
 
   "ends it from a branch at once, whoever holds the others": async ({ backend, given }) => {
