@@ -3,10 +3,12 @@ import type { InstanceId, TaskId } from "../ids.ts";
 import { type Logger, withFields } from "../logger.ts";
 import { type HeldPosition, idempotencyKeyOf } from "./held-position.ts";
 import type { LazySignal } from "./lazy-signal.ts";
+import { unawaited } from "./unawaited.ts";
 
 /** What a body can ask for of the world outside it. */
 export interface BodyReach {
   output(taskId: TaskId): Promise<unknown>;
+  /** Its failure ends no process, and is heard of if nobody awaits it. */
   step(step: string, body: unknown): Promise<unknown>;
   progress(value: unknown): Promise<void>;
   lastProgress(): Promise<unknown>;
@@ -50,23 +52,19 @@ export class BodyContext implements TaskContext {
     return this.#logger;
   }
 
-  // Getters, so that they may be taken out of the context and called on their own.
+  // Getters, so that they may be taken out of the context and called on their own. Who doesn't await what they give is not to
+  // end the process with it: what must not be lost the engine awaits itself.
 
   get output(): (taskId: TaskId) => Promise<never> {
-    return (taskId) => this.#reach.output(taskId) as Promise<never>;
+    return (taskId) => unawaited(this.#reach.output(taskId)) as Promise<never>;
   }
 
   get progress(): TaskContext["progress"] {
-    return (value) => {
-      const stored = this.#reach.progress(value);
-      // Who doesn't wait for it doesn't want to hear of it either.
-      stored.catch(() => undefined);
-      return stored;
-    };
+    return (value) => unawaited(this.#reach.progress(value));
   }
 
   get lastProgress(): TaskContext["lastProgress"] {
-    return () => this.#reach.lastProgress();
+    return () => unawaited(this.#reach.lastProgress());
   }
 
   get state(): StateAccess {

@@ -28,12 +28,17 @@ export class BodyRun {
   readonly #lease: Lease;
   readonly #ports: Ports;
   readonly #startedAtMs: number;
+  readonly #leftovers: () => Promise<void> | null;
   #timer: Timer | null = null;
   #graceTimer: Timer | null = null;
   #resolve: ((result: BodyResult) => void) | null = null;
 
-  constructor(node: TaskNode, taskId: string, lease: Lease, ports: Ports) {
+  /**
+   * @param leftovers - what the body has left running when it returns, which is waited for, and may fail; `null` for nothing
+   */
+  constructor(node: TaskNode, taskId: string, lease: Lease, ports: Ports, leftovers: () => Promise<void> | null) {
     this.#node = node;
+    this.#leftovers = leftovers;
     this.#taskId = taskId;
     this.#lease = lease;
     this.#ports = ports;
@@ -54,6 +59,8 @@ export class BodyRun {
         ? runInContext(context, () => this.#node.run(input, context))
         : this.#validated(input, context);
       if (isPromiseLike(value)) return this.#watch(value);
+      const leftovers = this.#leftovers();
+      if (leftovers !== null) return this.#watch(leftovers.then(() => value));
       return this.#finish({ kind: "returned", value, durationMs: this.#elapsed() });
     } catch (error) {
       return this.#finish(this.#thrown(error));
@@ -77,10 +84,14 @@ export class BodyRun {
     }
     return new Promise((resolve) => {
       this.#resolve = (result) => resolve(this.#finish(result));
-      running.then(
-        (value) => this.#resolve?.({ kind: "returned", value, durationMs: this.#elapsed() }),
-        (error: unknown) => this.#resolve?.(this.#thrown(error)),
-      );
+      const onReturn = (value: unknown): void =>
+        this.#resolve?.({ kind: "returned", value, durationMs: this.#elapsed() });
+      const onThrow = (error: unknown): void => this.#resolve?.(this.#thrown(error));
+      running.then((value) => {
+        const leftovers = this.#leftovers();
+        if (leftovers === null) onReturn(value);
+        else leftovers.then(() => onReturn(value), onThrow);
+      }, onThrow);
     });
   }
 

@@ -34,6 +34,7 @@ import { TaskProgress } from "./task-progress.ts";
 import { TaskState } from "./task-state.ts";
 import { TaskSteps } from "./task-steps.ts";
 import { type Committed, TaskTransactions } from "./task-transactions.ts";
+import { unawaited } from "./unawaited.ts";
 import { validate } from "./validation.ts";
 
 export interface BodyParts {
@@ -143,8 +144,10 @@ export class TaskBodies {
   #runBody(held: HeldPosition, located: LocatedNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
     const { ports, observer, workerId, lease } = this.#parts;
     observer?.({ kind: "task_started", workerId, ...atTask(held) });
-    const run = new BodyRun(body, held.stand.taskId, lease, ports);
     let steps: TaskSteps | null = null;
+    let refusal: Promise<never> | null = null;
+    const leftovers = (): Promise<void> | null => refusal ?? steps?.leftovers() ?? null;
+    const run = new BodyRun(body, held.stand.taskId, lease, ports, leftovers);
     let progress: TaskProgress | null = null;
     const progressOf = (): TaskProgress => (progress ??= this.#progressOf(held, run.signal));
     let state: ReturnType<TaskState["access"]> | null = null;
@@ -152,7 +155,8 @@ export class TaskBodies {
     const context = new BodyContext(held, run.signal, ports.logger, {
       output: (taskId) => this.#readEarlier(held, taskId),
       step: (step, code) => {
-        if (body.transaction !== null) return refuseStep(held);
+        // A function that catches this has shown all the same that it expects something else to happen.
+        if (body.transaction !== null) return (refusal = unawaited(refuseStep(held)));
         steps ??= this.#stepsOf(held, run.signal);
         return steps.run(step, code);
       },

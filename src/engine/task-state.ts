@@ -17,6 +17,7 @@ import type { HeldPosition } from "./held-position.ts";
 import { joinsChanges, readJoinedChanges } from "./joined-states.ts";
 import { encodePayload, stateContext } from "./payloads.ts";
 import { decodeVersion, type StateOwner, type StateRecord, trunkValues, valuesOn } from "./state-values.ts";
+import { unawaited } from "./unawaited.ts";
 
 type StateBackend = Pick<Backend, "loadStates" | "hasStateChange" | "loadResults" | "maxPayloadBytes">;
 
@@ -66,9 +67,12 @@ export class TaskState {
     let hasEnded = false;
     const { taskId } = held.stand;
     return {
-      read: async <Values extends object>(state: SharedState<Values>): Promise<Readonly<Values>> => {
-        const owner = ownerOf(held, state);
-        return (await this.#told(async () => await this.#read(held, owner, changes))) as Readonly<Values>;
+      read: <Values extends object>(state: SharedState<Values>): Promise<Readonly<Values>> => {
+        const values = (async () => {
+          const owner = ownerOf(held, state);
+          return (await this.#told(async () => await this.#read(held, owner, changes))) as Readonly<Values>;
+        })();
+        return unawaited(values);
       },
       update: (state, change) => {
         const { state: own } = ownerOf(held, state);

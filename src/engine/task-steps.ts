@@ -7,6 +7,7 @@ import { stepTaskId } from "../snapshot/step-ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Committer } from "./committer.ts";
+import { HeardPromise } from "./heard-promise.ts";
 import { type HeldPosition, idempotencyKeyOf } from "./held-position.ts";
 import type { LazySignal } from "./lazy-signal.ts";
 import type { Lease } from "./lease-keeper.ts";
@@ -27,6 +28,8 @@ export class TaskSteps {
   readonly #signal: LazySignal;
   readonly #parts: StepParts;
   readonly #used = new Set<TaskId>();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #failed: { readonly given: HeardPromise<unknown>; readonly error: unknown }[] = [];
   #recorded: Promise<ReadonlyMap<TaskId, Bytes | null>> | null = null;
 
   constructor(held: HeldPosition, signal: LazySignal, parts: StepParts) {
@@ -38,7 +41,37 @@ export class TaskSteps {
   }
 
   /** As `TaskContext.step`. */
-  async run(step: unknown, body: unknown): Promise<unknown> {
+  run(step: unknown, body: unknown): Promise<unknown> {
+    const running = this.#run(step, body);
+    const given = HeardPromise.of(running);
+    this.#running.add(running);
+    running.then(
+      () => this.#running.delete(running),
+      (error: unknown) => {
+        this.#running.delete(running);
+        this.#failed.push({ given, error });
+      },
+    );
+    return given;
+  }
+
+  /**
+   * What the body has left behind when it returns: resolves when no step is running any more. `null` if there is nothing.
+   *
+   * @throws what the first step has failed with for whose outcome nobody has asked
+   */
+  leftovers(): Promise<void> | null {
+    return this.#running.size === 0 && this.#failed.length === 0 ? null : this.#clear();
+  }
+
+  async #clear(): Promise<void> {
+    // Steps may begin others.
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    const unheard = this.#failed.find(({ given }) => !given.isHeard);
+    if (unheard !== undefined) throw unheard.error;
+  }
+
+  async #run(step: unknown, body: unknown): Promise<unknown> {
     const taskId = this.#parse(step);
     if (typeof body !== "function") throw new InvalidArgumentError("body", `must be a function, not ${kindOf(body)}.`);
     const { signal } = this.#signal;

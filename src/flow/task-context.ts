@@ -58,7 +58,8 @@ export interface TaskContext<Outputs extends object = object> {
   /**
    * Runs `body` and records what it returns, so that this task, when it is tried again, has the result and does not run it
    * again. What `body` throws is thrown on, and nothing is recorded. A crash between its end and its record runs it again, with
-   * the same idempotency key.
+   * the same idempotency key. What still runs when the task's function returns is awaited; a failure that nobody has asked
+   * for fails the attempt.
    *
    * @param step - names it, uniquely in this task; the same in each attempt
    * @returns what is recorded: what `body` returned, as the codec gives it back

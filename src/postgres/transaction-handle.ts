@@ -25,10 +25,17 @@ export class TransactionHandle implements Transaction {
     this.#client = client;
   }
 
-  async query<Row extends object = Record<string, unknown>>(
+  query<Row extends object = Record<string, unknown>>(
     text: string,
     values: readonly unknown[] = [],
   ): Promise<Result<Row>> {
+    const result = this.#query(text, values);
+    // Need not be awaited: what it has failed with is remembered, and the transaction with it.
+    result.catch(() => undefined);
+    return result as Promise<Result<Row>>;
+  }
+
+  async #query(text: string, values: readonly unknown[]): Promise<Result<unknown>> {
     if (typeof text !== "string") throw new InvalidArgumentError("text", `must be a string, not ${kindOf(text)}.`);
     if (!Array.isArray(values)) throw new InvalidArgumentError("values", `must be an array, not ${kindOf(values)}.`);
     if (this.#isClosed) throw new TransactionEndedError();
@@ -38,7 +45,7 @@ export class TransactionHandle implements Transaction {
       this.#misuse ??= new TransactionMisuseError(problem);
       throw this.#misuse;
     }
-    return (await this.#inTurn(() => this.#run(text, [...(values as readonly unknown[])]))) as Result<Row>;
+    return await this.#inTurn(() => this.#run(text, [...(values as readonly unknown[])]));
   }
 
   /** For the engine's own statements: also when the function has ended. */

@@ -1,15 +1,34 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { BackendError } from "../../src/errors/backend-errors.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { LoopResult } from "../../src/flow/loop-result.ts";
+import type { TaskContext } from "../../src/flow/task-context.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { bothBackends } from "../support/both-backends.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { aborted } from "../support/workers.ts";
 
 const retry = { attempts: 3, initialDelay: 0 };
+
+let unhandled: unknown[] = [];
+const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+
+beforeEach(() => {
+  unhandled = [];
+  process.on("unhandledRejection", onUnhandled);
+});
+
+afterEach(async () => {
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", onUnhandled);
+  expect(unhandled).toEqual([]);
+});
+
+async function later(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 30));
+}
 
 describe.each(await bothBackends())("a step inside a task on $name", ({ backend }) => {
   const runner = new Runner(backend, { pollInterval: 10 });
@@ -190,6 +209,96 @@ describe.each(await bothBackends())("a step inside a task on $name", ({ backend 
     expect(await runner.run(slow, id, null)).toMatchObject({ status: "failed", failure: { code: "TASK_TIMEOUT" } });
     await expect(late).rejects.toMatchObject({ code: "TASK_TIMEOUT" });
     expect((await client.history(id)).map(({ taskId }) => taskId)).toEqual(["work"]);
+  });
+
+  test.each<[string, (step: TaskContext["step"]) => unknown]>([
+    ["at once", (step) => void step("slow", later)],
+    [
+      "after a while",
+      async (step) => {
+        void step("slow", async () => {
+          await later();
+          void step("follows", later);
+        });
+        await step("quick", () => 1);
+      },
+    ],
+  ])("that nobody has awaited when its task returns (%s) is awaited, and recorded before the task", async (_, body) => {
+    const id = fresh("unawaited");
+    const hasty = flow<null>("hasty")
+      .then("work", (_input, { step }) => body(step))
+      .then("next", () => "done")
+      .build();
+
+    expect(await runner.run(hasty, id, null)).toEqual({ status: "completed", output: "done" });
+    const ids = (await client.history(id)).map(({ taskId }) => taskId);
+    expect(ids).toContain("work>slow");
+    expect(ids.filter((taskId) => !taskId.includes(">"))).toEqual(["work", "next"]);
+    expect(ids.indexOf("work")).toBe(ids.length - 2);
+  });
+
+  test.each<[string, (step: TaskContext["step"], fail: () => Promise<never>) => unknown]>([
+    ["when its task returns", (step, fail) => void step("slow", fail)],
+    [
+      "long before its task returns",
+      async (step, fail) => {
+        void step("early", fail);
+        await later();
+        await later();
+      },
+    ],
+  ])("that nobody awaits, and that fails %s, fails the attempt", async (_, body) => {
+    const id = fresh("unheard");
+    const fail = async (): Promise<never> => {
+      await later();
+      throw new Error("no lorry");
+    };
+    const careless = flow<null>("careless")
+      .then("work", async (_input, { step }) => await body(step, fail), { retry: { attempts: 2, initialDelay: 0 } })
+      .build();
+
+    expect(await runner.run(careless, id, null)).toMatchObject({ status: "failed", failure: { message: "no lorry" } });
+    expect((await client.history(id)).map(({ outcome }) => outcome)).toEqual(["failed", "failed"]);
+  });
+
+  test("whose failure its task has handled, or has not waited for, fails nothing", async () => {
+    const fail = async (): Promise<never> => {
+      await later();
+      throw new Error("no lorry");
+    };
+    const calm = flow<null>("calm")
+      .then("caught", async (_, { step }) => {
+        const caught = step("a", fail).catch(() => "caught");
+        return [await caught, await Promise.race([step("b", fail), step("c", () => "first")])];
+      })
+      .build();
+
+    expect(await runner.run(calm, fresh("calm"), null)).toEqual({ status: "completed", output: ["caught", "first"] });
+  });
+
+  test("that outlasts its task's function is part of the task's time", async () => {
+    const id = fresh("outlasting");
+    const endless = flow<null>("endless")
+      .then("work", (_, { step }) => void step("a", async ({ signal }) => await aborted(signal)), { timeout: 50 })
+      .build();
+
+    expect(await runner.run(endless, id, null)).toMatchObject({ status: "failed", failure: { code: "TASK_TIMEOUT" } });
+  });
+
+  test("and an output that nobody awaits, of a task that fails or is over, end no process", async () => {
+    const own = Object.assign(new Error("the task's own"), { code: "OWN" });
+    const failing = flow<null>("failing-step")
+      .then("work", (_, { step, output, lastProgress }) => {
+        void step("a", later);
+        void output("nowhere");
+        void lastProgress();
+        setTimeout(() => void step("b", later), 10);
+        throw own;
+      })
+      .build();
+
+    expect(await runner.run(failing, fresh("failing"), null)).toMatchObject({ failure: { message: own.message } });
+    await later();
   });
 
   test("whose record can't be written for now spends no attempt", async () => {

@@ -138,6 +138,54 @@ describe("a transactional task whose function", () => {
     expect(await effects(id)).toBe(2);
   });
 
+  test.each<[string, Body, string]>([
+    [
+      "when it returns",
+      (tx, _, context) => {
+        void write(tx, context);
+        void tx.query("SELECT 1/0");
+        return "done";
+      },
+      "TRANSACTION_FAILED",
+    ],
+    [
+      "before it returns",
+      async (tx, _, context) => {
+        void tx.query("SELECT 1/0");
+        await write(tx, context).catch(() => undefined);
+        return "done";
+      },
+      "TRANSACTION_FAILED",
+    ],
+    [
+      "by a refusal",
+      async (tx, _, context) => {
+        void tx.query("COMMIT");
+        await write(tx, context);
+      },
+      "TRANSACTION_MISUSED",
+    ],
+    [
+      "by a refusal of a step",
+      async (tx, _, context) => {
+        void context.step("a", () => 1);
+        await write(tx, context);
+      },
+      "TRANSACTION_MISUSED",
+    ],
+  ])("does not await what fails %s has failed, and ends no process", async (_, body, code) => {
+    const id = fresh("unheard");
+    const unhandled: unknown[] = [];
+    const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+    process.on("unhandledRejection", onUnhandled);
+    onTestFinished(() => void process.off("unhandledRejection", onUnhandled));
+
+    expect(await runner.run(flowOf(body), id, null)).toMatchObject({ status: "failed", failure: { code } });
+    expect(await effects(id)).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unhandled).toEqual([]);
+  });
+
   test("uses tx after its end is told so, and nothing is run", async () => {
     const id = fresh("late");
     let late: Promise<unknown> = Promise.resolve();
