@@ -16,6 +16,7 @@ import type { Backend } from "../store/backend.ts";
 import type { StateVersion, UpdateRequest } from "../store/state-store.ts";
 import { pause } from "../time/timers.ts";
 import { InstanceControl } from "./instance-control.ts";
+import { inTurn } from "./turns.ts";
 
 /** Options of an update. */
 export interface UpdateOptions {
@@ -90,7 +91,7 @@ export abstract class InstanceStates extends InstanceControl {
   /**
    * Changes the state of an instance by a request that is answered: validated, decided by the update's handler, which runs here,
    * and written in one transaction with its reply, and the event if it sends one. A task that is running merges what it changes
-   * with that. The instance may be paused.
+   * with that. The instance may be paused. Updates of one instance take turns in a process.
    *
    * @param input - what the update's handler gets
    * @returns what the handler replies, as the codec gives it back
@@ -116,9 +117,16 @@ export abstract class InstanceStates extends InstanceControl {
     const { updateId = this.#ports.random.uuid() } = options;
     const taskId = updateTaskId(parseEventName(updateId, "options.updateId"));
     const valid = await validInput(update, input, `input of update "${update.name}"`);
+    // Side by side they would win against each other, one each time.
+    return (await inTurn(this.#backend, id, this.#ports.timers, () =>
+      this.#insist(id, update, valid, taskId),
+    )) as Reply;
+  }
+
+  async #insist(id: InstanceId, update: StateUpdate<never>, input: unknown, taskId: string): Promise<unknown> {
     for (let tries = 1; ; tries++) {
-      const reply = await this.#tryUpdate(id, update, valid, taskId);
-      if (reply !== null) return reply.value as Reply;
+      const reply = await this.#tryUpdate(id, update, input, taskId);
+      if (reply !== null) return reply.value;
       if (tries === MOST_TRIES) throw contended(id);
       await pause(this.#ports.timers, Math.min(tries, LONGEST_PAUSE_MS) * this.#ports.random.next());
     }

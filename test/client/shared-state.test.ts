@@ -8,6 +8,7 @@ import { merged, type StateOf, state } from "../../src/flow/shared-state.ts";
 import { query, update } from "../../src/flow/state-handlers.ts";
 import { task } from "../../src/flow/task.ts";
 import { Runner } from "../../src/runner/runner.ts";
+import { systemTimers } from "../../src/time/timers.ts";
 import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { fresh } from "../support/instance-ids.ts";
 
@@ -109,6 +110,65 @@ describe.each(await bothBackends())("a state from outside on $name", ({ backend,
     const replies = await Promise.all(Array.from({ length: 12 }, (_, index) => client.update(id, add, `i${index}`)));
     expect(replies.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index + 2));
     expect(await client.readState(cart, id)).toMatchObject({ count: 12 });
+  });
+
+  test("is changed by one update of a process after the other, each of which decides once and fails alone", async () => {
+    const id = await atTheWait();
+    let runs = 0;
+    const counted = update("counted", cart, ({ count }, n: number) => {
+      runs++;
+      if (n % 10 === 3) throw new RangeError(`no ${n}`);
+      return { change: { count: 1 }, reply: count + 1 };
+    });
+    const other = new Client(backend);
+    const numbers = Array.from({ length: 50 }, (_, n) => n);
+    const replies = await Promise.allSettled(
+      numbers.map(async (n) => await (n % 2 === 0 ? client : other).update(id, counted, n)),
+    );
+
+    let count = 0;
+    expect(replies).toEqual(
+      numbers.map((n) =>
+        n % 10 === 3
+          ? { status: "rejected", reason: new RangeError(`no ${n}`) }
+          : { status: "fulfilled", value: ++count },
+      ),
+    );
+    expect(runs).toBe(50);
+    expect(await client.readState(cart, id)).toMatchObject({ count: 45 });
+  });
+
+  test("is not kept from others by an update whose handler hangs", async () => {
+    const id = await atTheWait();
+    const later: (() => void)[] = [];
+    const ports = {
+      timers: {
+        ...systemTimers,
+        after: (_: number, callback: () => void) => {
+          later.push(callback);
+          return { cancel: () => undefined };
+        },
+      },
+    };
+    const impatient = new Client(backend, { ports });
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const slow = update("slow", cart, async ({ count }) => {
+      await released;
+      return { change: { count: 1 }, reply: count };
+    });
+    const hanging = impatient.update(id, slow);
+    const next = client.update(id, add, "next");
+    await expect.poll(() => later.length).toBe(1);
+    later[0]?.();
+
+    expect(await next).toBe(2);
+    release();
+    // It has lost the race, and decides again.
+    later.length = 0;
+    await expect.poll(() => later.length).toBe(1);
+    later[0]?.();
+    expect(await hanging).toBe(1);
   });
 
   test("that is changed while a task runs is merged with what the task changes; its body runs once", async () => {
