@@ -50,6 +50,17 @@ export function idIssue(value: unknown): string | null {
   return null;
 }
 
+/**
+ * What is wrong with the id of an instance that may exist, as the end of a sentence; `null` if nothing is. Less than `idIssue` asks of
+ * a new one: what a store holds, however it came there, has to be within its reach, to be run, ended or deleted.
+ */
+export function knownIdIssue(value: unknown): string | null {
+  if (typeof value !== "string") return `must be a string, not ${kindOf(value)}`;
+  if (value.length === 0) return "must not be empty";
+  if (value.includes("\0")) return "must not contain NUL";
+  return value.isWellFormed() ? null : "must not contain lone surrogates";
+}
+
 /** What is wrong with a name that a definition uses, as the end of a sentence; `null` if nothing is. */
 export function nameIssue(value: unknown): string | null {
   if (typeof value !== "string") return `must be a string, not ${kindOf(value)}`;
@@ -90,6 +101,11 @@ function awaitedEventIssue(value: unknown): string | null {
 /** @throws {InvalidArgumentError} naming `field` */
 export function parseInstanceId(value: unknown, field: string = "instanceId"): InstanceId {
   return parse(value, field, idIssue);
+}
+
+/** The id of an instance that may exist, for stores: see `knownIdIssue`. @throws {InvalidArgumentError} naming `field` */
+export function parseKnownId(value: unknown, field: string = "instanceId"): InstanceId {
+  return parse(value, field, knownIdIssue);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */

@@ -4,7 +4,7 @@ import {
   CHILDREN_ID,
   type InstanceId,
   type Path,
-  parseInstanceId,
+  parseKnownId,
   type TaskId,
 } from "../ids.ts";
 import { type InstanceRecord, isTerminal } from "../snapshot/snapshot.ts";
@@ -47,7 +47,7 @@ export class MemoryChildStore implements ChildStore {
   }
 
   async hasOpenChildren(parentId: InstanceId): Promise<boolean> {
-    return this.#hasOpenChildren(parseInstanceId(parentId));
+    return this.#hasOpenChildren(parseKnownId(parentId));
   }
 
   async settleEndings(): Promise<boolean> {

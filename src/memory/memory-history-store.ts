@@ -1,4 +1,4 @@
-import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type InstanceId, parseKnownId, parseTaskId, type TaskId } from "../ids.ts";
 import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { requireArray, requireBigint, requireObject } from "../store/argument-shapes.ts";
@@ -20,7 +20,7 @@ export class MemoryHistoryStore implements HistoryStore {
     instanceId: InstanceId,
     page: { readonly after?: bigint; readonly limit?: number } = {},
   ): Promise<readonly HistoryEntry[]> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     requireObject(page, "page");
     if (page.after !== undefined) requireBigint(page.after, "page.after");
     if (page.limit !== undefined) parseWhole(page.limit, "page.limit", 1, 10_000);
@@ -28,12 +28,12 @@ export class MemoryHistoryStore implements HistoryStore {
   }
 
   async readTrace(instanceId: InstanceId): Promise<readonly TraceEntry[]> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     return this.#state.find(instanceId)?.history.trace() ?? [];
   }
 
   async loadResults(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly TaskResult[]> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     requireArray(taskIds, "taskIds");
     for (const [index, taskId] of taskIds.entries()) parseTaskId(taskId, `taskIds[${index}]`);
     const instance = this.#state.find(instanceId);
@@ -44,36 +44,36 @@ export class MemoryHistoryStore implements HistoryStore {
   }
 
   async findLastIteration(instanceId: InstanceId, loopTaskId: TaskId): Promise<TaskId | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseTaskId(loopTaskId, "loopTaskId");
     return this.#state.find(instanceId)?.history.lastIteration(loopTaskId) ?? null;
   }
 
   async loadSteps(instanceId: InstanceId, taskId: TaskId): Promise<readonly TaskResult[]> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseTaskId(taskId);
     return this.#state.find(instanceId)?.history.stepsOf(taskId) ?? [];
   }
 
   async listCompleted(instanceId: InstanceId): Promise<readonly TaskId[]> {
-    const results = this.#state.find(parseInstanceId(instanceId))?.history.results() ?? [];
+    const results = this.#state.find(parseKnownId(instanceId))?.history.results() ?? [];
     return results.filter(({ outcome }) => outcome === "completed").map(({ taskId }) => taskId);
   }
 
   async lastFailure(instanceId: InstanceId, taskId: TaskId): Promise<Bytes | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseTaskId(taskId);
     return this.#state.find(instanceId)?.history.lastFailureOf(taskId) ?? null;
   }
 
   async highestAttempt(instanceId: InstanceId, taskId: TaskId): Promise<number> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseTaskId(taskId);
     return this.#state.find(instanceId)?.history.highestAttemptOf(taskId) ?? 0;
   }
 
   async sinceAttempt(instanceId: InstanceId, taskId: TaskId, attempt: number): Promise<number | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseTaskId(taskId);
     parseAttempt(attempt);
     const beganAt = this.#state.find(instanceId)?.history.beginningOf(taskId, attempt) ?? null;

@@ -1,5 +1,5 @@
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
-import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
+import { type InstanceId, parseKnownId, parseTaskId } from "../ids.ts";
 import { deadlineTime, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import { type InstanceOutline, type InstanceRecord, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
@@ -69,7 +69,7 @@ export class MemoryInstanceStore implements InstanceStore {
   }
 
   async findInstance(instanceId: InstanceId): Promise<InstanceState | null> {
-    const instance = this.#state.find(parseInstanceId(instanceId));
+    const instance = this.#state.find(parseKnownId(instanceId));
     if (instance === null) return null;
     return {
       instance: copyRecord(instance.record),
@@ -102,7 +102,7 @@ export class MemoryInstanceStore implements InstanceStore {
   }
 
   async requestControl(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     const facts = parseControlRequest(parseSignalKind(kind), request);
     const instance = this.#state.get(instanceId);
     if (isAlready(instance, kind)) return "unchanged";
@@ -122,7 +122,7 @@ export class MemoryInstanceStore implements InstanceStore {
   }
 
   async terminateInstance(instanceId: InstanceId, request: SignalRequest): Promise<TerminateOutcome> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     const facts = parseSignalRequest(request);
     const instance = this.#state.get(instanceId);
     if (isAlready(instance, "cancel")) return "unchanged";
@@ -131,11 +131,11 @@ export class MemoryInstanceStore implements InstanceStore {
   }
 
   async unpauseInstance(instanceId: InstanceId): Promise<void> {
-    control.unpause(this.#state, this.#state.get(parseInstanceId(instanceId)), this.#state.now());
+    control.unpause(this.#state, this.#state.get(parseKnownId(instanceId)), this.#state.now());
   }
 
   async retryInstance(instanceId: InstanceId, request: RetryRequest): Promise<void> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     const parsed = parseRetryRequest(request);
     const instance = this.#state.get(instanceId);
     const kept = requireStood(instanceId, instance.record.status, instance.stood);
@@ -153,7 +153,7 @@ export class MemoryInstanceStore implements InstanceStore {
   }
 
   async setDeadline(instanceId: InstanceId, deadline: NewDeadline | null): Promise<void> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     if (deadline !== null) checkDeadline(deadline, "deadline");
     const instance = this.#state.get(instanceId);
     const { status } = instance.record;
@@ -164,7 +164,7 @@ export class MemoryInstanceStore implements InstanceStore {
   }
 
   async settleInterrupt(instanceId: InstanceId, interruptedAtTask: string): Promise<InstanceStatus | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseTaskId(interruptedAtTask, "interruptedAtTask");
     const instance = this.#state.find(instanceId);
     if (instance === null) return null;

@@ -1,4 +1,4 @@
-import { type InstanceId, parseAwaitedEvent, parseInstanceId, type WorkerId } from "../ids.ts";
+import { type InstanceId, parseAwaitedEvent, parseKnownId, type WorkerId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Position } from "../snapshot/position.ts";
 import { parseSpanMs } from "../store/arguments.ts";
@@ -88,7 +88,7 @@ export class MemoryPositionStore implements PositionStore {
   }
 
   async peekEvent(instanceId: InstanceId, name: string): Promise<BufferedEvent | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseAwaitedEvent(name, "name");
     const event = this.#state.findMailbox(instanceId)?.peek(name) ?? null;
     return event === null ? null : { sequence: event.sequence, payload: copyOf(event.payload), codec: event.codec };

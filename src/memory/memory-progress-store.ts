@@ -1,4 +1,4 @@
-import { type InstanceId, type Path, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type InstanceId, type Path, parseKnownId, parseTaskId, type TaskId } from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { parseBytes, parsePath } from "../store/arguments.ts";
@@ -27,7 +27,7 @@ export class MemoryProgressStore implements ProgressStore {
   }
 
   async loadProgress(instanceId: InstanceId, path: Path, taskId: TaskId): Promise<Bytes | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parsePath(path, "path");
     parseTaskId(taskId);
     const saved = this.#state.find(instanceId)?.progress.get(path);

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
-import { type InstanceId, parseEventName, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type InstanceId, parseEventName, parseInstanceId, parseKnownId, parseTaskId, type TaskId } from "../ids.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot } from "../snapshot/snapshot.ts";
 import { parseBytes, parseControlRequest, parseSignalKind } from "../store/arguments.ts";
 import { checkSendOptions } from "../store/check-instance.ts";
@@ -20,7 +20,7 @@ export class MemorySignalStore implements SignalStore {
   }
 
   async storeSignal(instanceId: InstanceId, kind: SignalKind, request: CancelRequest): Promise<void> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     const facts = parseControlRequest(parseSignalKind(kind), request);
     const instance = this.#state.get(instanceId);
     if (isAlready(instance, kind) || (kind === "cancel" && control.isCancelling(instance))) return;
@@ -28,14 +28,14 @@ export class MemorySignalStore implements SignalStore {
   }
 
   async getSignal(instanceId: InstanceId, kind: SignalKind): Promise<CancelRequest | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseSignalKind(kind);
     const request = this.#state.find(instanceId)?.signals.get(kind);
     return request === undefined ? null : copyRequest(request);
   }
 
   async clearSignal(instanceId: InstanceId, kind: SignalKind): Promise<void> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseSignalKind(kind);
     const instance = this.#state.find(instanceId);
     if (instance !== null) control.withdraw(this.#state, instance, kind, this.#state.now());
@@ -78,7 +78,7 @@ export class MemorySignalStore implements SignalStore {
   }
 
   async consumeEvent(instanceId: InstanceId, name: string): Promise<Bytes | null> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseEventName(name);
     const mailbox = this.#state.findMailbox(instanceId);
     const oldest = mailbox?.peek(name) ?? null;
@@ -88,7 +88,7 @@ export class MemorySignalStore implements SignalStore {
   }
 
   async checkAndCancel(instanceId: InstanceId, interruptedAtTask?: TaskId): Promise<boolean> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     if (interruptedAtTask !== undefined) parseTaskId(interruptedAtTask, "interruptedAtTask");
     const pending = this.#pending(instanceId, "cancel");
     if (pending === null || pending.request.undo === true) return false;
@@ -97,14 +97,14 @@ export class MemorySignalStore implements SignalStore {
   }
 
   async checkAndPause(instanceId: InstanceId): Promise<boolean> {
-    const pending = this.#pending(parseInstanceId(instanceId), "pause");
+    const pending = this.#pending(parseKnownId(instanceId), "pause");
     if (pending === null) return false;
     control.pause(this.#state, pending.instance, pending.request, this.#state.now());
     return true;
   }
 
   async unpause(instanceId: InstanceId): Promise<Snapshot> {
-    const instance = this.#state.get(parseInstanceId(instanceId));
+    const instance = this.#state.get(parseKnownId(instanceId));
     control.unpause(this.#state, instance, this.#state.now());
     return snapshotOf(instance);
   }

@@ -1,5 +1,5 @@
 import { InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
-import { type InstanceId, parseInstanceId, type TaskId } from "../ids.ts";
+import { type InstanceId, parseKnownId, type TaskId } from "../ids.ts";
 import type { Position } from "../snapshot/position.ts";
 import { kindRecordedAt, standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import {
@@ -46,7 +46,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   }
 
   async saveTaskResult(instanceId: InstanceId, taskId: TaskId, output: Bytes): Promise<void> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseCompletable(taskId);
     parseBytes(output, "output");
     const instance = this.#state.get(instanceId);
@@ -79,16 +79,16 @@ export class MemorySnapshotStore implements SnapshotStore {
   }
 
   async loadSnapshot(instanceId: InstanceId): Promise<Snapshot> {
-    return snapshotOf(this.#state.get(parseInstanceId(instanceId)));
+    return snapshotOf(this.#state.get(parseKnownId(instanceId)));
   }
 
   async deleteSnapshot(instanceId: InstanceId): Promise<void> {
-    this.#state.delete(this.#state.get(parseInstanceId(instanceId)));
+    this.#state.delete(this.#state.get(parseKnownId(instanceId)));
   }
 
   async listSnapshots(page: { readonly after?: InstanceId; readonly limit?: number } = {}): Promise<InstanceId[]> {
     requireObject(page, "page");
-    if (page.after !== undefined) parseInstanceId(page.after, "page.after");
+    if (page.after !== undefined) parseKnownId(page.after, "page.after");
     if (page.limit !== undefined) parseWhole(page.limit, "page.limit", 1, 100_000);
     const ids: InstanceId[] = [];
     for (const id of this.#state.ids.after(page.after ?? null)) {

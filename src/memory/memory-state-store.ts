@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
-import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
+import { type InstanceId, parseKnownId, parseTaskId, type TaskId } from "../ids.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { checkStateIds, checkUpdate } from "../store/check-update.ts";
@@ -20,7 +20,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   async loadStates(instanceId: InstanceId, taskIds: readonly TaskId[]): Promise<readonly StateVersion[]> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     checkStateIds(taskIds);
     const history = this.#state.find(instanceId)?.history;
     return [...new Set(taskIds)].flatMap((taskId) => {
@@ -32,7 +32,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   async hasStateChange(instanceId: InstanceId, taskId: TaskId, after: number, by: TaskId): Promise<boolean> {
-    parseInstanceId(instanceId);
+    parseKnownId(instanceId);
     parseTaskId(taskId);
     parseWhole(after, "after", 0, Number.MAX_SAFE_INTEGER);
     parseTaskId(by, "by");

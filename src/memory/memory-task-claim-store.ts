@@ -1,5 +1,5 @@
 import { ClaimLostError } from "../errors/claim-errors.ts";
-import { type InstanceId, parseInstanceId, parseTaskId, parseWorkerId, type TaskId, type WorkerId } from "../ids.ts";
+import { type InstanceId, parseKnownId, parseTaskId, parseWorkerId, type TaskId, type WorkerId } from "../ids.ts";
 import { isDeadline } from "../snapshot/deadline.ts";
 import type { Position, PositionClaim } from "../snapshot/position.ts";
 import { comeDue } from "../snapshot/position-rules.ts";
@@ -85,7 +85,7 @@ export class MemoryTaskClaimStore implements TaskClaimStore {
 }
 
 function checkIds(instanceId: unknown, taskId: unknown, workerId: unknown): void {
-  parseInstanceId(instanceId);
+  parseKnownId(instanceId);
   parseTaskId(taskId);
   parseWorkerId(workerId);
 }

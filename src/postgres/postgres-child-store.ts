@@ -1,4 +1,4 @@
-import { parseInstanceId } from "../ids.ts";
+import { parseKnownId } from "../ids.ts";
 import { type InstanceRecord, isTerminal } from "../snapshot/snapshot.ts";
 import { checkInstanceIds, checkNewChildren } from "../store/check-instance.ts";
 import { type ChildFate, type ChildStore, CLOSED_BY_PARENT, type NewChild } from "../store/child-store.ts";
@@ -67,7 +67,7 @@ export class PostgresChildStore implements ChildStore {
   }
 
   async hasOpenChildren(parentId: string): Promise<boolean> {
-    const id = parseInstanceId(parentId);
+    const id = parseKnownId(parentId);
     const { db, tables } = this.#context;
     const [row] = await db.run("has-open-children", hasOpenChildren(tables, id));
     return row?.open === true;

@@ -1,4 +1,4 @@
-import { parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseKnownId, parseTaskId } from "../ids.ts";
 import type { HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import { stepRange } from "../snapshot/step-ids.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
@@ -34,7 +34,7 @@ export class PostgresHistoryStore implements HistoryStore {
     requireObject(page, "page");
     if (page.after !== undefined) requireBigint(page.after, "page.after");
     const params = {
-      instanceId: parseInstanceId(instanceId),
+      instanceId: parseKnownId(instanceId),
       after: page.after ?? null,
       limit: parseWhole(page.limit ?? 1_000, "page.limit", 1, 10_000),
     };
@@ -45,14 +45,14 @@ export class PostgresHistoryStore implements HistoryStore {
 
   async readTrace(instanceId: string): Promise<readonly TraceEntry[]> {
     const { db, tables } = this.#context;
-    const rows = await db.run("read-trace", readTrace(tables, parseInstanceId(instanceId)));
+    const rows = await db.run("read-trace", readTrace(tables, parseKnownId(instanceId)));
     return rows.map(traceEntryFromRow);
   }
 
   async loadResults(instanceId: string, taskIds: readonly string[]): Promise<readonly TaskResult[]> {
     requireArray(taskIds, "taskIds");
     const params = {
-      instanceId: parseInstanceId(instanceId),
+      instanceId: parseKnownId(instanceId),
       taskIds: taskIds.map((taskId, index) => parseTaskId(taskId, `taskIds[${index}]`)),
     };
     if (params.taskIds.length === 0) return [];
@@ -60,7 +60,7 @@ export class PostgresHistoryStore implements HistoryStore {
   }
 
   async findLastIteration(instanceId: string, loopTaskId: string): Promise<string | null> {
-    const params = { instanceId: parseInstanceId(instanceId), loopTaskId: parseTaskId(loopTaskId, "loopTaskId") };
+    const params = { instanceId: parseKnownId(instanceId), loopTaskId: parseTaskId(loopTaskId, "loopTaskId") };
     const [row] = await this.#context.db.run("find-last-iteration", findLastIteration(this.#context.tables, params));
     return row?.task_id ?? null;
   }
@@ -68,26 +68,26 @@ export class PostgresHistoryStore implements HistoryStore {
   async loadSteps(instanceId: string, taskId: string): Promise<readonly TaskResult[]> {
     const { db, tables } = this.#context;
     const [from, to] = stepRange(parseTaskId(taskId));
-    const params = { instanceId: parseInstanceId(instanceId), from, to };
+    const params = { instanceId: parseKnownId(instanceId), from, to };
     return (await db.run("load-steps", loadSteps(tables, params))).map(resultFromRow);
   }
 
   async listCompleted(instanceId: string): Promise<readonly string[]> {
     const { db, tables } = this.#context;
-    const rows = await db.run("list-completed", listCompleted(tables, parseInstanceId(instanceId)));
+    const rows = await db.run("list-completed", listCompleted(tables, parseKnownId(instanceId)));
     return rows.map((row) => row.task_id);
   }
 
   async lastFailure(instanceId: string, taskId: string): Promise<Uint8Array | null> {
     const { db, tables } = this.#context;
-    const params = { instanceId: parseInstanceId(instanceId), taskId: parseTaskId(taskId) };
+    const params = { instanceId: parseKnownId(instanceId), taskId: parseTaskId(taskId) };
     const [row] = await db.run("last-failure", lastFailure(tables, params));
     return row?.failure ?? null;
   }
 
   async highestAttempt(instanceId: string, taskId: string): Promise<number> {
     const { db, tables } = this.#context;
-    const params = { instanceId: parseInstanceId(instanceId), taskId: parseTaskId(taskId) };
+    const params = { instanceId: parseKnownId(instanceId), taskId: parseTaskId(taskId) };
     const [row] = await db.run("highest-attempt", highestAttempt(tables, params));
     return row?.attempt ?? 0;
   }
@@ -95,7 +95,7 @@ export class PostgresHistoryStore implements HistoryStore {
   async sinceAttempt(instanceId: string, taskId: string, attempt: number): Promise<number | null> {
     const { db, tables } = this.#context;
     const params = {
-      instanceId: parseInstanceId(instanceId),
+      instanceId: parseKnownId(instanceId),
       taskId: parseTaskId(taskId),
       attempt: parseAttempt(attempt),
       now: this.#context.now(),

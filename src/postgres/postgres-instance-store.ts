@@ -1,5 +1,5 @@
 import { BackendError } from "../errors/backend-errors.ts";
-import { parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseKnownId, parseTaskId } from "../ids.ts";
 import { deadlineLane, type NewDeadline } from "../snapshot/deadline.ts";
 import { type InstanceOutline, type InstanceStatus, isTerminal } from "../snapshot/snapshot.ts";
 import { parseControlRequest, parseRetryRequest, parseSignalKind, parseSignalRequest } from "../store/arguments.ts";
@@ -108,7 +108,7 @@ export class PostgresInstanceStore implements InstanceStore {
   }
 
   async findInstance(instanceId: string): Promise<InstanceState | null> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const { db, tables } = this.#context;
     // What has ended stands nowhere, and no request is pending (INV-7): one look is enough.
     const [ended] = await db.run("find-instance", findInstance(tables, id));
@@ -153,7 +153,7 @@ export class PostgresInstanceStore implements InstanceStore {
   }
 
   async requestControl(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<ControlOutcome> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const parsed = parseControlRequest(parseSignalKind(kind), request);
     const control = async (tx: Session, note: NoteEnd): Promise<ControlOutcome> => {
       const instance = await LockedInstance.get(this.#context, tx, id);
@@ -180,7 +180,7 @@ export class PostgresInstanceStore implements InstanceStore {
   }
 
   async terminateInstance(instanceId: string, request: SignalRequest): Promise<TerminateOutcome> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const parsed = parseSignalRequest(request);
     const isDone = await whileEnding(this.#context, (note) =>
       this.#context.db.transaction("terminate-instance", async (tx) => {
@@ -197,13 +197,13 @@ export class PostgresInstanceStore implements InstanceStore {
   }
 
   async unpauseInstance(instanceId: string): Promise<void> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     await this.#context.db.transaction("unpause", (tx) => unpauseIn(this.#context, tx, id));
     this.#context.hints.ready(null);
   }
 
   async retryInstance(instanceId: string, request: RetryRequest): Promise<void> {
-    await retryInstance(this.#context, parseInstanceId(instanceId), parseRetryRequest(request));
+    await retryInstance(this.#context, parseKnownId(instanceId), parseRetryRequest(request));
   }
 
   async forkInstance(fork: InstanceFork): Promise<void> {
@@ -217,14 +217,14 @@ export class PostgresInstanceStore implements InstanceStore {
   }
 
   async setDeadline(instanceId: string, deadline: NewDeadline | null): Promise<void> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     if (deadline !== null) checkDeadline(deadline, "deadline");
     await changeDeadline(this.#context, id, deadline);
     hintDeadline(this.#context.hints, deadline);
   }
 
   async settleInterrupt(instanceId: string, interruptedAtTask: string): Promise<InstanceStatus | null> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const task = parseTaskId(interruptedAtTask, "interruptedAtTask");
     const settle = async (tx: Session, note: NoteEnd): Promise<InstanceStatus | null> => {
       const instance = await LockedInstance.find(this.#context, tx, id);

@@ -1,4 +1,4 @@
-import { parseInstanceId } from "../ids.ts";
+import { parseKnownId } from "../ids.ts";
 import type { Limit, Rate } from "../snapshot/allowance.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import { openLane } from "../snapshot/lane-key.ts";
@@ -60,7 +60,7 @@ export class PostgresLimitStore implements LimitStore {
     const { db, tables, lanes } = this.#context;
     const { workerId, leaseMs, limit } = request;
     const now = this.#context.now();
-    const instanceId = request.instanceId === undefined ? null : parseInstanceId(request.instanceId);
+    const instanceId = request.instanceId === undefined ? null : parseKnownId(request.instanceId);
     const numbers = instanceId === null ? await lanes.find(request.lanes.map(openLane)) : [];
     if (instanceId === null && numbers.length === 0) return { claimed: [], nextMs: null };
     if (instanceId !== null) await db.run("promote-of", promoteOf(tables, { instanceId, now }));

@@ -1,4 +1,4 @@
-import { parseAwaitedEvent, parseInstanceId } from "../ids.ts";
+import { parseAwaitedEvent, parseKnownId } from "../ids.ts";
 import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import { parseSpanMs } from "../store/arguments.ts";
 import { checkClaimRefs } from "../store/check-checkpoint.ts";
@@ -57,7 +57,7 @@ export class PostgresPositionStore implements PositionStore {
       const query = claimReady(tables, { ...params, lanes: numbers, sparesFailed, suspectFromLost });
       rows = numbers.length === 0 ? [] : await db.run("claim-positions", query);
     } else {
-      const instanceId = parseInstanceId(request.instanceId);
+      const instanceId = parseKnownId(request.instanceId);
       rows = await db.run("claim-positions", claimInstance(tables, { ...params, instanceId }));
     }
     return (await this.#refreshed(rows)).sort(inOrder).map(claimedFromRow);
@@ -120,7 +120,7 @@ export class PostgresPositionStore implements PositionStore {
   }
 
   async peekEvent(instanceId: string, name: string): Promise<BufferedEvent | null> {
-    const params = { instanceId: parseInstanceId(instanceId), name: parseAwaitedEvent(name, "name") };
+    const params = { instanceId: parseKnownId(instanceId), name: parseAwaitedEvent(name, "name") };
     const [row] = await this.#context.db.run("peek-event", peekEvent(this.#context.tables, params));
     return row ?? null;
   }

@@ -1,4 +1,4 @@
-import { parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseKnownId, parseTaskId } from "../ids.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { parseBytes, parsePath } from "../store/arguments.ts";
@@ -29,7 +29,7 @@ export class PostgresProgressStore implements ProgressStore {
 
   async loadProgress(instanceId: string, path: string, taskId: string): Promise<Bytes | null> {
     parsePath(path, "path");
-    const params = { instanceId: parseInstanceId(instanceId), path, taskId: parseTaskId(taskId) };
+    const params = { instanceId: parseKnownId(instanceId), path, taskId: parseTaskId(taskId) };
     const { reserved, tables } = this.#context;
     const [row] = await reserved.run("load-progress", loadProgress(tables, params));
     return row?.progress ?? null;

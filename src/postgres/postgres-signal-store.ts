@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { BackendError } from "../errors/backend-errors.ts";
 import { InvalidTransitionError } from "../errors/instance-errors.ts";
-import { parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseEventName, parseInstanceId, parseKnownId, parseTaskId } from "../ids.ts";
 import type { Bytes, Snapshot } from "../snapshot/snapshot.ts";
 import { parseBytes, parseControlRequest, parseSignalKind } from "../store/arguments.ts";
 import { checkSendOptions } from "../store/check-instance.ts";
@@ -23,7 +23,7 @@ export class PostgresSignalStore implements SignalStore {
   }
 
   async storeSignal(instanceId: string, kind: SignalKind, request: CancelRequest): Promise<void> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const parsed = parseControlRequest(parseSignalKind(kind), request);
     await this.#context.db.transaction("store-signal", async (tx) => {
       const instance = await LockedInstance.get(this.#context, tx, id);
@@ -35,7 +35,7 @@ export class PostgresSignalStore implements SignalStore {
   }
 
   async getSignal(instanceId: string, kind: SignalKind): Promise<CancelRequest | null> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     parseSignalKind(kind);
     const rows = await this.#context.db.run("find-signals", findSignals(this.#context.tables, id));
     const row = rows.find((candidate) => candidate.kind === kind);
@@ -43,7 +43,7 @@ export class PostgresSignalStore implements SignalStore {
   }
 
   async clearSignal(instanceId: string, kind: SignalKind): Promise<void> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     parseSignalKind(kind);
     await this.#context.db.transaction("clear-signal", async (tx) => {
       await (await LockedInstance.find(this.#context, tx, id))?.withdraw(kind);
@@ -62,7 +62,7 @@ export class PostgresSignalStore implements SignalStore {
   }
 
   async consumeEvent(instanceId: string, name: string): Promise<Bytes | null> {
-    const params = { instanceId: parseInstanceId(instanceId), name: parseEventName(name) };
+    const params = { instanceId: parseKnownId(instanceId), name: parseEventName(name) };
     const { db, tables } = this.#context;
     return await db.transaction(
       "consume-event",
@@ -76,7 +76,7 @@ export class PostgresSignalStore implements SignalStore {
   }
 
   async checkAndCancel(instanceId: string, interruptedAtTask?: string): Promise<boolean> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const task = interruptedAtTask === undefined ? null : parseTaskId(interruptedAtTask, "interruptedAtTask");
     return await whileEnding(this.#context, (note) =>
       this.#applyPending(id, "cancel", (instance, request) => {
@@ -87,13 +87,11 @@ export class PostgresSignalStore implements SignalStore {
   }
 
   async checkAndPause(instanceId: string): Promise<boolean> {
-    return await this.#applyPending(parseInstanceId(instanceId), "pause", (instance, request) =>
-      instance.pause(request),
-    );
+    return await this.#applyPending(parseKnownId(instanceId), "pause", (instance, request) => instance.pause(request));
   }
 
   async unpause(instanceId: string): Promise<Snapshot> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const snapshot = await this.#context.db.transaction("unpause", async (tx) => {
       await unpauseIn(this.#context, tx, id);
       return await readSnapshot(this.#context, tx, id);

@@ -1,5 +1,5 @@
 import { InstanceNotFoundError, InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
-import { parseInstanceId } from "../ids.ts";
+import { parseKnownId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import type { Lane, Position } from "../snapshot/position.ts";
 import { kindRecordedAt, standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
@@ -60,7 +60,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
   }
 
   async saveTaskResult(instanceId: string, taskId: string, output: Bytes): Promise<void> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const task = parseCompletable(taskId);
     parseBytes(output, "output");
     const { db, tables } = this.#context;
@@ -93,7 +93,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
   }
 
   async loadSnapshot(instanceId: string): Promise<Snapshot> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     return await this.#context.db.transaction("load-snapshot", async (tx) => {
       // Under the instance's lock the parts belong together, whatever its workers are doing.
       const [row] = await tx.run("lock-instance", lockInstance(this.#context.tables, id));
@@ -103,7 +103,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
   }
 
   async deleteSnapshot(instanceId: string): Promise<void> {
-    const id = parseInstanceId(instanceId);
+    const id = parseKnownId(instanceId);
     const { db, tables } = this.#context;
     await whileEnding(this.#context, (note) =>
       db.transaction("delete-snapshot", async (tx) => {
@@ -117,7 +117,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
 
   async listSnapshots(page: { readonly after?: string; readonly limit?: number } = {}): Promise<string[]> {
     requireObject(page, "page");
-    const after = page.after === undefined ? null : parseInstanceId(page.after, "page.after");
+    const after = page.after === undefined ? null : parseKnownId(page.after, "page.after");
     const limit = page.limit === undefined ? null : parseWhole(page.limit, "page.limit", 1, 100_000);
     const rows = await this.#context.db.run("list-all-ids", listAllIds(this.#context.tables, { after, limit }));
     return rows.map((row) => row.instance_id);

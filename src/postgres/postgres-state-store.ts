@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { BackendError } from "../errors/backend-errors.ts";
 import { InstanceNotFoundError, InvalidTransitionError } from "../errors/instance-errors.ts";
-import { parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseKnownId, parseTaskId } from "../ids.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { checkStateIds, checkUpdate } from "../store/check-update.ts";
 import type { StateStore, StateVersion, UpdateOutcome, UpdateRequest } from "../store/state-store.ts";
@@ -19,7 +19,7 @@ export class PostgresStateStore implements StateStore {
   async loadStates(instanceId: string, taskIds: readonly string[]): Promise<readonly StateVersion[]> {
     checkStateIds(taskIds);
     const { db, tables } = this.#context;
-    const params = { instanceId: parseInstanceId(instanceId), taskIds };
+    const params = { instanceId: parseKnownId(instanceId), taskIds };
     if (taskIds.length === 0) return [];
     const rows = await db.run("load-states", loadStates(tables, params));
     return rows.map(({ task_id: taskId, version, output, decision }) => ({ taskId, version, output, decision }));
@@ -28,7 +28,7 @@ export class PostgresStateStore implements StateStore {
   async hasStateChange(instanceId: string, taskId: string, after: number, by: string): Promise<boolean> {
     const { db, tables } = this.#context;
     const params = {
-      instanceId: parseInstanceId(instanceId),
+      instanceId: parseKnownId(instanceId),
       taskId: parseTaskId(taskId),
       after: parseWhole(after, "after", 0, Number.MAX_SAFE_INTEGER),
       by: parseTaskId(by, "by"),

@@ -1,6 +1,6 @@
 import { ClaimLostError } from "../errors/claim-errors.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
-import { parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
+import { parseKnownId, parseTaskId, parseWorkerId } from "../ids.ts";
 import type { Lane } from "../snapshot/position.ts";
 import { parseSpanMs, parseTags, parseWhole } from "../store/arguments.ts";
 import { checkLanes } from "../store/check-instance.ts";
@@ -106,7 +106,7 @@ export class PostgresTaskClaimStore implements TaskClaimStore, WorkerStore {
     workerId: string,
   ): { instanceId: string; taskId: string; workerId: string; now: Date | null } {
     return {
-      instanceId: parseInstanceId(instanceId),
+      instanceId: parseKnownId(instanceId),
       taskId: parseTaskId(taskId),
       workerId: parseWorkerId(workerId),
       now: this.#context.now(),

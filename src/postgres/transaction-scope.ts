@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { parseInstanceId } from "../ids.ts";
+import { parseKnownId } from "../ids.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
 import type { SendOptions, SendOutcome } from "../store/signal-store.ts";
@@ -40,7 +40,7 @@ export class PostgresTransactionScope implements TransactionScope {
   }
 
   async findDefinition(instanceId: string): Promise<{ readonly flow: string; readonly definitionHash: string } | null> {
-    const query = findDefinition(this.#context.tables, parseInstanceId(instanceId));
+    const query = findDefinition(this.#context.tables, parseKnownId(instanceId));
     const [row] = await this.#session.run("find-definition", query);
     return row === undefined ? null : { flow: row.flow, definitionHash: row.definition_hash };
   }

@@ -5,7 +5,7 @@ import {
   kindOf,
   nameIssue,
   parseAwaitedEvent,
-  parseInstanceId,
+  parseKnownId,
   parseTaskId,
   parseWorkerId,
   type TaskId,
@@ -145,7 +145,7 @@ export function parsePriority(value: unknown, field: string): number {
 
 /** @throws {InvalidArgumentError} naming the part at fault */
 export function parseClaimRef(claim: ClaimRef, field: string = "claim"): void {
-  parseInstanceId(claim.instanceId, `${field}.instanceId`);
+  parseKnownId(claim.instanceId, `${field}.instanceId`);
   parsePath(claim.path, `${field}.path`);
   if (typeof claim.token !== "bigint")
     throw new InvalidArgumentError(`${field}.token`, `must be a bigint, not ${kindOf(claim.token)}.`);

@@ -1,4 +1,4 @@
-import { parseDedupKey, parseInstanceId, parseTaskId, parseWorkerId } from "../ids.ts";
+import { parseDedupKey, parseInstanceId, parseKnownId, parseTaskId, parseWorkerId } from "../ids.ts";
 import { isDeadline, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { ForkPoint } from "../snapshot/snapshot.ts";
@@ -136,7 +136,7 @@ export function checkFork(fork: InstanceFork): void {
 /** @throws {InvalidArgumentError} naming what is wrong */
 export function checkMigration(migration: Migration): void {
   requireObject(migration, "migration");
-  parseInstanceId(migration.instanceId, "migration.instanceId");
+  parseKnownId(migration.instanceId, "migration.instanceId");
   requireName(migration.from, "migration.from");
   requireObject(migration.to, "migration.to");
   requireName(migration.to.flow, "migration.to.flow");
@@ -155,7 +155,7 @@ export function checkMigration(migration: Migration): void {
 
 export function checkForkPoint(from: ForkPoint, field: string): void {
   requireObject(from, field);
-  parseInstanceId(from.instanceId, `${field}.instanceId`);
+  parseKnownId(from.instanceId, `${field}.instanceId`);
   requireBigint(from.sequence, `${field}.sequence`);
   if (from.sequence < 0n) refuse(`${field}.sequence`, "must not be negative");
 }
@@ -175,15 +175,15 @@ export function checkFilter(filter: InstanceFilter): void {
   if (filter.idPrefix !== undefined) checkPrefix(filter.idPrefix, "filter.idPrefix");
   if (filter.tags !== undefined) parseTags(filter.tags, "filter.tags");
   if (filter.labels !== undefined) parseLabels(filter.labels, "filter.labels");
-  if (filter.parent !== undefined) parseInstanceId(filter.parent, "filter.parent");
-  if (filter.after !== undefined) parseInstanceId(filter.after, "filter.after");
+  if (filter.parent !== undefined) parseKnownId(filter.parent, "filter.parent");
+  if (filter.after !== undefined) parseKnownId(filter.after, "filter.after");
   if (filter.limit !== undefined) parseWhole(filter.limit, "filter.limit", 1, 1_000);
 }
 
 export function checkInstanceIds(instanceIds: readonly string[]): void {
   requireArray(instanceIds, "instanceIds");
   if (instanceIds.length > MOST_IDS) refuse("instanceIds", `has ${instanceIds.length} ids; the most is ${MOST_IDS}`);
-  for (const [index, id] of instanceIds.entries()) parseInstanceId(id, `instanceIds[${index}]`);
+  for (const [index, id] of instanceIds.entries()) parseKnownId(id, `instanceIds[${index}]`);
 }
 
 export function checkLanes(lanes: readonly Lane[], field: string): void {
@@ -197,7 +197,7 @@ export function checkClaimRequest(request: ClaimRequest): void {
   parseSpanMs(request.leaseMs, "leaseMs");
   parseWhole(request.limit, "limit", 1, 10_000);
   checkLanes(request.lanes, "lanes");
-  if (request.instanceId !== undefined) parseInstanceId(request.instanceId);
+  if (request.instanceId !== undefined) parseKnownId(request.instanceId);
   if (request.readyOnly !== undefined) requireBoolean(request.readyOnly, "readyOnly");
   if (request.suspectFromLost !== undefined) parseWhole(request.suspectFromLost, "suspectFromLost", 1, 32_767);
   if (request.sparesFailed !== undefined) requireBoolean(request.sparesFailed, "sparesFailed");

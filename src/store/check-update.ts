@@ -1,4 +1,4 @@
-import { parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
+import { parseEventName, parseKnownId, parseTaskId } from "../ids.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import { refuse, requireArray, requireName, requireObject } from "./argument-shapes.ts";
 import { parseAttempt, parseBytes } from "./arguments.ts";
@@ -16,7 +16,7 @@ export function checkStateIds(taskIds: readonly string[]): void {
 /** @throws {InvalidArgumentError} naming what is wrong */
 export function checkUpdate(request: UpdateRequest): void {
   requireObject(request, "request");
-  parseInstanceId(request.instanceId, "request.instanceId");
+  parseKnownId(request.instanceId, "request.instanceId");
   checkNoted(request.entry, "update", "request.entry");
   if (request.entry.attempt !== 1) refuse("request.entry.attempt", "must be 1");
   if (request.state !== null) {

@@ -4,6 +4,8 @@ import { MsgpackCodec } from "../../src/codec/msgpack-codec.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
+import { limit } from "../../src/flow/limit.ts";
+import { eventNameIssue, idIssue } from "../../src/ids.ts";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { fresh } from "../support/instance-ids.ts";
 import { createTestDatabase, HEARS_OTHERS } from "../support/postgres.ts";
@@ -142,6 +144,7 @@ describe("waymark.submit", () => {
     ["an empty id", "'sql-simple', ''", "22023"],
     ["no id", "'sql-simple', NULL", "22023"],
     ["an id with control characters", "'sql-simple', E'a\\n'", "22023"],
+    ["an id that begins with white space", "'sql-simple', E'\\u00A0x'", "22023"],
     ["a priority out of range", "'sql-simple', 'x', p_priority => 6", "22023"],
     ["a tag that is no name", "'sql-simple', 'x', p_tags => ARRAY['a b']", "22023"],
     ["no tag among tags", "'sql-simple', 'x', p_tags => ARRAY[NULL]", "22023"],
@@ -200,5 +203,124 @@ describe("waymark.send_event with jsonb", () => {
     expect((await pool.query(send, [id, "go"])).rows).toEqual([{ outcome: "duplicate" }]);
     await expect(pool.query(send, [id, ""])).rejects.toMatchObject({ code: "22023" });
     expect(Buffer.from((await backend.consumeEvent(id, "go")) ?? []).toString()).toBe("null");
+  });
+});
+
+/** Texts as ids, at each place of one and as the whole, for all that any rule about white space, control characters or lengths knows. */
+function oddTexts(): readonly string[] {
+  const points = [
+    ...Array.from({ length: 0x0101 }, (_, point) => point + 1),
+    ...[0x0600, 0x061c, 0x1680, 0x180e, ...Array.from({ length: 0x70 }, (_, offset) => 0x2000 + offset)],
+    ...[0x2800, 0x3000, 0x3164, 0xd7ff, 0xe000, 0xfdd0, 0xfeff, 0xfff9, 0xfffd, 0xfffe, 0xffff],
+    ...[0x10000, 0x1f600, 0x1fffe, 0xe0001, 0xe0020, 0x10fffe, 0x10ffff],
+  ];
+  const signs = points.map((point) => String.fromCodePoint(point));
+  return [
+    ...signs.flatMap((sign) => [sign, `${sign}a`, `a${sign}`, `a${sign}b`, `a\n${sign}`]),
+    ...[
+      "",
+      "a b",
+      "a\u00a0",
+      "\ufeff\ufeff",
+      "$child",
+      "$child:a",
+      "a$child",
+      "^",
+      "]",
+      "\\",
+      "x".repeat(255),
+      "x".repeat(256),
+    ],
+    ...[
+      "語".repeat(255),
+      "語".repeat(256),
+      "😀".repeat(127),
+      "😀".repeat(128),
+      `${"😀".repeat(127)}x`,
+      ` ${"x".repeat(255)}`,
+    ],
+  ];
+}
+
+describe("ids from SQL", () => {
+  const texts = oddTexts();
+  const limited = flow<null>("sql-keyed", {
+    limit: limit("sql-per-key", { perKey: { concurrency: 1 } }),
+    limitKey: () => "k",
+  })
+    .then("a", () => 1)
+    .build();
+  beforeAll(async () => await client.publish([limited]));
+
+  test("are refused where clients refuse them, for the same reason, and nowhere else", async () => {
+    const found = await pool.query<{ text: string; problem: string | null }>(
+      "SELECT t.text, waymark.id_problem(t.text) AS problem FROM unnest($1::text[]) WITH ORDINALITY AS t (text, n) ORDER BY t.n",
+      [texts],
+    );
+
+    expect(found.rows).toEqual(texts.map((text) => ({ text, problem: idIssue(text) })));
+    expect(found.rows.filter(({ problem }) => problem === null).length).toBeGreaterThan(1_000);
+  });
+
+  test.each([
+    ["p_instance_id", "waymark.submit('sql-simple', $1, '{\"n\": 1}')"],
+    ["p_limit_key", "waymark.submit('sql-keyed', 'keyed-' || gen_random_uuid(), p_limit_key => $1)"],
+    ["p_instance_id", "waymark.send_event($1, 'go', 'null'::jsonb)"],
+    ["p_name", "waymark.send_event('odd-names', $1, 'null'::jsonb)"],
+    ["p_dedup_key", "waymark.send_event('odd-keys', 'go', 'null'::jsonb, $1)"],
+  ])("are asked for as %s of %s", async (parameter, call) => {
+    const issueOf = parameter === "p_name" ? eventNameIssue : idIssue;
+    const odd = [
+      "\u00a0a",
+      "a\ufeff",
+      "a\u2028b",
+      "a\u0085b",
+      "a\u0001",
+      "",
+      "😀".repeat(128),
+      "$child:a",
+      "a\u00a0b",
+      "\u200ba",
+    ];
+    for (const text of odd) {
+      const made = pool.query(`SELECT ${call}`, [text]).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      const issue = issueOf(text);
+      if (issue === null) expect(await made).toBeNull();
+      else expect(await made).toMatchObject({ code: "22023", message: `${parameter} ${issue}` });
+    }
+  });
+
+  test("that nobody could make any more are run, ended and deleted all the same", async () => {
+    const name = fresh("sql-legacy");
+    const legacy = flow<{ n: number }>(name, { deadline: "1h" })
+      .then("double", ({ n }) => n * 2)
+      .then("last", (n) => n)
+      .build();
+    const waiting = flow<null>(`${name}-waits`).waitForEvent("wait", "go").build();
+    const odd = ["\u00a0a", "b\ufeff", "c\u2028d", "e\u0085f", "😀".repeat(200)];
+    await client.publish([legacy, waiting]);
+    for (const [index, text] of odd.entries())
+      for (const one of [legacy, waiting]) {
+        const id = fresh("plain");
+        await pool.query("SELECT waymark.submit($1, $2, '{\"n\": 1}')", [one.name, id]);
+        for (const table of ["instances", "positions", "mailboxes"])
+          await pool.query(`UPDATE waymark.${table} SET instance_id = $2 WHERE instance_id = $1`, [
+            id,
+            one === legacy ? text : `${text}${index}\t`,
+          ]);
+      }
+    const worker = startWorker(backend, { flows: [legacy, waiting], pollInterval: 20 });
+    const statuses = async (flowName: string): Promise<readonly string[]> =>
+      (await client.list({ flow: flowName })).instances.map(({ status }) => status);
+
+    await expect.poll(async () => await statuses(name), soon).toEqual(odd.map(() => "completed"));
+    const five = { matched: 5, changed: 5, refused: [] };
+    expect(await client.terminateMany({ flow: waiting.name }, { batchSize: 1 })).toMatchObject(five);
+    expect(await client.deleteMany({ flow: waiting.name }, { batchSize: 1 })).toMatchObject(five);
+    expect(await client.deleteMany({ flow: name })).toMatchObject(five);
+    await worker.stop();
   });
 });

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "cbe56cde34c6e14e084035072c7878f19aef5797f5b5fe474c4d654395a23cc8",
+    sha256: "6d1227083fc0d8cf3f8f60274761902bed7180e44b8553d2ddbafd5a8cd6681a",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -867,6 +867,39 @@ BEGIN
 END
 $$;
 
+-- What is wrong with an id, an event's name, a dedup key or a limit's key, as the end of a sentence; NULL if nothing is. The same rule
+-- as that of clients (idIssue in src/ids.ts): what they would refuse could not be reached by them. It counts UTF-16 code units, as
+-- they do, and knows the white space that they know. PostgreSQL's own classes of characters depend on the locale.
+CREATE FUNCTION :schema.id_problem(p_id text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE
+    WHEN p_id IS NULL THEN 'must not be null'
+    WHEN p_id = '' THEN 'must not be empty'
+    WHEN u.units > 255 THEN 'has ' || u.units || ' characters; the limit is 255'
+    WHEN p_id COLLATE "C" ~ E'[\\\\u0001-\\\\u001F\\\\u007F-\\\\u009F\\\\u2028\\\\u2029]' THEN 'must not contain control characters'
+    WHEN p_id COLLATE "C" ~ E'^[ \\\\u00A0\\\\u1680\\\\u2000-\\\\u200A\\\\u202F\\\\u205F\\\\u3000\\\\uFEFF]|[ \\\\u00A0\\\\u1680\\\\u2000-\\\\u200A\\\\u202F\\\\u205F\\\\u3000\\\\uFEFF]$'
+      THEN 'must not start or end with white space'
+  END
+  -- Each character beyond U+FFFF, which takes four bytes, is two units.
+  FROM (VALUES (char_length(p_id) + char_length(regexp_replace(p_id COLLATE "C", E'[\\\\u0001-\\\\uFFFF]', '', 'g')))) AS u (units)
+$$;
+
+-- Refuses what id_problem finds something wrong with.
+CREATE FUNCTION :schema.require_id(p_id text, p_parameter text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_problem text := :schema.id_problem(p_id);
+BEGIN
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION '% %', p_parameter, v_problem USING ERRCODE = '22023';
+  END IF;
+END
+$$;
+
 -- Sends an event whose payload is plain JSON, for SQL and triggers. Workers hear of it with the commit.
 -- Returns 'delivered', 'buffered' or 'duplicate'; raises an error for an instance that has ended or has another codec.
 CREATE FUNCTION :schema.send_event(
@@ -881,10 +914,12 @@ AS $$
 DECLARE
   v_outcome text;
 BEGIN
-  IF coalesce(p_instance_id, '') = '' OR coalesce(p_name, '') = '' THEN
-    RAISE EXCEPTION 'instance id and event name must not be empty' USING ERRCODE = '22023';
-  ELSIF starts_with(p_name, '$child') THEN
-    RAISE EXCEPTION 'an event name must not start with $child' USING ERRCODE = '22023';
+  PERFORM :schema.require_id(p_instance_id, 'p_instance_id');
+  PERFORM :schema.require_id(p_name, 'p_name');
+  IF starts_with(p_name, '$child') THEN
+    RAISE EXCEPTION 'p_name must not start with "$child": such names tell of the ends of children' USING ERRCODE = '22023';
+  ELSIF p_dedup_key IS NOT NULL THEN
+    PERFORM :schema.require_id(p_dedup_key, 'p_dedup_key');
   END IF;
   v_outcome := :schema.send_event(
     p_instance_id, p_name, convert_to(coalesce(p_payload, 'null')::text, 'UTF8'), 'json', p_dedup_key, NULL);
@@ -996,9 +1031,8 @@ DECLARE
   v_now        timestamptz := clock_timestamp();
   v_deadline   timestamptz;
 BEGIN
-  IF coalesce(p_instance_id, '') = '' OR char_length(p_instance_id) > 255 OR p_instance_id ~ '[[:cntrl:]]' THEN
-    RAISE EXCEPTION 'p_instance_id must be 1 to 255 characters without control characters' USING ERRCODE = '22023';
-  ELSIF p_priority IS NULL OR p_priority NOT BETWEEN 1 AND 5 THEN
+  PERFORM :schema.require_id(p_instance_id, 'p_instance_id');
+  IF p_priority IS NULL OR p_priority NOT BETWEEN 1 AND 5 THEN
     RAISE EXCEPTION 'p_priority must be from 1 to 5' USING ERRCODE = '22023';
   ELSIF p_tags IS NULL OR cardinality(p_tags) > 32
         OR EXISTS (SELECT FROM unnest(p_tags) AS t (tag) WHERE (t.tag ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$') IS NOT TRUE) THEN
@@ -1027,9 +1061,8 @@ BEGIN
   IF EXISTS (SELECT FROM jsonb_array_elements(v_definition.positions) AS e (position) WHERE (e.position ->> 'asks_key')::boolean) THEN
     IF p_limit_key IS NULL THEN
       RAISE EXCEPTION 'flow "%" is limited by key: p_limit_key must say whose share the instance takes', p_flow USING ERRCODE = '22023';
-    ELSIF p_limit_key = '' OR char_length(p_limit_key) > 255 OR p_limit_key ~ '[[:cntrl:]]' THEN
-      RAISE EXCEPTION 'p_limit_key must be 1 to 255 characters without control characters' USING ERRCODE = '22023';
     END IF;
+    PERFORM :schema.require_id(p_limit_key, 'p_limit_key');
   ELSIF p_limit_key IS NOT NULL THEN
     RAISE EXCEPTION 'flow "%" is not limited by key: p_limit_key must be left out', p_flow USING ERRCODE = '22023';
   END IF;

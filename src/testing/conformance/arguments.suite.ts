@@ -5,26 +5,17 @@ import {
   callsWithBytes,
   callsWithEventName,
   callsWithInstanceId,
+  callsWithNewId,
   callsWithTaskId,
   callsWithWorkerId,
   type OpenCall,
 } from "./store-calls.ts";
 import type { ConformanceSuite, ConformanceTest, ConformanceTests } from "./suite.ts";
 
-/** What is no id, whoever passes it. */
-const NO_IDS: readonly unknown[] = [
+/** What is no id of anything. */
+const NO_TEXTS: readonly unknown[] = [
   "",
-  " ",
-  "\t",
-  " order",
-  "order ",
-  "x".repeat(256),
-  "x".repeat(10_000),
   "a\u0000b",
-  "a\nb",
-  "a\u007fb",
-  "a\u0085b",
-  "a\u2028b",
   "a\ud800b",
   "\udc00",
   7,
@@ -37,6 +28,20 @@ const NO_IDS: readonly unknown[] = [
   () => "order-1",
   Promise.resolve("order-1"),
   { toString: () => "order-1" },
+];
+/** What nothing new may be called. */
+const NO_IDS: readonly unknown[] = [
+  ...NO_TEXTS,
+  " ",
+  "\t",
+  " order",
+  "order ",
+  "x".repeat(256),
+  "x".repeat(10_000),
+  "a\nb",
+  "a\u007fb",
+  "a\u0085b",
+  "a\u2028b",
 ];
 const NO_TASK_IDS: readonly unknown[] = [
   "",
@@ -255,7 +260,8 @@ const longTaskIdTests: ConformanceTests = {
 export const argumentsSuite: ConformanceSuite = {
   name: "Arguments",
   methods: {
-    "what is no instance id is refused by": refusing(callsWithInstanceId, NO_IDS),
+    "what is no instance id is refused by": refusing(callsWithInstanceId, NO_TEXTS),
+    "what no new instance may be called is refused by": refusing(callsWithNewId, NO_IDS),
     "what is no worker id is refused by": refusing(callsWithWorkerId, NO_IDS),
     "what is no event name is refused by": refusing(callsWithEventName, NO_IDS),
     "what is no task id is refused by": refusing(callsWithTaskId, NO_TASK_IDS),

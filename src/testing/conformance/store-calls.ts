@@ -85,6 +85,13 @@ export const callsWithInstanceId: Readonly<Record<string, OpenCall>> = {
   listCompleted: (backend, _, instanceId) => backend.listCompleted(instanceId),
 };
 
+/** Those after which there may be an instance, or events for one, that has this id. */
+export const callsWithNewId: Readonly<Record<string, OpenCall>> = Object.fromEntries(
+  ["saveSnapshot", "sendEvent", "createInstances", "replaceInstance", "createChildren", "forkInstance"].flatMap(
+    (name) => Object.entries(callsWithInstanceId).filter(([call]) => call === name),
+  ),
+);
+
 /** Every call that takes a worker id. */
 export const callsWithWorkerId: Readonly<Record<string, OpenCall>> = {
   claimTask: (backend, _, workerId) => backend.claimTask("order-1", "first", workerId, 1_000),
