@@ -3,6 +3,7 @@ import { expectIssue, issuesOf } from "../../test/support/definition-issues.ts";
 import { untyped } from "../../test/support/untyped-builder.ts";
 import { branch } from "./branch.ts";
 import { flow } from "./flow.ts";
+import type { Flow } from "./flow-definition.ts";
 import { task } from "./task.ts";
 
 const one = (): number => 1;
@@ -93,6 +94,16 @@ describe("waitForAny", () => {
     );
     expect(issues.map(({ path }) => path)).toEqual(issues.map(() => "f/x"));
     expect(issues.some((issue) => message.test(issue.message))).toBe(true);
+  });
+
+  test("takes keys and events that every object has by inheritance", () => {
+    for (const events of [{ toString: "a", valueOf: "b" }, ["hasOwnProperty", "toString"]]) {
+      const built = untyped.flow("f").waitForAny("x", events, { timeout: 1 }).build() as Flow;
+      const keys = Array.isArray(events) ? events : Object.keys(events);
+      expect([...built].map(({ address }) => address)).toEqual(
+        expect.arrayContaining(keys.map((key) => `x/${key}/event`)),
+      );
+    }
   });
 
   test.each([[["x"]], [["x", "a"]], [["x", null]]])("reports a call that says no events: %j", (args) => {

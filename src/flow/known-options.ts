@@ -22,8 +22,9 @@ export function readOptions<Key extends string>(
   known: readonly Key[],
   issues: string[],
 ): RawOptions<Key> {
-  // A copy, so that a later change of the caller's object changes nothing here.
-  const options: Record<string, unknown> = {};
+  // A copy, so that a later change of the caller's object changes nothing here. Without a prototype: the known keys may be names of
+  // the caller's choice, such as "toString".
+  const options = Object.create(null) as Record<string, unknown>;
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Promise) {
     if (value !== undefined) issues.push(`${what} must be an object, not ${kindOf(value)}`);
     return options as RawOptions<Key>;

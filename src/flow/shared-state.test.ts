@@ -50,6 +50,18 @@ describe("a state", () => {
     expect(composeChanges(board, [{ other: 1 }, { other: 2 }])).toEqual({ other: 2 });
   });
 
+  test("may have keys that every object has by inheritance", () => {
+    const names = ["toString", "valueOf", "hasOwnProperty", "isPrototypeOf"];
+    const odd = state(Object.fromEntries(names.map((name) => [name, merged(0, (a: number, b: number) => a + b)])));
+    const ones = Object.fromEntries(names.map((name) => [name, 1]));
+    const twos = Object.fromEntries(names.map((name) => [name, 2]));
+    expect({ ...shownValues(odd, {}) }).toEqual(initialValues(odd));
+    expect(applyChanges(odd, {}, [ones])).toEqual(ones);
+    expect(applyChanges(odd, initialValues(odd), [ones, ones])).toEqual(twos);
+    expect(composeChanges(odd, [ones])).toEqual(ones);
+    expect(composeChanges(odd, [ones, ones])).toEqual(twos);
+  });
+
   test.each<[unknown, string]>([
     [null, "shape must be an object of the state's keys, not null."],
     [["a"], "shape must be an object of the state's keys, not an array."],

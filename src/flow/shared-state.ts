@@ -156,12 +156,13 @@ export function applyChanges(
   values: Readonly<Record<string, unknown>>,
   changes: readonly Readonly<Record<string, unknown>>[],
 ): Record<string, unknown> {
-  const next = { ...values };
+  const next: Record<string, unknown> = { ...values };
   for (const change of changes) {
     for (const [key, value] of Object.entries(change)) {
       if (value === undefined) continue;
       const field = fields.get(key);
-      next[key] = field?.merge == null ? value : field.merge(key in next ? next[key] : field.initial, value);
+      next[key] =
+        field?.merge == null ? value : field.merge(Object.hasOwn(next, key) ? next[key] : field.initial, value);
     }
   }
   return next;
@@ -177,7 +178,7 @@ export function composeChanges(
     for (const [key, value] of Object.entries(change)) {
       if (value === undefined) continue;
       const merge = fields.get(key)?.merge ?? null;
-      composed[key] = merge === null || !(key in composed) ? value : merge(composed[key], value);
+      composed[key] = merge === null || !Object.hasOwn(composed, key) ? value : merge(composed[key], value);
     }
   }
   return composed;
@@ -189,7 +190,7 @@ export function shownValues(
   values: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Array.from(state.fields, ([key, { initial }]) => [key, key in values ? values[key] : initial]),
+    Array.from(state.fields, ([key, { initial }]) => [key, Object.hasOwn(values, key) ? values[key] : initial]),
   );
 }
 
