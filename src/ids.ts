@@ -143,7 +143,25 @@ function parse(value: unknown, field: string, issueOf: (value: unknown) => strin
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (value === undefined) return "undefined";
-  if (Array.isArray(value)) return "an array";
-  if (value instanceof Promise) return "a Promise";
+  if (isArray(value)) return "an array";
+  if (isA(value, Promise)) return "a Promise";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function isArray(value: unknown): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    // A proxy that was revoked.
+    return false;
+  }
+}
+
+/** As `instanceof`, but of a proxy that answers with an error: nothing is known of that. */
+export function isA<T>(value: unknown, constructor: abstract new (...args: never) => T): value is T {
+  try {
+    return value instanceof constructor;
+  } catch {
+    return false;
+  }
 }

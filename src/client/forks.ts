@@ -19,7 +19,7 @@ import { standing } from "../snapshot/standing.ts";
 import { stateAt, stateBefore } from "../snapshot/state-at.ts";
 import type { StoodPosition } from "../snapshot/stood-position.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
-import { requireObject } from "../store/argument-shapes.ts";
+import { requireRecord } from "../store/argument-shapes.ts";
 import { parseDeadline, parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
 import type { InstanceFork, NewInstance, RenamedEntry, ReplacedPayloads } from "../store/instance-store.ts";
@@ -68,11 +68,11 @@ export async function forkFrom(
   checkOptions(options, KEYS);
   if (typeof options.at === "string") parseTaskId(options.at, "options.at");
   else requireSequence(options.at, "options.at");
-  if (options.outputs !== undefined) requireObject(options.outputs, "options.outputs");
+  const outputs = options.outputs === undefined ? {} : requireRecord(options.outputs, "options.outputs");
   const goal = goalOf(flow, options);
   for (let tries = 1; ; tries++) {
     const found = await findCourse(backend, flow, sourceId);
-    const fork = await new Forking(backend, { flow, ...goal }, found, newId, options).plan();
+    const fork = await new Forking(backend, { flow, ...goal }, found, newId, { ...options, outputs }).plan();
     try {
       return await backend.forkInstance(fork);
     } catch (error) {
@@ -93,9 +93,9 @@ function goalOf(flow: Flow, { to, map }: InstanceForkOptions): Goal {
   checkFlow(flow);
   if (to !== undefined) checkFlow(to, "options.to");
   if (map === undefined) return { to: to ?? flow, renaming: new Renaming(flow, flow, {}, "options.map") };
-  requireObject(map, "options.map");
+  const names = requireRecord(map, "options.map") as NodeNames;
   if (to === undefined) throw new InvalidArgumentError("options.map", "goes with options.to, whose names it gives.");
-  return { to, renaming: new Renaming(flow, to, map, "options.map") };
+  return { to, renaming: new Renaming(flow, to, names, "options.map") };
 }
 
 /** What is known of it before its history has been looked at. */

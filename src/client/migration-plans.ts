@@ -5,7 +5,7 @@ import type { Flow } from "../flow/flow-definition.ts";
 import { type NodeNames, Renaming } from "../flow/renaming.ts";
 import type { InstanceId } from "../ids.ts";
 import type { StoodPosition } from "../snapshot/stood-position.ts";
-import { requireObject } from "../store/argument-shapes.ts";
+import { requireRecord } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import { checkFilter } from "../store/check-instance.ts";
 import type { InstanceState } from "../store/instance-store.ts";
@@ -76,8 +76,7 @@ export async function planMigrations(
   if (ended !== undefined)
     throw new InvalidArgumentError("filter.status", `must be "in_progress" or "paused"; "${ended}" can't be moved.`);
   const { map = {} } = options;
-  requireObject(map, "options.map");
-  const renaming = new Renaming(from, to, map, "options.map");
+  const renaming = new Renaming(from, to, requireRecord(map, "options.map") as NodeNames, "options.map");
   const ids = await backend.listInstanceIds({ flow: from.name, ...filter, status, limit });
   const instances: PlannedMigration[] = [];
   for (const id of ids) {

@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { Flow } from "../flow/flow-definition.ts";
 import { unknownName } from "../flow/known-options.ts";
-import { kindOf } from "../ids.ts";
+import { isA, kindOf } from "../ids.ts";
+import { readRecord } from "../plain-record.ts";
 
 /**
  * Refuses what a JavaScript caller may pass for an options object: something else, or a key that nobody
@@ -10,22 +11,22 @@ import { kindOf } from "../ids.ts";
  * @throws {InvalidArgumentError} naming `field`
  */
 export function checkOptions(options: unknown, known: readonly string[], field: string = "options"): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options) || options instanceof Promise)
-    throw new InvalidArgumentError(field, `must be an object, not ${kindOf(options)}.`);
-  for (const key of Object.keys(options)) {
+  const { entries, issue, cause } = readRecord(options, known);
+  if (issue !== null) throw new InvalidArgumentError(field, `${issue}.`, { cause });
+  for (const [key] of entries) {
     if (!known.includes(key)) throw new InvalidArgumentError(field, `has an unknown key ${unknownName(key, known)}`);
   }
 }
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function checkAbortSignal(signal: unknown, field: string): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
+  if (signal !== undefined && !isA(signal, AbortSignal))
     throw new InvalidArgumentError(field, `must be an AbortSignal, not ${kindOf(signal)}.`);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function checkFlow(flow: unknown, field: string = "flow"): asserts flow is Flow {
-  if (!(flow instanceof Flow))
+  if (!isA(flow, Flow))
     throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
 }
 

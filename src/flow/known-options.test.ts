@@ -18,6 +18,16 @@ describe("readOptions", () => {
     expect(read(undefined)).toEqual({ options: {}, issues: [] });
   });
 
+  test("reports what is no plain object, and what can't be read", () => {
+    const throwing = {
+      get timeout(): never {
+        throw new RangeError("no");
+      },
+    };
+    expect(read(new Map([["timeout", 5]])).issues).toEqual(["options must be a plain object, not an instance of Map"]);
+    expect(read(throwing)).toEqual({ options: {}, issues: ["options can't be read: a getter or a proxy has thrown"] });
+  });
+
   test("reports unknown keys and leaves them out", () => {
     expect(read({ retires: 3, timeout: 1 })).toEqual({
       options: { timeout: 1 },

@@ -1,4 +1,5 @@
 import { kindOf } from "../ids.ts";
+import { readRecord } from "../plain-record.ts";
 
 /** Options as a JavaScript caller may have passed them: every value, if it is there, is yet to be checked. */
 export type RawOptions<Key extends string> = Readonly<Record<Key, unknown>>;
@@ -25,12 +26,14 @@ export function readOptions<Key extends string>(
   // A copy, so that a later change of the caller's object changes nothing here. Without a prototype: the known keys may be names of
   // the caller's choice, such as "toString".
   const options = Object.create(null) as Record<string, unknown>;
-  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Promise) {
-    if (value !== undefined) issues.push(`${what} must be an object, not ${kindOf(value)}`);
+  if (value === undefined) return options as RawOptions<Key>;
+  const { entries, issue } = readRecord(value);
+  if (issue !== null) {
+    issues.push(`${what} ${issue}`);
     return options as RawOptions<Key>;
   }
   const names: readonly string[] = known;
-  for (const [key, given] of Object.entries(value)) {
+  for (const [key, given] of entries) {
     if (names.includes(key)) options[key] = given;
     else issues.push(`${what} has an unknown key ${unknownName(key, names)}`);
   }

@@ -93,6 +93,7 @@ describe("a state", () => {
     [null, "change must be an object of the state's keys, not null."],
     [[], "change must be an object of the state's keys, not an array."],
     [Promise.resolve({}), "change must be an object of the state's keys, not a Promise."],
+    [new Map([["total", 1]]), "change must be a plain object, not an instance of Map."],
     [{ totl: 1 }, 'change has an unknown key "totl"; did you mean "total"?'],
   ])("can't be changed by %o", (change, message) => {
     expect(() => checkChange(board, change, "change")).toThrow(message);

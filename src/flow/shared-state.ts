@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
-import { kindOf, nameIssue } from "../ids.ts";
+import { isA, kindOf, nameIssue } from "../ids.ts";
+import { readRecord } from "../plain-record.ts";
 import { unknownName } from "./known-options.ts";
 
 const BRAND: unique symbol = Symbol.for("waymark.state") as never;
@@ -200,10 +201,12 @@ export function shownValues(
  * @throws {InvalidArgumentError} it isn't an object of the state's keys
  */
 export function checkChange({ fields }: SharedState, change: unknown, field: string): Record<string, unknown> {
-  if (typeof change !== "object" || change === null || Array.isArray(change) || change instanceof Promise)
+  if (typeof change !== "object" || change === null || Array.isArray(change) || isA(change, Promise))
     throw new InvalidArgumentError(field, `must be an object of the state's keys, not ${kindOf(change)}.`);
-  for (const key of Object.keys(change))
+  const { entries, issue, cause } = readRecord(change);
+  if (issue !== null) throw new InvalidArgumentError(field, `${issue}.`, { cause });
+  for (const [key] of entries)
     if (!fields.has(key))
       throw new InvalidArgumentError(field, `has an unknown key ${unknownName(key, [...fields.keys()])}.`);
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }

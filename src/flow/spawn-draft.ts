@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { idIssue, kindOf, nameIssue } from "../ids.ts";
+import { readRecord } from "../plain-record.ts";
 import type { ChildStart, OnParentClose, SpawnNode, TaskBody } from "./definition.ts";
 import type { BadCall, SimpleDraft } from "./draft.ts";
 import { Flow } from "./flow-definition.ts";
-import { numberIssue, type RawOptions, readOptions } from "./known-options.ts";
+import { numberIssue, readOptions } from "./known-options.ts";
 import { checked, resolveChoice } from "./option-values.ts";
 import { bad, simple, whatIs } from "./step-draft.ts";
 import type { TaskContext } from "./task-context.ts";
@@ -81,11 +82,11 @@ function resolveTags(value: unknown, issues: string[]): readonly string[] {
 
 function resolveLabels(value: unknown, issues: string[]): Readonly<Record<string, string>> {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    issues.push(`child.labels must be an object of strings, not ${kindOf(value)}`);
+  const { entries: labels, issue } = readRecord(value);
+  if (issue !== null) {
+    issues.push(`child.labels ${issue}`);
     return {};
   }
-  const labels = Object.entries(value as RawOptions<string>);
   if (labels.length > MAX_LABELS) issues.push(`child.labels has ${labels.length} labels; the limit is ${MAX_LABELS}`);
   for (const [name, text] of labels.slice(0, MAX_LABELS)) {
     const problem = nameIssue(name) ?? idIssue(typeof text === "string" && text !== "" ? text.trim() : text);

@@ -5,7 +5,7 @@ import type { Checkpoint, ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Lane } from "../snapshot/position.ts";
 import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
-import { requireName, requireObject } from "../store/argument-shapes.ts";
+import { requireName, requireObject, requireRecord } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
 import { hintCommitted } from "../store/hints.ts";
@@ -60,7 +60,7 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
 
   /** @throws {InvalidArgumentError} an option is not acceptable */
   constructor(options: InMemoryBackendOptions = {}) {
-    requireObject(options, "options");
+    requireRecord(options, "options");
     const {
       codec = new JsonCodec(),
       codecs = [],

@@ -2,6 +2,7 @@ import type { Codec } from "../codec/codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
 import { type Logger, parseLogger, silentLogger } from "../logger.ts";
+import { requireRecord } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 
@@ -90,10 +91,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 
 /** @throws {InvalidArgumentError} naming the option */
 export function resolvePostgresOptions(options: PostgresBackendOptions): ResolvedPostgresOptions {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError("options", `must be an object, not ${kindOf(options)}.`);
-  }
-  for (const key of Object.keys(options)) {
+  for (const key of Object.keys(requireRecord(options, "options"))) {
     if (!KNOWN.has(key))
       throw new InvalidArgumentError(`options.${key}`, `is unknown. Known are ${[...KNOWN].join(", ")}.`);
   }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { idIssue, kindOf, parseTaskId } from "../ids.ts";
+import { readRecord } from "../plain-record.ts";
 
 // Callers may be written in JavaScript: what a type says about the shape of an argument is checked here;
 // what it may contain, in store/arguments.ts.
@@ -12,6 +13,13 @@ export function requireObject(value: unknown, field: string): asserts value is o
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Promise) {
     refuse(field, `must be an object, not ${kindOf(value)}`);
   }
+}
+
+/** A copy of a record. */
+export function requireRecord(value: unknown, field: string): Readonly<Record<string, unknown>> {
+  const { entries, issue, cause } = readRecord(value);
+  if (issue !== null) throw new InvalidArgumentError(field, `${issue}.`, { cause });
+  return Object.fromEntries(entries);
 }
 
 export function requireArray(value: unknown, field: string): asserts value is readonly unknown[] {

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { cleanText } from "../errors/failure.ts";
 import {
   idIssue,
+  isA,
   kindOf,
   nameIssue,
   parseAwaitedEvent,
@@ -16,7 +17,7 @@ import { isDeadline, type NewDeadline } from "../snapshot/deadline.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import { type Duration, MAX_DURATION_MS, parseDuration } from "../time/duration.ts";
-import { requireBoolean } from "./argument-shapes.ts";
+import { requireBoolean, requireRecord } from "./argument-shapes.ts";
 import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "./signal-store.ts";
 
 /** Most tags that an instance, a task or a worker can have. */
@@ -94,14 +95,23 @@ export function parseRetryRequest(value: unknown, field: string = "request"): Re
 
 /** A time, or a span from now on that is not empty. @throws {InvalidArgumentError} naming `field` */
 export function parseDeadline(value: unknown, field: string): NewDeadline {
-  if (value instanceof Date) {
-    const at = value.getTime();
+  if (isA(value, Date)) {
+    const at = timeOf(value);
     if (Number.isNaN(at)) throw new InvalidArgumentError(field, "is an invalid Date.");
     return { afterMs: null, at };
   }
   const afterMs = parseDuration(value, field);
   if (afterMs < 1) throw new InvalidArgumentError(field, "must be a Date or at least 1 ms.");
   return { afterMs, at: null };
+}
+
+/** NaN also for what only looks like a Date. */
+function timeOf(date: Date): number {
+  try {
+    return date.getTime();
+  } catch {
+    return Number.NaN;
+  }
 }
 
 /** A task of which somebody outside may record something. @throws {InvalidArgumentError} naming `field` */
@@ -125,10 +135,7 @@ export function parseTags(value: unknown, field: string = "tags"): readonly stri
 
 /** @throws {InvalidArgumentError} naming the label at fault */
 export function parseLabels(value: unknown, field: string = "labels"): Readonly<Record<string, string>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new InvalidArgumentError(field, `must be an object of strings, not ${kindOf(value)}.`);
-  }
-  const entries = Object.entries(value);
+  const entries = Object.entries(requireRecord(value, field));
   if (entries.length > MAX_LABELS)
     throw new InvalidArgumentError(field, `has ${entries.length} labels; the limit is ${MAX_LABELS}.`);
   for (const [name, text] of entries) {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
+import { readRecord } from "../plain-record.ts";
 
 /** Parts of a duration, added up. */
 export interface DurationParts {
@@ -63,7 +64,7 @@ export function parseDuration(value: unknown, field: string): number {
 function millisecondsOf(value: unknown): number | string {
   if (typeof value === "number") return value;
   if (typeof value === "string") return parseText(value.trim());
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return parseParts(value);
+  if (typeof value === "object" && value !== null && kindOf(value) !== "an array") return parseParts(value);
   return `must be a number of milliseconds, a text such as "30s", or parts such as { minutes: 5 }; it is ${kindOf(value)}`;
 }
 
@@ -90,7 +91,8 @@ function parseText(text: string): number | string {
 
 function parseParts(value: object): number | string {
   let total = 0;
-  const entries = Object.entries(value);
+  const { entries, issue } = readRecord(value);
+  if (issue !== null) return issue;
   if (entries.length === 0) return "must name at least one part, such as { minutes: 5 }";
   for (const [key, amount] of entries) {
     if (!Object.hasOwn(PART_MS, key))

@@ -31,6 +31,16 @@ const ids: readonly (readonly [string, unknown])[] = [
   ["256 characters", "x".repeat(256)],
 ];
 
+const thrower = (): never => {
+  throw new RangeError("not to be read");
+};
+const throwing: ProxyHandler<object> = { get: thrower, ownKeys: thrower, getPrototypeOf: thrower };
+const revoked = (): unknown => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
+
 const runRows: readonly Row[] = [
   ["a builder that was not built", [flow("x").then("a", () => 1), "id", 1], "flow"],
   ["a promise of a flow", [Promise.resolve(good), "id", 1], "flow"],
@@ -161,6 +171,83 @@ describe.each(await bothBackends())("a wrong argument, on $name", ({ backend }) 
     await unchanged(args, async (given) => {
       await expect((client as unknown as Untyped)[method]!(...given)).rejects.toMatchObject(refused(field));
     });
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ["a Map", () => new Map([["a", 1]]), "must be a plain object, not an instance of Map."],
+    ["a Date", () => new Date(), "must be a plain object, not an instance of Date."],
+    ["an instance of a class", () => new (class Preset {})(), "must be a plain object, not an instance of Preset."],
+    ["an array", () => ["a"], "must be an object, not an array."],
+    ["a proxy that throws", () => new Proxy({}, throwing), "can't be read: a getter or a proxy has thrown."],
+    ["a proxy that only lists nothing", () => new Proxy({}, { get: thrower }), "can't be read"],
+    ["a revoked proxy", revoked, "can't be read"],
+    [
+      "an object whose getters throw",
+      () => ({
+        get priority() {
+          return thrower();
+        },
+        get labels() {
+          return thrower();
+        },
+      }),
+      "can't be read",
+    ],
+  ])("is a record that nobody could read, in place of options, labels and outputs: %s", async (_, make, problem) => {
+    const id = fresh("unread");
+    await runner.run(waiting, id, null);
+    const before = await backend.listSnapshots();
+    const untyped = client as unknown as Untyped;
+    const calls: [field: string, call: () => Promise<unknown>][] = [
+      ["options", () => untyped["submit"]!(good, fresh("x"), 1, make())],
+      ["options", () => untyped["submitMany"]!(good, [], make())],
+      ["options", () => (runner as unknown as Untyped)["run"]!(good, fresh("x"), 1, make())],
+      ["options", () => untyped["fork"]!(waiting, id, fresh("x"), make())],
+      ["options", () => untyped["sendEvent"]!(id, "news", 1, make())],
+      ["options", () => untyped["cancelMany"]!({ idPrefix: "x" }, make())],
+      ["options", () => untyped["result"]!(id, make())],
+      ["request", () => untyped["cancel"]!(id, make())],
+      ["filter", () => untyped["list"]!(make())],
+    ];
+    // A proxy that lists nothing is an empty record to whoever takes any keys.
+    if (!_.startsWith("a proxy that only"))
+      calls.push(
+        ["options.labels", () => untyped["submit"]!(good, fresh("x"), 1, { labels: make() })],
+        ["filter.labels", () => untyped["list"]!({ labels: make() })],
+        ["options.outputs", () => untyped["fork"]!(waiting, id, fresh("x"), { at: 0n, outputs: make() })],
+        ["options.map", () => untyped["fork"]!(waiting, id, fresh("x"), { at: 0n, to: waiting, map: make() })],
+      );
+    for (const [field, call] of calls) {
+      const error: unknown = await call().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        ...refused(field),
+        message: expect.stringContaining(`${field} ${problem}`) as unknown,
+      });
+      if (problem.startsWith("can't be read")) expect((error as Error).cause).toBeInstanceOf(Error);
+    }
+    expect(await backend.listSnapshots()).toEqual(before);
+  });
+
+  test.each(["startAfter", "deadline", "onConflict", "priority"])(
+    "is a proxy that throws, for options.%s",
+    async (key) => {
+      for (const value of [new Proxy({}, throwing), revoked()]) {
+        const call = client.submit(good, fresh("x"), 1, { [key]: value });
+        await expect(call).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+      }
+      const late = client.submit(good, fresh("x"), 1, { deadline: new Proxy(new Date(), {}) });
+      await expect(late).rejects.toMatchObject(refused("options.deadline"));
+    },
+  );
+
+  test("takes records without a prototype, and those of another realm", async () => {
+    const { runInNewContext } = await import("node:vm");
+    const options = Object.assign(Object.create(null) as object, { labels: { a: "b" } });
+    const foreign = runInNewContext("({ labels: { a: 'b' } })") as object;
+    for (const given of [options, foreign]) {
+      const { instanceId } = await client.submit(waiting, fresh("plain"), null, given);
+      expect((await backend.findInstance(instanceId))?.instance.labels).toEqual({ a: "b" });
+    }
   });
 
   test.each(ids)("is an instance id that is %s, at every entrance", async (_, id) => {
