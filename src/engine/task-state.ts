@@ -7,7 +7,7 @@ import type { TaskId } from "../ids.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
 import { keepsChanges } from "../snapshot/plan-state.ts";
-import { isUndoing } from "../snapshot/plan-undo.ts";
+import { isHandler, isUndoing } from "../snapshot/plan-undo.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import { entry } from "../snapshot/standing.ts";
 import { STATE_ID, stateTaskId } from "../snapshot/state-ids.ts";
@@ -76,11 +76,11 @@ export class TaskState {
       },
       update: (state, change) => {
         const { state: own } = ownerOf(held, state);
-        if (isUndoing(standpoint(held.flow, taskId)))
-          throw new InvalidArgumentError(
-            "state",
-            `can't be changed by "${taskId}", which undoes a task. It can be read.`,
-          );
+        const here = standpoint(held.flow, taskId);
+        if (isUndoing(here)) {
+          const why = isHandler(here) ? "is told of the failure" : "undoes a task";
+          throw new InvalidArgumentError("state", `can't be changed by "${taskId}", which ${why}. It can be read.`);
+        }
         if (hasEnded) throw new InvalidArgumentError("state", `can't be changed any more: task "${taskId}" has ended.`);
         changes.push(checkChange(own, change, "change"));
       },

@@ -314,6 +314,32 @@ describe.each(await bothBackends())("the state that tasks share on $name", ({ ba
     expect(await client.readState(board, id)).toMatchObject({ notes: ["work"] });
   });
 
+  test("is read, not changed, by what a flow does on failure", async () => {
+    const id = fresh("handled");
+    const seen: unknown[] = [];
+    const order = flow<null>("order", {
+      state: board,
+      onFailure: async (_, { state }) => {
+        seen.push((await state.read(board)).notes);
+        try {
+          state.update(board, { notes: ["handler"] });
+        } catch (error) {
+          seen.push((error as Error).message);
+        }
+      },
+    })
+      .then("work", (_, context) => note("work", context))
+      .then("end", fails, once)
+      .build();
+
+    expect(await run(order, id, null)).toMatchObject({ status: "failed" });
+    expect(seen).toEqual([
+      ["work"],
+      `state can't be changed by "$onFailure[0]", which is told of the failure. It can be read.`,
+    ]);
+    expect(await client.readState(board, id)).toMatchObject({ notes: ["work"] });
+  });
+
   test("of a result that is recorded by hand for a join is not lost", async () => {
     const id = fresh("by-hand");
     const order = flow<null>("order", { state: board })
