@@ -16,6 +16,9 @@ describe("statementProblem", () => {
     "SET TRANSACTION READ ONLY",
     "EXECUTE p",
     "COMMITTED",
+    "COPY t TO '/tmp/t'",
+    "copy t from program 'cat'",
+    "SELECT 'COPY t FROM STDIN'",
     "-- COMMIT\nSELECT 1",
     "/* COMMIT; */ SELECT 1",
   ])("lets %j through", (text) => {
@@ -42,6 +45,14 @@ describe("statementProblem", () => {
     ["DISCARD ALL", "outlast"],
   ])("refuses %j, because it would %s the transaction", (text, why) => {
     expect(statementProblem(text)).toContain(`would ${why}`);
+  });
+
+  test.each([
+    "COPY t FROM STDIN",
+    "-- rows\ncopy t (a, b)\n from  stdin with (format csv)",
+    "COPY (SELECT 1) TO STDOUT;",
+  ])("refuses %j, which nobody would answer", (text) => {
+    expect(statementProblem(text)).toContain("unnest");
   });
 
   test("takes a long comment that has no end in no time", () => {

@@ -19,8 +19,11 @@ const OUTLASTING: Readonly<Record<string, string>> = {
 };
 const WITHIN = /^SET (?:LOCAL|CONSTRAINTS|TRANSACTION)\b/;
 
+/** Of COPY: rows go by a protocol of their own, in which nobody would answer. A file or a program on the server is its own affair. */
+const BY_THE_CLIENT = /\b(?:FROM\s+STDIN|TO\s+STDOUT)\b/i;
+
 /**
- * Why a task's function may not run a statement in its transaction; `null` if it may.
+ * Why a task's function may not run a statement in its transaction, or can't; `null` if it may.
  *
  * Looks at the statement's first words, so it can't see what a function in the database does. That the transaction is still the same
  * one is checked before it is committed, and so is the session's state before others get it.
@@ -31,6 +34,11 @@ export function statementProblem(text: string): string | null {
   if ((ENDING.has(first) && !TO_SAVEPOINT.test(words)) || words.startsWith("PREPARE TRANSACTION"))
     return `${first} would end the task's transaction, which commits when the task's function returns and is rolled back when it throws.`;
   if (WITHIN.test(words)) return null;
+  if (first === "COPY" && BY_THE_CLIENT.test(text))
+    return (
+      "COPY from or to the client is not possible with tx.query. " +
+      "Use INSERT … SELECT … FROM unnest($1::text[], …), or SELECT; or copy into a table of its own before this task, and move the rows in it."
+    );
   const remedy = OUTLASTING[first];
   return remedy === undefined
     ? null

@@ -113,7 +113,8 @@ export class PostgresTaskTransaction implements TaskTransaction {
     if (this.#isConflict(error) || this.#parts.open.hasConflict) return { kind: "repeatable", error };
     if (isAnswer(error)) {
       const said = driverErrorOf(error);
-      const problem = `The database has refused it: ${said instanceof Error ? said.message : "it gives no reason"}.`;
+      const reason = said instanceof Error ? said.message : "it gives no reason";
+      const problem = `The database has refused it: ${reason}. If the function catches errors of statements, it has to set a SAVEPOINT before them.`;
       return { kind: "failed", error: new TransactionFailedError(taskId, problem, { cause: said }) };
     }
     if (!(error instanceof BackendError))

@@ -59,12 +59,19 @@ describe("a transactional task whose function", () => {
     "LISTEN x",
     "PREPARE p AS SELECT 1",
     "DISCARD ALL",
-  ])("runs %s, which would outlast it, fails for good", async (statement) => {
+    "COPY effects FROM STDIN",
+    "COPY effects TO STDOUT",
+  ])("runs %s, which would outlast it or never end, fails for good", async (statement) => {
+    let runs = 0;
     const call = await runner.run(
-      flowOf(async (tx) => void (await tx.query(statement))),
+      flowOf(async (tx) => {
+        runs++;
+        await tx.query(statement);
+      }),
       fresh("outlasts"),
       null,
     );
+    expect(runs).toBe(1);
     expect(call).toMatchObject({ status: "failed", failure: { code: "TRANSACTION_MISUSED" } });
   });
 
