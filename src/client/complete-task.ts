@@ -13,7 +13,12 @@ export async function completeTask(backend: Backend, id: InstanceId, task: TaskI
   const state = await getState(backend, id);
   const { instance } = state;
   const positions = state.positions.filter((position) => !isDeadline(position));
-  if (isTerminal(instance.status)) throw new InvalidTransitionError(id, instance.status, "completing a task");
+  if (isTerminal(instance.status)) {
+    const remedy = "Take it back first, with retry({ paused: true }); then complete the task, and unpause it.";
+    throw new InvalidTransitionError(id, instance.status, "completing a task", {
+      ...(instance.status === "failed" ? { remedy } : {}),
+    });
+  }
   const standing = positions.find((position) => position.taskId === task);
   if (standing === undefined || isPendingJoin(standing)) {
     const places = positions.filter((position) => !isPendingJoin(position)).map((position) => `"${position.taskId}"`);

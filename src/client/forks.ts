@@ -10,13 +10,14 @@ import { WaymarkError } from "../errors/waymark-error.ts";
 import { spawnsChildren } from "../flow/child-flows.ts";
 import { intoRouteBranch, standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import { listed } from "../flow/known-options.ts";
 import { type NodeNames, Renaming } from "../flow/renaming.ts";
-import { type InstanceId, parseInstanceId, parseTaskId } from "../ids.ts";
+import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { DerivedState } from "../snapshot/history-fold.ts";
 import type { Bytes, HistoryEntry, InstanceRecord } from "../snapshot/snapshot.ts";
 import { standing } from "../snapshot/standing.ts";
-import { stateAt, stateBefore } from "../snapshot/state-at.ts";
+import { type Course, stateAt, stateBefore } from "../snapshot/state-at.ts";
 import type { StoodPosition } from "../snapshot/stood-position.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { requireRecord } from "../store/argument-shapes.ts";
@@ -56,6 +57,8 @@ const KEYS = ["at", "input", "outputs", "to", "map", "priority", "tags", "labels
 /** How often a history is read anew that goes on while it is being copied. */
 const MOST_TRIES = 10;
 const PAGE = 1_000;
+/** How many tasks a refusal names. */
+const MOST_PLACES = 10;
 
 /** As `Client.fork`. */
 export async function forkFrom(
@@ -96,6 +99,21 @@ function goalOf(flow: Flow, { to, map }: InstanceForkOptions): Goal {
   const names = requireRecord(map, "options.map") as NodeNames;
   if (to === undefined) throw new InvalidArgumentError("options.map", "goes with options.to, whose names it gives.");
   return { to, renaming: new Renaming(flow, to, names, "options.map") };
+}
+
+/** Whether something can be run anew there. */
+function standsAt({ positions }: DerivedState, at: TaskId): boolean {
+  return positions.some(({ taskId, pending }) => taskId === at && pending === 0);
+}
+
+/** Some of the tasks at which a fork could begin, the last ones first, as a sentence. */
+function placesIn(flow: Flow, course: Course, last: DerivedState): string {
+  const places = last.positions.filter(({ pending }) => pending === 0).map(({ taskId }) => taskId);
+  const recorded = course.trace.map(({ taskId }) => taskId).toReversed();
+  // Each of them takes a look at the whole history.
+  const tried = [...new Set([...places, ...recorded])].slice(0, MOST_PLACES);
+  const fitting = tried.filter((taskId) => standsAt(stateBefore(flow, course, taskId), taskId));
+  return fitting.length === 0 ? "Name an entry by its sequence." : `It has come to ${listed(fitting)}.`;
 }
 
 /** What is known of it before its history has been looked at. */
@@ -173,8 +191,11 @@ class Forking {
     const state = derived(instance.instanceId, () =>
       typeof at === "string" ? stateBefore(this.#flow, course, at) : stateAt(this.#flow, course, at),
     );
-    if (typeof at === "string" && !state.positions.some(({ taskId, pending }) => taskId === at && pending === 0))
-      throw new InvalidArgumentError("options.at", `"${at}" is not a task to which the instance has come.`);
+    if (typeof at === "string" && !standsAt(state, at)) {
+      const places = derived(instance.instanceId, () => placesIn(this.#flow, course, state));
+      const problem = `"${at}" is not a task to which the instance has come. ${places}`;
+      throw new InvalidArgumentError("options.at", problem);
+    }
     if (state.positions.length > 0) return state;
     throw new InvalidArgumentError("options.at", "is where the instance had completed. Name an earlier entry.");
   }

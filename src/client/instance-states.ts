@@ -193,7 +193,8 @@ export abstract class InstanceStates extends InstanceControl {
   ): Promise<{ readonly instance: InstanceRecord; readonly owner: StateOwner }> {
     const { instance } = await getState(this.#backend, instanceId);
     if (!state.belongsTo(instance.flow)) {
-      const problem = `is not that of instance "${instanceId}", whose flow is "${instance.flow}".`;
+      const { flow } = instance;
+      const problem = `is not that of instance "${instanceId}": its flow "${flow}" declares another one, or none. A flow declares it as flow("${flow}", { state }).`;
       throw new InvalidArgumentError("state", problem);
     }
     return { instance, owner: { instanceId, codec: codecOf(this.#backend, instance.codec), state } };

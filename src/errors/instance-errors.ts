@@ -153,7 +153,9 @@ export class ResultTimeoutError extends WaymarkError {
   readonly instanceId: string;
 
   constructor(instanceId: string, timeoutMs: number) {
-    super(`Instance "${instanceId}" did not end within ${timeoutMs} ms. It goes on; ask again later.`);
+    super(
+      `Instance "${instanceId}" did not end within ${timeoutMs} ms. It goes on, if a worker with its flow is running; ask again later.`,
+    );
     this.instanceId = instanceId;
   }
 }

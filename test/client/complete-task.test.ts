@@ -108,6 +108,21 @@ describe.each(await bothBackends())("completeTask on $name", ({ backend }) => {
     await expect(handle.completeTask("work", "again")).rejects.toMatchObject({ code: "INVALID_TRANSITION" });
   });
 
+  test("is possible in a failed instance once it is taken back, as the refusal says", async () => {
+    const failing = flow<number>("failing-task")
+      .then("work", () => Promise.reject(new Error("no")), { retries: 0 })
+      .build();
+    start(backend, { flows: [failing], pollInterval: 20 });
+    const handle = await client.submit(failing, fresh("failed"), 1);
+    await expect(handle.result()).rejects.toMatchObject({ code: "INSTANCE_FAILED" });
+
+    await expect(handle.completeTask("work", "by hand")).rejects.toThrow("with retry({ paused: true }); then complete");
+    await client.retry(handle.instanceId, { paused: true });
+    await handle.completeTask("work", "by hand");
+    await client.unpause(handle.instanceId);
+    expect(await handle.result()).toBe("by hand");
+  });
+
   test("finds the first task of a map's item in its first attempt, by the name that the status tells", async () => {
     const late = new Gate();
     const each = flow<number>("each")

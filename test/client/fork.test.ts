@@ -224,6 +224,15 @@ describe.each(await bothBackends())("fork on $name", ({ backend, open }) => {
     await secret.close();
   });
 
+  test("tells at which tasks it could begin, where it is given another name", async () => {
+    const id = fresh("places");
+    await runner.run(line, id, 1);
+    const call = client.fork(line, id, fresh("nowhere"), { at: "nope" });
+    await expect(call).rejects.toThrow(
+      'options.at "nope" is not a task to which the instance has come. It has come to "c", "b", "a".',
+    );
+  });
+
   test("refuses what makes no sense, and writes nothing then", async () => {
     const [id, copy] = [fresh("refused"), fresh("never")];
     await runner.run(rich, id, 0);

@@ -300,7 +300,7 @@ describe.each(await bothBackends())("a state from outside on $name", ({ backend,
     const elsewhere = update("elsewhere", other, () => ({ change: { key: 2 } }));
     const refused = { code: "INVALID_ARGUMENT" };
     await expect(client.readState(other, id)).rejects.toThrow(
-      `state is not that of instance "${id}", whose flow is "shop".`,
+      `state is not that of instance "${id}": its flow "shop" declares another one, or none. A flow declares it as flow("shop", { state }).`,
     );
     await expect(client.update(id, elsewhere)).rejects.toMatchObject(refused);
     await expect(client.readState({} as never, id)).rejects.toMatchObject(refused);

@@ -172,6 +172,7 @@ describe.each(await bothBackends())("Client on $name", ({ backend, open, databas
 
       await expect(client.result(id, { timeout: 30 })).rejects.toMatchObject({
         code: "RESULT_TIMEOUT",
+        message: `Instance "${id}" did not end within 30 ms. It goes on, if a worker with its flow is running; ask again later.`,
         instanceId: id,
         retryable: true,
       });
