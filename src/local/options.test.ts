@@ -26,6 +26,7 @@ describe("resolveOptions", () => {
   const invalid: [field: string, options: unknown][] = [
     ["options", null],
     ["options", []],
+    ["options", new Map([["port", 5432]])],
     ["options.prot", { prot: 5432 }],
     ["options.directory", { directory: "" }],
     ["options.directory", { directory: "a\0b" }],
@@ -44,6 +45,7 @@ describe("resolveOptions", () => {
     ["options.persistent", { persistent: 1 }],
     ["options.settings", { settings: ["fsync=off"] }],
     ["options.settings", { settings: { fsync: false } }],
+    ["options.settings", { settings: new Map([["fsync", "off"]]) }],
     ["options.settings", { settings: { "fsync=off -c x": "1" } }],
     ["options.settings", { settings: { fsync: "o\0ff" } }],
     ["options.settings", { settings: { Listen_Addresses: "*" } }],

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { kindOf } from "../ids.ts";
+import { readRecord } from "../plain-record.ts";
 
 /** What {@link startLocalPostgres} takes. */
 export interface LocalPostgresOptions {
@@ -74,9 +75,9 @@ const CHECKS: Readonly<Record<keyof LocalPostgresOptions, Check>> = {
 
 /** @throws {InvalidArgumentError} naming the option */
 export function resolveOptions(options: LocalPostgresOptions): ResolvedOptions {
-  const kind = kindOf(options);
-  if (kind !== "an object") throw new InvalidArgumentError("options", `must be an object, not ${kind}.`);
-  for (const [name, value] of Object.entries(options)) {
+  const { entries, issue, cause } = readRecord(options);
+  if (issue !== null) throw new InvalidArgumentError("options", `${issue}.`, { cause });
+  for (const [name, value] of entries) {
     if (!Object.hasOwn(CHECKS, name)) {
       throw new InvalidArgumentError(`options.${name}`, `is not known; there are ${Object.keys(CHECKS).join(", ")}.`);
     }
@@ -128,8 +129,9 @@ function databaseIssue(value: unknown): string | null {
 }
 
 function settingsIssue(value: unknown): string | null {
-  if (kindOf(value) !== "an object") return `must be an object, not ${kindOf(value)}`;
-  for (const [name, setting] of Object.entries(value as object) as [string, unknown][]) {
+  const { entries, issue } = readRecord(value);
+  if (issue !== null) return issue;
+  for (const [name, setting] of entries) {
     if (!SETTING.test(name)) return `has ${JSON.stringify(name)}, which is not the name of a setting`;
     const reserved = RESERVED_SETTINGS[name.toLowerCase()];
     if (reserved !== undefined) return `must not have "${name}": ${reserved}`;

@@ -48,7 +48,7 @@ export const MAY_IMPORT = {
   memory: ["errors", "ids", "time", "codec", "snapshot", "store", "logger"],
   postgres: ["errors", "ids", "time", "codec", "snapshot", "store", "transaction", "logger"],
   adapters: ["errors", "ids", "transaction"],
-  local: ["errors", "ids", "time"],
+  local: ["errors", "ids", "plain-record", "time"],
   runner: RUNTIME,
   worker: RUNTIME,
   client: RUNTIME,
