@@ -31,7 +31,7 @@ import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
 import { readEarlierOutput, readInput } from "./task-inputs.ts";
 import { TaskProgress } from "./task-progress.ts";
-import { TaskState } from "./task-state.ts";
+import { isMadeByBody, TaskState } from "./task-state.ts";
 import { TaskSteps } from "./task-steps.ts";
 import { type Committed, TaskTransactions } from "./task-transactions.ts";
 import { unawaited } from "./unawaited.ts";
@@ -175,8 +175,7 @@ export class TaskBodies {
   /** What has been changed in the state is made ready to be written with what has happened. */
   #withState(held: HeldPosition, body: TaskNode, pending: MaybePromise<Happening>): MaybePromise<Happening> {
     return chain(pending, (happening) => {
-      const isMade = happening.kind === "succeeded" || happening.kind === "listed";
-      if (!isMade || this.state.isIdle(held)) return happening;
+      if (!isMadeByBody(happening) || this.state.isIdle(held)) return happening;
       // What a transaction has done is undone where its checkpoint is late: it is better to look than to be.
       return this.state.settle(held, body.transaction !== null).then(
         () => happening,

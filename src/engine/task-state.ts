@@ -13,6 +13,7 @@ import { entry } from "../snapshot/standing.ts";
 import { STATE_ID, stateTaskId } from "../snapshot/state-ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { StateVersion } from "../store/state-store.ts";
+import type { Happening } from "./happening.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { joinsChanges, readJoinedChanges } from "./joined-states.ts";
 import { encodePayload, stateContext } from "./payloads.ts";
@@ -121,7 +122,7 @@ export class TaskState {
    */
   async entryFor(held: HeldPosition, happening: Occurrence, plan: Plan): Promise<NewEntry | null> {
     if (!keepsChanges(held.stand.taskId, plan)) return null;
-    const isOwn = happening.kind === "succeeded" || happening.kind === "listed";
+    const isOwn = isMadeByBody(happening);
     const made = this.#nextAt(held);
     if (made?.isOwn === isOwn) return made.entry;
     this.#next = null;
@@ -219,6 +220,13 @@ function ownerOf({ claim, codec, flow }: HeldPosition, state: SharedState | null
       ? `is used, but flow "${flow.name}" has none. Give it to the flow: flow("${flow.name}", { state }).`
       : `is not that of flow "${flow.name}". Use the one that was given to the flow.`;
   throw new InvalidArgumentError("state", problem);
+}
+
+/** Whether what has happened is what a body gave, with what it has changed in the state. */
+export function isMadeByBody(
+  happening: Happening,
+): happening is Extract<Occurrence, { kind: "succeeded" | "listed" | "continued" }> {
+  return happening.kind === "succeeded" || happening.kind === "listed" || happening.kind === "continued";
 }
 
 function ownId({ stand }: HeldPosition): TaskId {

@@ -3,6 +3,7 @@ import type { WorkerId } from "../ids.ts";
 import { applyCheckpoint, type Changes, NOTES } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
 import { type Bytes, isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
+import { outlivesRun } from "../snapshot/state-ids.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -37,7 +38,7 @@ export function writeCheckpoint(state: MemoryState, checkpoint: Checkpoint, fact
   });
   if (changes === null) return { kind: "fenced" };
   if (consumes !== null) mailbox?.take(event, consumes);
-  for (const entry of entries) {
+  for (const entry of changes.restart === null ? entries : entries.filter(({ taskId }) => outlivesRun(taskId))) {
     state.append(instance, entry, { path: claim.path, workerId: facts.workerId, at: facts.now });
   }
   if (changes.restart !== null) beginRun(state, instance, changes.restart, facts);

@@ -50,7 +50,7 @@ export class MemoryStateStore implements StateStore {
     if (history.lastOf(entry.taskId) !== null) return { kind: "duplicate" };
     if (isTerminal(record.status)) throw new InvalidTransitionError(instanceId, record.status, "an update");
     if (record.codec !== codec) throw otherCodec(instanceId, codec, record.codec);
-    if (state !== null && history.attemptOf(state.taskId, state.attempt) !== null) return { kind: "conflict" };
+    if (state !== null && history.highestAttemptOf(state.taskId) >= state.attempt) return { kind: "conflict" };
     const origin = { path: "", workerId: null, at: this.#state.now() };
     this.#state.append(instance, entry, origin);
     const sent = event === null ? null : this.#signals.accept(instanceId, { ...event, codec }, {});

@@ -148,7 +148,7 @@ export async function writeIn(
   work: (instance: InstanceRow) => Promise<Changes | null>,
 ): Promise<CheckpointFate> {
   const { tables } = context;
-  const { claim, entries } = checkpoint;
+  const { claim, entries, move } = checkpoint;
   const { instanceId, path } = claim;
   const [instance] = await tx.run("lock-instance", lockInstance(tables, instanceId));
   if (instance === undefined || isTerminal(instance.status)) return { kind: "fenced" };
@@ -159,7 +159,8 @@ export async function writeIn(
   }
   const changes = await work(instance);
   if (changes === null) return { kind: "fenced" };
-  for (const entry of entries) {
+  // What outlives a run has been written with the move; the rest goes with the run.
+  for (const entry of move.kind === "restart" ? [] : entries) {
     const numbered = await numberedIn(context, tx, checkpoint, entry);
     const appended = { instanceId, path, entry: numbered, workerId: holder.workerId, now: context.now() };
     await tx.run("append-entry", appendEntry(tables, appended));

@@ -1,8 +1,10 @@
 import { applyCheckpoint } from "../snapshot/apply.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
+import { outlivesRun } from "../snapshot/state-ids.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import { inTransaction, writeIn } from "./branch-leaver.ts";
 import { lockPositions } from "./queries/find-instances.ts";
+import { appendEntry } from "./queries/history.ts";
 import { beginRun, drawTokens, holdPositions } from "./queries/restart.ts";
 import { upsertPositions } from "./queries/write-positions.ts";
 import { positionFromRow } from "./rows.ts";
@@ -20,7 +22,8 @@ export async function restart(
   const { move, claim } = checkpoint;
   if (move.kind !== "restart") throw new TypeError("Only what continues as new restarts.");
   const { lanes, tables } = context;
-  const { instanceId } = claim;
+  const { instanceId, path } = claim;
+  const { workerId } = holder;
   return await inTransaction(context, checkpoint, (tx) =>
     writeIn(context, tx, { checkpoint, holder }, async (instance) => {
       const positions = (await tx.run("lock-positions", lockPositions(tables, instanceId))).map(positionFromRow);
@@ -32,7 +35,10 @@ export async function restart(
         nextToken: () => tokens.pop() ?? 0n,
       });
       if (changes === null) return null;
-      const begun = { instanceId, input: move.input, workerId: holder.workerId, now: context.now() };
+      // Before the history goes, of which the last state is kept.
+      for (const entry of checkpoint.entries.filter(({ taskId }) => outlivesRun(taskId)))
+        await tx.run("append-entry", appendEntry(tables, { instanceId, path, entry, workerId, now: context.now() }));
+      const begun = { instanceId, input: move.input, workerId, now: context.now() };
       await tx.run("begin-run", beginRun(tables, begun));
       const laneByPath = new Map(move.positions.map(({ path, standing }) => [path, lanes.numberOf(standing.lane)]));
       const placed = changes.upserts.map((position) => ({ position, lane: laneByPath.get(position.path) ?? 0 }));

@@ -12,6 +12,11 @@ export function stateTaskId(path: Path): TaskId {
   return path === "" ? STATE_ID : STATE_PREFIX + path;
 }
 
+/** Whether an entry outlives the run in which it was made: of several under one task id, the last. */
+export function outlivesRun(taskId: TaskId): boolean {
+  return taskId === STATE_ID;
+}
+
 /** The task id under which an update is recorded. */
 export function updateTaskId(updateId: string): TaskId {
   return `$update:${updateId}`;

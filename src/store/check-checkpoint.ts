@@ -165,10 +165,9 @@ function checkMove(move: Move, field: string): void {
   }
 }
 
-function checkRestart({ claim, entries, move }: Checkpoint, field: string): void {
+function checkRestart({ claim, move }: Checkpoint, field: string): void {
   if (move.kind !== "restart") return;
   if (claim.path !== "") refuse(`${field}.claim.path`, 'must be "": only the trunk begins a run');
-  if (entries.length > 0) refuse(`${field}.entries`, "must be empty: the history of the run goes with it");
   if (move.positions[0]?.path !== "") refuse(`${field}.move.positions[0].path`, 'must be "": the trunk comes first');
 }
 

@@ -104,12 +104,13 @@ describe("an instance that continues as new", () => {
     { kind: "task", id: "work", failures: 1 },
   ] as const;
   const clean: Scenario = {
-    description: { name: "endless", steps, restarts: 3 },
+    description: { name: "endless", steps, restarts: 2, hasState: true },
     ...{ events: "during", input: 5, plan: new Map() },
   };
 
   test.each(CRASH_MODES.map((mode) => [mode]))(
-    "takes each event once, whichever call of the store is %s",
+    "takes each event once, and keeps what its runs share, whichever call of the store is %s",
+    limit,
     async (mode) => {
       const { calls } = await runScenario(clean, memoryWorld());
       for (let call = 1; call <= calls; call++) {

@@ -76,8 +76,7 @@ describe("an instance whose runners crash between any two calls of the store", (
   test("continues as new: its last run takes its course as the first would (memory, PostgreSQL)", limit, async () => {
     const endless = scenarios(CRASH_MODES).map((scenario) => ({
       ...scenario,
-      // What the runs share would have to be told of all of them.
-      description: { ...scenario.description, restarts: 2, hasState: false },
+      description: { ...scenario.description, restarts: 2 },
     }));
     const inMemory = fc.asyncProperty(endless, async (scenario) => void (await runScenario(scenario, memoryWorld())));
     await fc.assert(inMemory, { numRuns: memoryRuns });

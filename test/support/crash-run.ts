@@ -111,8 +111,8 @@ export class CrashRun {
         // Before it is written: whoever claims the next run may be faster than the answer.
         if (checkpoints.some(({ move }) => move.kind === "restart")) this.#completed.clear();
         const fates = await world.backend.commitCheckpoints(checkpoints, holder);
-        for (const [index, { entries }] of checkpoints.entries()) {
-          if (fates[index]?.kind !== "accepted") continue;
+        for (const [index, { entries, move }] of checkpoints.entries()) {
+          if (fates[index]?.kind !== "accepted" || move.kind === "restart") continue;
           for (const entry of entries) if (entry.outcome !== "failed") this.#completed.add(entry.taskId);
         }
         return fates;

@@ -26,8 +26,11 @@ export function expectedRun(description: FlowDescription, input: unknown, payloa
     // Of each run but the last nothing is left.
     outputs.clear();
     outputs.set("begin", value).set("more", left > 0 ? "again" : "over");
+    trail.push("begin");
     const output = walk(steps, value, { prefix: "", payloads, outputs, trail });
+    trail.push("more");
     if (left === 0) return { output, outputs, trail };
+    trail.push("go-on");
     value = { left: left - 1, value: mix("go-on", output) };
   }
 }

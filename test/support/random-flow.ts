@@ -54,7 +54,6 @@ export function flowFrom(
   description: FlowDescription,
   onRun: (taskId: string, attempt: number) => void = () => undefined,
 ): Flow {
-  if (description.restarts !== undefined) return endless(description, description.restarts, onRun);
   const noted = (taskId: string, attempt: number): void => {
     onRun(taskId, attempt);
     // What is undone may only read it.
@@ -63,6 +62,7 @@ export function flowFrom(
   const isShared = description.hasState === true;
   const shared = isShared ? { state: trail } : {};
   const onStep = isShared ? noted : onRun;
+  if (description.restarts !== undefined) return endless(description, description.restarts, shared, onStep);
   if (description.isUndone !== true)
     return append(flow<unknown>(description.name, shared), description.steps, onStep).build();
   const handled = flow<unknown>(description.name, {
@@ -87,12 +87,17 @@ interface Round {
 }
 
 /** A flow that continues as new so often, with what its steps have made of their input. */
-function endless(description: FlowDescription, restarts: number, onRun: OnRun): Flow {
+function endless(
+  description: FlowDescription,
+  restarts: number,
+  shared: { readonly state?: typeof trail },
+  onRun: OnRun,
+): Flow {
   const told = <Result>({ taskId, attempt }: TaskContext, result: Result): Result => {
     onRun(taskId, attempt);
     return result;
   };
-  const begun = flow<unknown>(description.name).then("begin", (input, context) => told(context, input));
+  const begun = flow<unknown>(description.name, shared).then("begin", (input, context) => told(context, input));
   const leftOf = async (context: { output(id: string): Promise<unknown> }): Promise<number> => {
     const input = await context.output("begin");
     return typeof input === "number" ? restarts : (input as Round).left;

@@ -955,6 +955,11 @@ BEGIN
   ELSIF v_codec <> p_codec THEN
     RETURN 'codec:' || v_codec;
   END IF;
+  -- A version need not be there to be taken: an instance that has continued as new keeps the last one alone.
+  IF EXISTS (SELECT FROM :schema.checkpoints AS c
+             WHERE c.instance_id = p_instance_id AND c.task_id = p_state_id AND c.attempt >= p_version) THEN
+    RETURN 'conflict';
+  END IF;
   v_now := coalesce(p_now, clock_timestamp());
 
   INSERT INTO :schema.checkpoints (instance_id, task_id, attempt, path, kind, outcome, output, decision, at)

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "6d1227083fc0d8cf3f8f60274761902bed7180e44b8553d2ddbafd5a8cd6681a",
+    sha256: "e1a1db4d82d81a5ec0b31a18ec2ea4a04ad07f4315cddaab424995743b69a95c",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -976,6 +976,11 @@ BEGIN
     RETURN 'refused:' || v_status;
   ELSIF v_codec <> p_codec THEN
     RETURN 'codec:' || v_codec;
+  END IF;
+  -- A version need not be there to be taken: an instance that has continued as new keeps the last one alone.
+  IF EXISTS (SELECT FROM :schema.checkpoints AS c
+             WHERE c.instance_id = p_instance_id AND c.task_id = p_state_id AND c.attempt >= p_version) THEN
+    RETURN 'conflict';
   END IF;
   v_now := coalesce(p_now, clock_timestamp());
 

@@ -1,5 +1,7 @@
 import { expect } from "vitest";
 import type { ClaimRef, Move, NewPosition } from "../../snapshot/checkpoint.ts";
+import type { NewEntry } from "../../snapshot/snapshot.ts";
+import type { Backend } from "../../store/backend.ts";
 import { aCheckpoint, aForgedClaim, aNewPosition, anEntry, bytesOf, textOf } from "../builders.ts";
 import { type Given, holder } from "./given.ts";
 import type { ConformanceTests } from "./suite.ts";
@@ -15,6 +17,17 @@ async function worked(given: Given): Promise<ClaimRef> {
   const claim = await given.held();
   await given.accepted(claim, { kind: "advance", to: given.standing({ taskId: "second" }) }, [anEntry()]);
   return claim;
+}
+
+function aVersion(version: number): NewEntry {
+  const facts = { taskId: "$state", attempt: version, kind: "state", outcome: "noted", durationMs: null } as const;
+  return anEntry({ ...facts, output: bytesOf(`${version}`), outputRef: "second" });
+}
+
+/** Task id, attempt and output of the entries that there are. */
+async function keptIn(backend: Backend): Promise<unknown[]> {
+  const history = await backend.readHistory("order-1", {});
+  return history.map(({ taskId, attempt, output }) => [taskId, attempt, textOf(output)]);
 }
 
 export const restartTests: ConformanceTests = {
@@ -114,16 +127,56 @@ export const restartTests: ConformanceTests = {
 
   "keeps of what the runs share the last version": async ({ backend, given }) => {
     const claim = await worked(given);
-    const shared = { taskId: "$state", kind: "instance", outcome: "noted" } as const;
-    for (const attempt of [1, 2])
-      await given.accepted(claim, { kind: "note" }, [anEntry({ ...shared, attempt, output: bytesOf(`${attempt}`) })]);
+    for (const version of [1, 2]) await given.accepted(claim, { kind: "note" }, [aVersion(version)]);
     await given.accepted(claim, restarting(given), []);
 
-    const history = await backend.readHistory("order-1", {});
-    expect(history.map(({ taskId, attempt, output }) => [taskId, attempt, textOf(output)])).toEqual([
+    expect(await keptIn(backend)).toEqual([
       ["$state", 2, "2"],
       ["$continue", 1, null],
     ]);
+  },
+
+  "writes a version of what the runs share, which is the one that is kept; other entries go with the run": async ({
+    backend,
+    given,
+  }) => {
+    const claim = await worked(given);
+    await given.accepted(claim, { kind: "note" }, [aVersion(1)]);
+    await given.accepted(claim, restarting(given), [anEntry({ taskId: "second" }), aVersion(2)]);
+
+    expect(await keptIn(backend)).toEqual([
+      ["$state", 2, "2"],
+      ["$continue", 1, null],
+    ]);
+    expect(await backend.loadResults("order-1", ["second"])).toEqual([]);
+  },
+
+  "is recorded where somebody has written that version, or what the task came to, before": async ({
+    backend,
+    given,
+  }) => {
+    const claim = await worked(given);
+    await given.accepted(claim, { kind: "note" }, [aVersion(1)]);
+    await backend.saveTaskResult("order-1", "second", bytesOf("8"));
+    const before = await given.seen("order-1");
+
+    for (const one of [aVersion(1), anEntry({ taskId: "second" })])
+      expect(await given.commit(aCheckpoint(claim, { move: restarting(given), entries: [one] }))).toEqual({
+        kind: "recorded",
+      });
+    expect(await given.seen("order-1")).toEqual(before);
+  },
+
+  "leaves no room for a version that is older than the one that is kept": async ({ backend, given }) => {
+    const claim = await worked(given);
+    for (const version of [1, 2]) await given.accepted(claim, { kind: "note" }, [aVersion(version)]);
+    await given.accepted(claim, restarting(given), []);
+    const note = { taskId: "$update:late", kind: "update", outcome: "noted", durationMs: null } as const;
+    const late = { instanceId: "order-1", entry: anEntry(note), event: null, codec: backend.codec.id };
+
+    for (const version of [1, 2])
+      expect(await backend.applyUpdate({ ...late, state: aVersion(version) })).toEqual({ kind: "conflict" });
+    expect(await backend.applyUpdate({ ...late, state: aVersion(3) })).toMatchObject({ kind: "applied" });
   },
 
   "is not held while a request is pending, which is still there": async ({ backend, given }) => {
@@ -162,10 +215,9 @@ export const restartTests: ConformanceTests = {
     expect(await given.seen("order-1")).toEqual(before);
   },
 
-  "is refused with entries, off the trunk, and without the trunk": async ({ given }) => {
+  "is refused off the trunk, and without the trunk": async ({ given }) => {
     const claim = await worked(given);
     const wrong = [
-      [aCheckpoint(claim, { move: restarting(given) }), "checkpoints[0].entries"],
       [
         aCheckpoint({ ...claim, path: "both/a" }, { move: restarting(given), entries: [] }),
         "checkpoints[0].claim.path",
