@@ -348,7 +348,7 @@ export class Client extends InstanceStates {
    *
    * @param taskId - where the instance stands, as `status` tells it
    * @param output - what the next step gets; for a wait the event's payload, for a route its key, for a loop what it ends
-   *   with. A delay is over then, and passes on what it got
+   *   with, for `continueAsNew` the next run's input. A delay is over then, and passes on what it got
    * @throws {InvalidArgumentError} the instance doesn't stand there, or its branches have not ended
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} the instance has ended

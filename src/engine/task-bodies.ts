@@ -181,7 +181,7 @@ export class TaskBodies {
         () => happening,
         async (error: unknown) => {
           if (isKeyError(error) || this.#isPassing(error)) throw error;
-          return await this.#failed(held, body, error, happening.durationMs);
+          return await this.#failed(held, body, error, happening.durationMs ?? 0);
         },
       );
     });
@@ -201,7 +201,7 @@ export class TaskBodies {
     };
     try {
       if (isPart(located.container, "list")) return this.listed(held, result.value, durationMs).catch(onError);
-      if (located.node.kind === "continue") return this.#continued(held, result.value, durationMs).catch(onError);
+      if (located.node.kind === "continue") return this.continued(held, result.value, durationMs).catch(onError);
       const { output, decision } = interpretOutput(located, stand.taskId, result.value);
       const context = { instanceId: claim.instanceId, taskId: stand.taskId, kind: "output" } as const;
       const bytes = encodePayload(codec, output, context, this.#parts.store.maxPayloadBytes);
@@ -212,8 +212,12 @@ export class TaskBodies {
     }
   }
 
-  /** The input of the next run, validated and encoded as that of a new instance. */
-  async #continued(held: HeldPosition, value: unknown, durationMs: number): Promise<Occurrence> {
+  /**
+   * The input of the next run, validated and encoded as that of a new instance.
+   *
+   * @param durationMs - `null` if it was recorded by hand
+   */
+  async continued(held: HeldPosition, value: unknown, durationMs: number | null): Promise<Occurrence> {
     const { codec, claim, flow } = held;
     const valid =
       flow.inputSchema === null ? value : await validate(flow.inputSchema, value, `input of flow "${flow.name}"`);

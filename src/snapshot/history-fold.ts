@@ -16,7 +16,7 @@ import { isPendingJoin } from "./position-rules.ts";
 import type { InstanceRecord } from "./snapshot.ts";
 import type { Stand } from "./standing.ts";
 import { type StoodPosition, standingStill } from "./stood-position.ts";
-import { decisionOf, needsOutput, type TraceEntry } from "./trace-entry.ts";
+import { decisionOf, isByHand, needsOutput, type TraceEntry } from "./trace-entry.ts";
 
 /** How an instance began. */
 export type Origin = Pick<InstanceRecord, "codec" | "priority" | "createdAt">;
@@ -276,7 +276,9 @@ export class HistoryFold {
       this.#open.add(path);
       return;
     }
-    const { container } = standpoint(this.#flow, position.taskId).located;
+    const { container, node } = standpoint(this.#flow, position.taskId).located;
+    // Whoever goes on from what was recorded by hand begins the next run, which forgets it.
+    if (node.kind === "continue") return;
     const isList = container.kind === "part" && container.role === "list";
     // Nobody could go on from an output that can't be read.
     const isUnknown = needsOutput(this.#flow, result) && !this.#decisions.has(result.taskId);
@@ -373,11 +375,6 @@ export class HistoryFold {
 
 function failed(retryAfterMs: number | null): Occurrence {
   return { kind: "failed", failure: NOTHING, retryAfterMs, durationMs: 0 };
-}
-
-/** Whether a sender or somebody outside has recorded it: then the position was moved on later, by whoever held it. */
-function isByHand({ workerId, kind, outcome }: TraceEntry): boolean {
-  return workerId === null || (kind === "wait" && outcome === "completed");
 }
 
 /** Whether it is a child's output: it is recorded when the event is taken that tells of it, and gone on from after that. */

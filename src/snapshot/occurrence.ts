@@ -21,8 +21,8 @@ export type Occurrence =
       readonly none: Bytes;
       readonly durationMs: number;
     }
-  /** The run is over, and the next one begins, with this input. */
-  | { readonly kind: "continued"; readonly input: Bytes; readonly durationMs: number }
+  /** The run is over, and the next one begins, with this input. `durationMs` is `null` where that was recorded by hand. */
+  | { readonly kind: "continued"; readonly input: Bytes; readonly durationMs: number | null }
   /** These tasks, side by side, are to be undone next. */
   | { readonly kind: "undoing"; readonly tasks: readonly TaskId[] }
   /** The flow's failure handler is to run, under this task id. */

@@ -55,8 +55,10 @@ export function planNext(flow: Flow, stand: Stand, occurrence: Occurrence): Plan
     case "recorded":
       return proceed(flow, stand, here, occurrence.decision, []);
     case "continued": {
-      const { input } = occurrence;
-      return { entries: [], move: { kind: "restart", input, positions: startRun(flow, stand) }, consumes: null };
+      const { input, durationMs } = occurrence;
+      // It goes with the run; but where somebody has recorded another outcome meanwhile, that counts (INV-3).
+      const entries = durationMs === null ? [] : [entry(stand, entryKindOf(here.located.node), { durationMs })];
+      return { entries, move: { kind: "restart", input, positions: startRun(flow, stand) }, consumes: null };
     }
     case "begun":
       return proceed(flow, stand, here, null, []);

@@ -31,3 +31,8 @@ export function decisionOf(flow: Flow, entry: TraceEntry, others: ReadonlyMap<Ta
   if (node.kind === "wait") return outcome === "timed_out" && node.onTimeout === "branch" ? { kind: "timedOut" } : null;
   return others.get(taskId) ?? null;
 }
+
+/** Whether a sender or somebody outside has recorded it: then the position was moved on later, by whoever held it. */
+export function isByHand({ workerId, kind, outcome }: TraceEntry): boolean {
+  return workerId === null || (kind === "wait" && outcome === "completed");
+}

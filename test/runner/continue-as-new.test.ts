@@ -2,9 +2,6 @@ import { describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { branch } from "../../src/flow/branch.ts";
 import { flow } from "../../src/flow/flow.ts";
-import { merged, state } from "../../src/flow/shared-state.ts";
-import { update } from "../../src/flow/state-handlers.ts";
-import type { TaskContext } from "../../src/flow/task-context.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { bothBackends } from "../support/both-backends.ts";
 import { fresh } from "../support/instance-ids.ts";
@@ -245,75 +242,53 @@ describe.each(await bothBackends())("an instance that continues as new on $name"
     expect(undone).toEqual(["run 3"]);
   });
 
-  const shared = state({ runs: merged(0, (current, change) => current + change), seen: 0 });
-  /** Each run begins with an event. */
-  const awaiting = (name: string, next: (n: number, context: TaskContext) => number | Promise<number>) =>
-    flow<number>(name, { state: shared })
-      .then("look", async (n, context) => {
-        context.state.update(shared, { seen: (await context.state.read(shared)).runs });
-        return n;
-      })
+  test("begins its next run with the output that is recorded by hand for its last function", async () => {
+    const f = flow("by-hand", { input: isNumber })
       .waitForEvent("wait", "go")
-      .then("number", (_, context) => context.output("look"))
-      .continueAsNew("again", (n, context) => next(n as number, context))
+      .continueAsNew("again", (): number => {
+        throw new Error("broken");
+      })
       .build();
-
-  test("goes on with the state as its last function has left it, in its last version alone", async () => {
-    const f = awaiting("sharing", async (n, context) => {
-      const { runs } = await context.state.read(shared);
-      context.state.update(shared, { runs: 1 });
-      return n + runs;
-    });
-    const id = fresh("sharing");
-    await runner.run(f, id, 0);
-    for (let run = 1; run <= 3; run++) {
+    const id = fresh("by-hand");
+    await runner.run(f, id, 1);
+    for (const next of [2, 3]) {
       await client.sendEvent(id, "go", null);
+      expect(await runner.resume(f, id)).toMatchObject({ status: "failed" });
+      await client.retry(id, { paused: true });
+      await client.completeTask(id, "again", next);
+      expect((await client.stateAt(f, id, 1_000_000_000n)).positions).toMatchObject([{ taskId: "again" }]);
+      await client.unpause(id);
       expect(await runner.resume(f, id)).toMatchObject({ status: "awaiting_event" });
-      expect(await client.readState(shared, id)).toEqual({ runs: run, seen: run });
+      const state = await backend.findInstance(id);
+      expect([state?.instance.run, state?.instance.input]).toEqual([next, new TextEncoder().encode(`${next}`)]);
     }
-    const history = await client.history(id);
-    expect(history.map(({ taskId, attempt, outputRef }) => [taskId, attempt, outputRef])).toEqual([
-      ["$state", 6, "again"],
-      ["$continue", 3, null],
-      ["look", 1, null],
-      ["$state", 7, "look"],
-    ]);
-    expect((await backend.findInstance(id))?.instance.input).toEqual(new TextEncoder().encode("3"));
+    expect((await client.history(id)).map(({ taskId }) => taskId)).toEqual(["$continue"]);
+
+    await client.sendEvent(id, "go", null);
+    await runner.resume(f, id);
+    await client.retry(id, { paused: true });
+    await client.completeTask(id, "again", "four");
+    await client.unpause(id);
+    expect(await runner.resume(f, id)).toMatchObject({
+      status: "failed",
+      failure: { code: "VALIDATION_FAILED", taskId: "again" },
+    });
   });
 
-  test("keeps what somebody else changes while the next input is worked out, and drops what a failed attempt did", async () => {
-    const add = update("add", shared, () => ({ change: { runs: 100 } }));
-    const f = awaiting("disturbed", async (n, context) => {
-      context.state.update(shared, { runs: 1 });
-      if (context.attempt === 1) throw new Error("not yet");
-      await context.state.read(shared);
-      await client.update(context.instanceId, add);
-      return n + 1;
-    });
-    const retried = flow<number>("retried", { state: shared })
+  test("begins with what is recorded by hand while its last function runs, not with what that gives", async () => {
+    const f = flow<number>("meanwhile")
+      .then("look", (n) => n)
       .waitForEvent("wait", "go")
-      .continueAsNew(
-        "again",
-        async (_, context) => {
-          context.state.update(shared, { runs: 1 });
-          if (context.attempt === 1) throw new Error("not yet");
-          await context.state.read(shared);
-          await client.update(context.instanceId, add);
-          return 1;
-        },
-        { retry: { attempts: 2, initialDelay: 0 } },
-      )
+      .then("number", () => 8)
+      .continueAsNew("again", async (n, { instanceId }) => {
+        await client.completeTask(instanceId, "again", 7);
+        return n;
+      })
       .build();
-    const [id, failing] = [fresh("retried"), fresh("disturbed")];
-    await runner.run(retried, id, 0);
+    const id = fresh("meanwhile");
+    await runner.run(f, id, 1);
     await client.sendEvent(id, "go", null);
-    await runner.resume(retried, id);
-    expect((await backend.findInstance(id))?.instance.run).toBe(2);
-    expect(await client.readState(shared, id)).toMatchObject({ runs: 101 });
-
-    await runner.run(f, failing, 0);
-    await client.sendEvent(failing, "go", null);
-    expect(await runner.resume(f, failing)).toMatchObject({ status: "failed" });
-    expect(await client.readState(shared, failing)).toMatchObject({ runs: 0 });
+    expect(await runner.resume(f, id)).toMatchObject({ status: "awaiting_event" });
+    expect(await client.history(id)).toMatchObject([{ taskId: "$continue" }, { taskId: "look", output: 7 }]);
   });
 });
