@@ -11,7 +11,7 @@ import { applyChanges, checkChange, SharedState, shownValues } from "../flow/sha
 import type { InputArgument, StateQuery, StateUpdate } from "../flow/state-handlers.ts";
 import { type InstanceId, kindOf, parseEventName, parseInstanceId } from "../ids.ts";
 import { type InstanceRecord, isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
-import { STATE_ID, updateTaskId } from "../snapshot/state-ids.ts";
+import { anonymousUpdateTaskId, STATE_ID, updateTaskId } from "../snapshot/state-ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { StateVersion, UpdateRequest } from "../store/state-store.ts";
 import { pause } from "../time/timers.ts";
@@ -22,7 +22,7 @@ import { inTurn } from "./turns.ts";
 export interface UpdateOptions {
   /**
    * Makes a repeated request harmless: per instance, the first update with an id counts, and what it replied is replied again. Kept
-   * until the instance is deleted. 1 to 255 characters; default: a random one.
+   * until the instance is deleted, also where it continues as new. 1 to 255 characters. Default: it can't be repeated.
    */
   readonly updateId?: string;
 }
@@ -114,8 +114,11 @@ export abstract class InstanceStates extends InstanceControl {
     checkHandler(update, "update");
     const [input, options = {}] = args;
     checkOptions(options, ["updateId"]);
-    const { updateId = this.#ports.random.uuid() } = options;
-    const taskId = updateTaskId(parseEventName(updateId, "options.updateId"));
+    const { updateId } = options;
+    const taskId =
+      updateId === undefined
+        ? anonymousUpdateTaskId(this.#ports.random.uuid())
+        : updateTaskId(parseEventName(updateId, "options.updateId"));
     const valid = await validInput(update, input, `input of update "${update.name}"`);
     // Side by side they would win against each other, one each time.
     return (await inTurn(this.#backend, id, this.#ports.timers, () =>

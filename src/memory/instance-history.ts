@@ -1,6 +1,6 @@
 import type { Path, TaskId, WorkerId } from "../ids.ts";
 import { type Bytes, type HistoryEntry, isRecordedKind, type NewEntry, type TaskResult } from "../snapshot/snapshot.ts";
-import { STATE_ID } from "../snapshot/state-ids.ts";
+import { outlivesRun } from "../snapshot/state-ids.ts";
 import { taskOfStep } from "../snapshot/step-ids.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { copyOf, copyOrNull } from "./bytes.ts";
@@ -59,15 +59,17 @@ export class InstanceHistory {
     this.#index(stored);
   }
 
-  /** Forgets the run that is over, but for the last entry of what outlives it. */
+  /** Forgets the run that is over, but for the last entries of what outlives it. */
   forget(): void {
-    const record = this.#tasks.get(STATE_ID);
-    const kept = record?.attempts.get(record.highest);
+    const kept = this.#entries.filter(
+      ({ taskId, attempt }) => outlivesRun(taskId) && attempt === this.highestAttemptOf(taskId),
+    );
     this.#entries.length = 0;
     for (const index of [this.#tasks, this.#steps, this.#lastIterations]) index.clear();
-    if (kept === undefined) return;
-    this.#entries.push(kept);
-    this.#index(kept);
+    for (const entry of kept) {
+      this.#entries.push(entry);
+      this.#index(entry);
+    }
   }
 
   outcomeOf(taskId: TaskId): OutcomeEntry | null {

@@ -58,8 +58,8 @@ export type Move =
   | Collapse
   /**
    * It is gone, and the instance's next run begins: with this input, at these positions, the first of which is the trunk's.
-   * Its history is gone, too, with the entries of the checkpoint, but for its last `$state`, and a note `$continue`, whose attempt
-   * is the number of runs that are over. All else stays: other positions, events, requests, dedup keys. What is claimed is
+   * Its history is gone, too, with the entries of the checkpoint, but for its last `$state`, its `$update:…`, and a note
+   * `$continue`, whose attempt is the number of runs that are over. All else stays: other positions, events, requests, dedup keys. What is claimed is
    * granted, under new tokens.
    */
   | { readonly kind: "restart"; readonly input: Bytes; readonly positions: readonly NewPosition[] }

@@ -7,7 +7,7 @@ import { task } from "../flow/task.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { planNext } from "./plan.ts";
 import { keepsChanges } from "./plan-state.ts";
-import { stateTaskId, updateTaskId } from "./state-ids.ts";
+import { anonymousUpdateTaskId, stateTaskId, updateTaskId } from "./state-ids.ts";
 
 const one = (): number => 1;
 const step = task("step", one);
@@ -54,7 +54,9 @@ describe("what a task has changed in the state", () => {
 });
 
 test("a state is recorded under an id that no task can have", () => {
-  expect([stateTaskId(""), stateTaskId("join/a"), updateTaskId("u")]).toEqual(["$state", "$state:join/a", "$update:u"]);
+  expect([stateTaskId(""), stateTaskId("join/a"), updateTaskId("u"), anonymousUpdateTaskId("u")]).toEqual([
+    ...["$state", "$state:join/a", "$update:u", "$update~u"],
+  ]);
 });
 
 test("a path has those around it, from the trunk's to its own", () => {

@@ -76,7 +76,7 @@ export type EntryOutcome =
   | "tolerated"
   /**
    * Not a task's outcome but a change of the instance: `$failed`, `$cancelling`, `$pause`, `$unpause`, `$cancel`, `$retry`, `$save`, `$fork`, `$migrate`, `$extend`,
-   * `$continue`; or of what its tasks share: `$state`, `$update:…`.
+   * `$continue`; or of what its tasks share: `$state`, `$update:…`, `$update~…`.
    */
   | "noted";
 

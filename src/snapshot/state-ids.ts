@@ -12,12 +12,20 @@ export function stateTaskId(path: Path): TaskId {
   return path === "" ? STATE_ID : STATE_PREFIX + path;
 }
 
-/** Whether an entry outlives the run in which it was made: of several under one task id, the last. */
-export function outlivesRun(taskId: TaskId): boolean {
-  return taskId === STATE_ID;
+/** What the task ids of updates begin with that may be repeated: by them, and their replies, a repeated one is known. */
+export const UPDATE_PREFIX = "$update:";
+
+/** The task id under which an update is recorded that was given an id. */
+export function updateTaskId(updateId: string): TaskId {
+  return UPDATE_PREFIX + updateId;
 }
 
-/** The task id under which an update is recorded. */
-export function updateTaskId(updateId: string): TaskId {
-  return `$update:${updateId}`;
+/** The task id under which an update is recorded that nobody can repeat. It is none that was given. */
+export function anonymousUpdateTaskId(uuid: string): TaskId {
+  return `$update~${uuid}`;
+}
+
+/** Whether entries outlive the run in which they were made: of several under one task id, the last. */
+export function outlivesRun(taskId: TaskId): boolean {
+  return taskId === STATE_ID || taskId.startsWith(UPDATE_PREFIX);
 }

@@ -82,4 +82,23 @@ describe.each(await bothBackends())("the state of an instance that continues as 
     expect(await runner.resume(f, failing)).toMatchObject({ status: "failed" });
     expect(await client.readState(shared, failing)).toMatchObject({ runs: 0 });
   });
+
+  test("answers an update that is repeated in a later run as the first time; of anonymous ones nothing stays", async () => {
+    const f = awaiting("updated", (n) => n + 1);
+    const id = fresh("updated");
+    const add = update("add", shared, ({ runs }) => ({ change: { runs: 1 }, reply: runs + 1 }));
+    await runner.run(f, id, 0);
+    expect(await client.update(id, add, undefined, { updateId: "first" })).toBe(1);
+    expect(await client.update(id, add)).toBe(2);
+    for (let run = 2; run <= 3; run++) {
+      await client.sendEvent(id, "go", null);
+      await runner.resume(f, id);
+      expect(await client.update(id, add, undefined, { updateId: "first" })).toBe(1);
+    }
+    expect(await client.readState(shared, id)).toMatchObject({ runs: 2 });
+    const ids = (await client.history(id)).map(({ taskId }) => taskId);
+    expect(ids).toEqual(["$update:first", "$state", "$continue", "look", "$state"]);
+    const look = (await client.history(id)).at(3)?.sequence ?? 0n;
+    expect((await client.stateAt(f, id, look)).state).toEqual({ runs: 2, seen: 2 });
+  });
 });

@@ -1,6 +1,6 @@
 import { NOTES } from "../../snapshot/apply.ts";
 import type { Position } from "../../snapshot/position.ts";
-import { STATE_ID } from "../../snapshot/state-ids.ts";
+import { STATE_ID, UPDATE_PREFIX } from "../../snapshot/state-ids.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 
@@ -26,6 +26,7 @@ export function beginRun(
     WITH forgotten AS (
       DELETE FROM ${t.checkpoints} AS c
       WHERE c.instance_id = ${p.instanceId}::text
+        AND NOT starts_with(c.task_id, ${UPDATE_PREFIX}::text)
         AND NOT (c.task_id = ${STATE_ID}::text AND c.attempt = (
           SELECT max(k.attempt)
           FROM ${t.checkpoints} AS k

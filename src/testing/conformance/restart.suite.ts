@@ -136,6 +136,25 @@ export const restartTests: ConformanceTests = {
     ]);
   },
 
+  "keeps updates that may be repeated, with their replies, and no others": async ({ backend, given }) => {
+    const claim = await worked(given);
+    const note = { attempt: 1, kind: "update", outcome: "noted", durationMs: null, decision: "add" } as const;
+    for (const taskId of ["$update:one", "$update~2", "$update:three"]) {
+      const entry = anEntry({ ...note, taskId, output: bytesOf(`"${taskId}"`) });
+      await backend.applyUpdate({ instanceId: "order-1", entry, state: null, event: null, codec: backend.codec.id });
+    }
+    await given.accepted(claim, restarting(given), []);
+
+    expect(await keptIn(backend)).toEqual([
+      ["$update:one", 1, '"$update:one"'],
+      ["$update:three", 1, '"$update:three"'],
+      ["$continue", 1, null],
+    ]);
+    const entry = anEntry({ ...note, taskId: "$update:one" });
+    const again = { instanceId: "order-1", entry, state: null, event: null, codec: backend.codec.id };
+    expect(await backend.applyUpdate(again)).toEqual({ kind: "duplicate" });
+  },
+
   "writes a version of what the runs share, which is the one that is kept; other entries go with the run": async ({
     backend,
     given,
