@@ -213,8 +213,8 @@ export class Client extends InstanceStates {
    * Where the instance stood after an entry of its history, and what had been recorded by then: derived from the history and
    * the flow. Nothing is run.
    *
-   * @param sequence - of an entry, as `history` tells it; 0 for the beginning. In the midst of the entries of one checkpoint,
-   *   it is the state after the last of them
+   * @param sequence - of an entry, as `history` tells it; 0 for the beginning of its run. In the midst of the entries of one
+   *   checkpoint, it is the state after the last of them
    * @throws {InstanceNotFoundError}
    * @throws {DefinitionMismatchError} it was started by another definition than `flow`
    * @throws {StateUnknownError} it was saved from outside before that

@@ -33,7 +33,7 @@ import { derived, type FoundCourse, findCourse, requireSequence } from "./look-b
  */
 export interface InstanceForkOptions<Input = unknown> extends StartOptions {
   /**
-   * After which entry of the history, by its sequence (0 for the beginning); or a task id: right before anything was
+   * After which entry of the history, by its sequence (0 for the beginning of its run); or a task id: right before anything was
    * recorded of that task, which the fork then runs anew.
    */
   readonly at: bigint | string;

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { joinTaskIdOf } from "../flow/task-id.ts";
 import type { TaskId } from "../ids.ts";
+import { NOTES } from "./apply.ts";
 import { type DerivedState, HistoryFold, type Origin, UnreadableTrace } from "./history-fold.ts";
 import type { Decision } from "./occurrence.ts";
 import { taskOfStep } from "./step-ids.ts";
@@ -21,13 +22,15 @@ export interface Course {
  *
  * The entries of one checkpoint belong together: in the midst of them, it is the state after the last of them.
  *
- * @param sequence - 0 for the state in which it began
+ * @param sequence - 0 for the state in which it, or its present run, began
  * @throws {UnreadableTrace} the history is not that of an instance of the flow, or has been changed from outside
  */
 export function stateAt(flow: Flow, course: Course, sequence: bigint): DerivedState {
-  const fold = foldOf(flow, course);
-  for (const entry of course.trace) {
-    if (entry.sequence > sequence && fold.isWhole) break;
+  const trace = runOf(course);
+  const fold = foldOf(flow, course, trace);
+  const first = trace[0]?.taskId === NOTES.continue ? trace[0].sequence : 0n;
+  for (const entry of trace) {
+    if (entry.sequence > sequence && entry.sequence > first && fold.isWhole) break;
     follow(fold, entry);
   }
   return fold.state;
@@ -40,9 +43,10 @@ export function stateAt(flow: Flow, course: Course, sequence: bigint): DerivedSt
  * @throws {UnreadableTrace} as `stateAt`
  */
 export function stateBefore(flow: Flow, course: Course, taskId: TaskId): DerivedState {
-  const fold = foldOf(flow, course);
+  const trace = runOf(course);
+  const fold = foldOf(flow, course, trace);
   let last = 0n;
-  for (const entry of course.trace) {
+  for (const entry of trace) {
     if (entry.taskId === taskId || (entry.kind === "step" && taskOfStep(entry.taskId) === taskId)) break;
     follow(fold, entry);
     if (fold.isWhole) last = entry.sequence;
@@ -60,7 +64,17 @@ function follow(fold: HistoryFold, entry: TraceEntry): void {
   }
 }
 
-function foldOf(flow: Flow, { origin, trace, decisions }: Course): HistoryFold {
+/** From the note on with which the present run begins: what stands before it is what that has begun with. */
+function runOf({ trace }: Course): readonly TraceEntry[] {
+  return trace.slice(
+    Math.max(
+      0,
+      trace.findLastIndex(({ taskId }) => taskId === NOTES.continue),
+    ),
+  );
+}
+
+function foldOf(flow: Flow, { origin, decisions }: Course, trace: readonly TraceEntry[]): HistoryFold {
   const counts = new Map<TaskId, number>();
   const changing = new Set<TaskId>();
   for (const { kind, taskId, outputRef } of trace) {

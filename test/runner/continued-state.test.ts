@@ -101,4 +101,27 @@ describe.each(await bothBackends())("the state of an instance that continues as 
     const look = (await client.history(id)).at(3)?.sequence ?? 0n;
     expect((await client.stateAt(f, id, look)).state).toEqual({ runs: 2, seen: 2 });
   });
+
+  test("is looked back at, and forked, from the beginning of its run with the state that was there", async () => {
+    const f = awaiting("carried", (n, context) => {
+      context.state.update(shared, { runs: 5 });
+      return n + 1;
+    });
+    const [id, atStart, atLook] = [fresh("carried"), fresh("carried"), fresh("carried")];
+    await runner.run(f, id, 0);
+    await client.sendEvent(id, "go", null);
+    await runner.resume(f, id);
+    const begun = (await client.history(id)).find(({ taskId }) => taskId === "$continue");
+
+    const past = await client.stateAt(f, id, 0n);
+    expect(past).toMatchObject({ sequence: begun?.sequence, at: begun?.at, ended: null, state: { runs: 5, seen: 0 } });
+    expect(past.positions).toMatchObject([{ taskId: "look", attempt: 1 }]);
+    await client.fork(f, id, atStart, { at: 0n });
+    await client.fork(f, id, atLook, { at: "look" });
+    for (const fork of [atStart, atLook]) {
+      expect(await client.readState(shared, fork)).toEqual({ runs: 5, seen: 0 });
+      expect(await runner.resume(f, fork)).toMatchObject({ status: "awaiting_event" });
+      expect(await client.readState(shared, fork)).toEqual({ runs: 5, seen: 5 });
+    }
+  });
 });
