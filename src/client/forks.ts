@@ -15,6 +15,7 @@ import { type NodeNames, Renaming } from "../flow/renaming.ts";
 import { type InstanceId, parseInstanceId, parseTaskId, type TaskId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import type { DerivedState } from "../snapshot/history-fold.ts";
+import { atUndo, isHandler } from "../snapshot/plan-undo.ts";
 import type { Bytes, HistoryEntry, InstanceRecord } from "../snapshot/snapshot.ts";
 import { standing } from "../snapshot/standing.ts";
 import { type Course, stateAt, stateBefore } from "../snapshot/state-at.ts";
@@ -233,6 +234,8 @@ class Forking {
   ): NewPosition {
     const at = standpoint(this.#to, taskId);
     const from = { path, inputRef, instancePriority, codec: this.#found.instance.codec };
+    // The handler of the new one has a task id of its own: from here it follows which.
+    if (isHandler(at)) return { path, standing: atUndo(this.#to, from, inputRef), wakeAfterMs: 0, claimed: false };
     const { node } = at.located;
     const sleepsFrom = node.kind === "delay" && node.until !== null ? this.#found.now : state.at;
     const sleepMs = kind === "delay" && wakeAt !== null ? Math.max(0, wakeAt - sleepsFrom) : 0;

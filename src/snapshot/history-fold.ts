@@ -10,7 +10,7 @@ import { isDeadline } from "./deadline.ts";
 import type { Decision, Occurrence } from "./occurrence.ts";
 import { planNext, planStart } from "./plan.ts";
 import type { Plan } from "./plan-move.ts";
-import { isUndoing } from "./plan-undo.ts";
+import { atUndo, isUndoing } from "./plan-undo.ts";
 import type { Position, Standing } from "./position.ts";
 import { isPendingJoin } from "./position-rules.ts";
 import type { InstanceRecord } from "./snapshot.ts";
@@ -192,6 +192,10 @@ export class HistoryFold {
   #resume(): void {
     this.#ended = null;
     this.#resumptions++;
+    // Where the handler was due, that of the fork is: it runs under another task id.
+    const stand = this.#standAt("");
+    if (stand.taskId === handlerTaskId(this.#resumptions - 1))
+      this.#apply("", { kind: "advance", to: atUndo(this.#flow, stand, stand.inputRef) });
   }
 
   /** The instance fails, and stands where a retry would put it. */

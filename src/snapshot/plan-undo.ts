@@ -6,7 +6,7 @@ import { NOTES } from "./apply.ts";
 import type { Plan, PlannedMove } from "./plan-move.ts";
 import type { Standing } from "./position.ts";
 import type { Bytes, NewEntry } from "./snapshot.ts";
-import { entry, type Stand, standing } from "./standing.ts";
+import { entry, type From, type Stand, standing } from "./standing.ts";
 
 /** Before the instance fails, what it has done is undone. Why is kept in the history. */
 export function beginUndo(
@@ -79,7 +79,7 @@ export function planHandling(flow: Flow, stand: Stand, taskId: TaskId): Plan {
 }
 
 /** `failedUndo`: the undoing that has failed, which stands there for the input. */
-function atUndo(flow: Flow, stand: Stand, failedUndo: TaskId | null): Standing {
+export function atUndo(flow: Flow, stand: From, failedUndo: TaskId | null): Standing {
   return standing(flow, standpoint(flow, UNDO_ID), { ...stand, inputRef: failedUndo }, 1);
 }
 

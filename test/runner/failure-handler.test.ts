@@ -205,6 +205,36 @@ describe.each(await bothBackends())("on $name, a flow's failure handler", ({ bac
     expect(await driven).toMatchObject({ status: "failed", failure: { taskId: "work" } });
   });
 
+  test("runs once in a fork that is taken while it is due, also where something was undone before", async () => {
+    const told: string[] = [];
+    const f = flow<number>("due", {
+      onFailure: (_, { instanceId, taskId }) => void told.push(`${instanceId} ${taskId}`),
+    })
+      .then("book", (n) => n, { undo: () => undefined })
+      .then("work", fails)
+      .build();
+    const id = fresh("due");
+    await runner.run(f, id, 1, ended);
+    const history = await client.history(id);
+    const at = (taskId: string) => history.find((item) => item.taskId === taskId)?.sequence ?? 0n;
+    told.length = 0;
+    for (const point of [at("$failed"), at("book~undo"), "$onFailure[0]"]) {
+      const fork = fresh("due");
+      await client.fork(f, id, fork, { at: point });
+      const forked = (await client.history(fork)).at(-1)?.sequence ?? 0n;
+      expect(await runner.resume(f, fork, ended)).toMatchObject({ status: "failed", failure: { taskId: "work" } });
+      expect(told.splice(0)).toEqual([`${fork} $onFailure[1]`]);
+      expect((await linesOf(fork)).filter((line) => line.startsWith("$onFailure"))).toEqual([
+        "$onFailure[1]#1 completed",
+      ]);
+
+      const { positions } = await client.stateAt(f, fork, forked);
+      expect(positions.map(({ taskId }) => taskId)).toEqual([point === at("$failed") ? "book~undo" : "$onFailure[1]"]);
+      const last = (await client.history(fork)).at(-1)?.sequence ?? 0n;
+      expect(await client.stateAt(f, fork, last)).toMatchObject({ ended: "failed" });
+    }
+  });
+
   test("is known by its state at every entry, and goes on in a fork", async () => {
     const told: string[] = [];
     const f = flow<number>("past", {
