@@ -77,8 +77,8 @@ export abstract class InstanceControl {
    *   by when it has to have ended; default never, also if it had one
    * @throws {InstanceNotFoundError}
    * @throws {InvalidTransitionError} it has not failed, or somebody has just retried it, or it was saved as failed without
-   *   a position; or it would fail again at once, because too many items of a map, or all branches of a fork, have failed for
-   *   good, and `paused` is not set. The message says what to do instead
+   *   a position; or it would fail again at once, because what it had done has been undone; or because too many items of a map,
+   *   or all branches of a fork, have failed for good, and `paused` is not set. The message says what to do instead
    * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE it may have been retried
    */
   async retry(instanceId: string, request: RetryRequest = {}): Promise<void> {

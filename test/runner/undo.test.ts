@@ -129,6 +129,42 @@ describe.each(await bothBackends())("on $name, what a failed instance has done i
     expect(await client.retryMany({ idPrefix: id })).toMatchObject({ changed: 0, refusedCount: 1 });
   });
 
+  test("and then it is not taken back paused either; what is refused says what can be done, and that can be done", async () => {
+    const log: string[] = [];
+    const item = task(
+      "ship",
+      (n: number) => {
+        if (n > 2) throw new Error("out of stock");
+        return n;
+      },
+      { undo: (n) => void log.push(`undo ${n}`) },
+    );
+    const f = flow<readonly number[]>("saga-mapped")
+      .map("all", item, { onFailure: { tolerate: 1 } })
+      .build();
+    const [id, kept, anew] = [fresh("saga"), fresh("saga"), fresh("saga")];
+    expect(await runner.run(f, id, [1, 3, 4], { until: "ended" })).toMatchObject({ failure: { code: "ITEMS_FAILED" } });
+    expect(log).toEqual(["undo 1"]);
+
+    for (const paused of [false, true]) {
+      const refused: unknown = await client.retry(id, { paused }).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: "INVALID_TRANSITION" });
+      expect(String(refused)).toMatch(/has been undone: fork it at "all~list", or start the work anew/);
+      expect(String(refused)).not.toContain("by hand");
+    }
+    expect(await client.status(id)).toMatchObject({ status: "failed" });
+    await client.fork(f, id, anew, { at: "all~list", input: [1, 2] });
+    expect(await runner.resume(f, anew, { until: "ended" })).toMatchObject({ status: "completed" });
+
+    // Nothing was there that could be undone.
+    await runner.run(f, kept, [3, 4], { until: "ended" });
+    await expect(client.retry(kept)).rejects.toThrow('complete "all" by hand');
+    await client.retry(kept, { paused: true });
+    await client.completeTask(kept, "all", []);
+    await client.unpause(kept);
+    expect(await runner.resume(f, kept)).toMatchObject({ status: "completed", output: [] });
+  });
+
   test("but not where the failure is borne", async () => {
     const log: string[] = [];
     const f = flow<number>("saga-borne")
