@@ -129,7 +129,9 @@ describe("a transactional task whose function", () => {
 
     expect((await runner.run(twice, id, null)).status).toBe("completed");
     expect(await effects(id)).toBe(1);
-    expect((await client.history(id)).map(({ outcome }) => outcome)).toEqual(["failed", "completed"]);
+    const [first, second] = await client.history(id);
+    expect([first?.outcome, second?.outcome]).toEqual(["failed", "completed"]);
+    expect(first?.failure?.message).toContain("it has to set a SAVEPOINT before them.");
   });
 
   test("leaves statements running when it returns has them awaited", async () => {
