@@ -11,6 +11,7 @@ import { Connections, type Pools } from "./connections.ts";
 import type { PgPool } from "./database.ts";
 import { LaneRegistry } from "./lane-registry.ts";
 import { checkSchema, checkServer, migrateSchema } from "./migrate.ts";
+import { OpenSockets } from "./open-sockets.ts";
 import { PostgresChildStore } from "./postgres-child-store.ts";
 import {
   type PostgresBackendOptions,
@@ -92,6 +93,7 @@ export class PostgresBackend<C extends Codec = Codec> extends PostgresStores imp
     checkUrl(url);
     // Loaded only here: whoever brings a pool of their own brings the driver, too.
     const { default: pg } = await import("pg");
+    const sockets = new OpenSockets();
     const newPool = (max: number): PgPool =>
       new pg.Pool({
         connectionString: url,
@@ -99,8 +101,9 @@ export class PostgresBackend<C extends Codec = Codec> extends PostgresStores imp
         application_name: resolved.applicationName,
         // An idle pool must not keep a process alive that has nothing else to do.
         allowExitOnIdle: true,
+        stream: () => sockets.make(),
       });
-    const pools = { pool: newPool(resolved.poolSize), sidePool: newPool(2), ownsPools: true };
+    const pools = { pool: newPool(resolved.poolSize), sidePool: newPool(2), sockets };
     return await open<C>(pools, resolved, (connections) => new PostgresBackend<C>(connections, resolved));
   }
 
@@ -119,7 +122,7 @@ export class PostgresBackend<C extends Codec = Codec> extends PostgresStores imp
     if (typeof pool?.connect !== "function" || typeof pool.on !== "function") {
       throw new InvalidArgumentError("pool", `must be a pg pool, not ${kindOf(pool)}.`);
     }
-    const pools = { pool, sidePool: pool, ownsPools: false };
+    const pools = { pool, sidePool: pool, sockets: null };
     return await open<C>(pools, resolved, (connections) => new PostgresBackend<C>(connections, resolved));
   }
 
@@ -135,9 +138,12 @@ export class PostgresBackend<C extends Codec = Codec> extends PostgresStores imp
     return this.#wakeups.subscribe(listener);
   }
 
+  /**
+   * As `Backend.close`. Waits three seconds for what is running; after that its connections are destroyed, and it fails with
+   * BACKEND_UNAVAILABLE. So a process ends in time, also where the database does not answer.
+   */
   async close(): Promise<void> {
-    await this.#wakeups.close();
-    await this.#connections.close();
+    await this.#connections.close(async () => await this.#wakeups.close());
   }
 }
 
