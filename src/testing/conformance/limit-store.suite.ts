@@ -307,7 +307,7 @@ const wrongClaimTests: ConformanceTests = {
       ...[0, 10_001, 1.5, "5"].map((most) => ({ limit: most })),
       ...[0, -5, Infinity, "5s"].map((leaseMs) => ({ leaseMs })),
       ...["", " ", 7, null].map((workerId) => ({ workerId })),
-      ...["", " ", 7, null].map((instanceId) => ({ instanceId })),
+      ...["", "a\u0000", 7, null].map((instanceId) => ({ instanceId })),
       ...[undefined, "all", [{}], [{ ...lane, gate: { limit: "api", scope: "all" } }]].map((lanes) => ({ lanes })),
     ];
     for (const parts of wrong)
