@@ -24,8 +24,8 @@ export abstract class InstanceControl {
    * instance completes then (INV-11).
    *
    * With `undo: true`, what it has done is undone before it ends, as after a failure; the flow's failure handler doesn't run. Whoever
-   * runs it does that, so there has to be a worker for its flow. Until it ends, further calls change nothing, and `terminate` ends
-   * it at once. An instance that is being undone because it has failed goes on with that, and fails.
+   * runs it does that, so there has to be a worker for its flow. Until it ends, further calls change nothing (but give the reason if
+   * it has none yet), and `terminate` ends it at once. An instance that is being undone because it has failed goes on with that, and fails.
    *
    * @returns "applied" if it is cancelled now, "requested" if whoever runs it has to stop first, or to undo it
    * @throws {InstanceNotFoundError}

@@ -6,11 +6,12 @@ import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { putBack, type StoodPosition } from "../snapshot/stood-position.ts";
 import { parseDeadline } from "../store/arguments.ts";
+import { pendingRequest } from "../store/pending-request.ts";
 import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 
-/** Stores a request; its instance's positions stop at their next checkpoint. */
+/** Stores a request, with what one that is pending has said; its instance's positions stop at their next checkpoint. */
 export function request(
   state: MemoryState,
   instance: StoredInstance,
@@ -18,8 +19,7 @@ export function request(
   facts: CancelRequest,
   now: number,
 ): void {
-  const isUndone = facts.undo === true || instance.signals.get(kind)?.undo === true;
-  instance.signals.set(kind, isUndone ? { ...facts, undo: true } : facts);
+  instance.signals.set(kind, pendingRequest(instance.signals.get(kind) ?? null, facts));
   refreshInterrupts(state, instance, now);
 }
 

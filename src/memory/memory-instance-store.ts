@@ -27,6 +27,7 @@ import type {
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
+import { pendingRequest } from "../store/pending-request.ts";
 import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { forkInstance } from "./fork-instance.ts";
 import * as control from "./instance-control.ts";
@@ -112,9 +113,9 @@ export class MemoryInstanceStore implements InstanceStore {
       return "applied";
     }
     if (control.isCancelling(instance)) return "requested";
-    const isUndone = facts.undo === true || instance.signals.get("cancel")?.undo === true;
-    if (!isUndone && !instance.isHeld(now)) {
-      control.cancel(this.#state, instance, facts, null, now);
+    const asked = pendingRequest(instance.signals.get("cancel") ?? null, facts);
+    if (asked.undo !== true && !instance.isHeld(now)) {
+      control.cancel(this.#state, instance, asked, null, now);
       return "applied";
     }
     control.request(this.#state, instance, kind, facts, now);

@@ -5,6 +5,7 @@ import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { type InstanceStatus, isTerminal, type NewEntry } from "../snapshot/snapshot.ts";
 import { stoodPositions } from "../snapshot/stood-position.ts";
+import { pendingRequest } from "../store/pending-request.ts";
 import type { CheckpointFate } from "../store/position-store.ts";
 import type { CancelRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
@@ -113,13 +114,13 @@ export class LockedInstance {
     return (last?.attempt ?? 0) > 0;
   }
 
-  /** Stores a request as pending, and marks the positions. */
+  /** Stores a request as pending, with what one that is pending has said, and marks the positions. */
   async request(kind: SignalKind, request: CancelRequest): Promise<void> {
-    const { reason = null, requestedBy = null } = request;
-    const undo = request.undo === true || this.#signals.get(kind)?.undo === true;
+    const asked = pendingRequest(this.pending(kind), request);
+    const { reason = null, requestedBy = null, undo = false } = asked;
     const params = { instanceId: this.id, kind, reason, requestedBy, undo, now: this.#context.now() };
     await this.#tx.run("store-signal", storeSignal(this.#context.tables, params));
-    this.#signals.set(kind, undo ? { ...request, undo } : request);
+    this.#signals.set(kind, asked);
     await this.#refresh(this.status);
   }
 

@@ -25,6 +25,7 @@ import type {
   NewInstance,
   TerminateOutcome,
 } from "../store/instance-store.ts";
+import { pendingRequest } from "../store/pending-request.ts";
 import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { Session } from "./database.ts";
 import { changeDeadline } from "./deadline-control.ts";
@@ -163,9 +164,9 @@ export class PostgresInstanceStore implements InstanceStore {
         return "applied";
       }
       if (await instance.isCancelling()) return "requested";
-      const isUndone = parsed.undo === true || instance.pending("cancel")?.undo === true;
-      if (!isUndone && !instance.isHeld) {
-        await instance.cancel(parsed, null);
+      const asked = pendingRequest(instance.pending("cancel"), parsed);
+      if (asked.undo !== true && !instance.isHeld) {
+        await instance.cancel(asked, null);
         note(instance);
         return "applied";
       }

@@ -49,8 +49,8 @@ export interface SendOptions {
 /** Control requests, and events from outside. Every method is atomic. */
 export interface SignalStore {
   /**
-   * A request of this kind is pending. At most one of each kind is pending per instance: another
-   * replaces its reason. The instance's positions stop at their next checkpoint and come up soon, so
+   * A request of this kind is pending. At most one of each kind is pending per instance: what the
+   * first said stays, and another adds a reason where that gave none. The instance's positions stop at their next checkpoint and come up soon, so
    * that somebody acts on the request. A request to cancel that asks for undoing comes up at once, and a later one that doesn't
    * ask for it doesn't take that back.
    *

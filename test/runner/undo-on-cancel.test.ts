@@ -151,7 +151,8 @@ describe.each(await bothBackends())("on $name, a cancel that asks for undoing", 
       await client.cancel(id, undo);
     }
     expect(await client.cancel(first)).toBe("requested");
-    expect(await runner.resume(f, first, ended)).toEqual({ status: "cancelled", reason: null });
+    expect(await client.cancel(first, { reason: "too late to say why" })).toBe("requested");
+    expect(await runner.resume(f, first, ended)).toEqual({ status: "cancelled", reason: "changed my mind" });
     expect(log).toEqual(["charge~undo", "book~undo"]);
 
     expect(await client.terminate(second)).toBe("applied");

@@ -17,15 +17,39 @@ export const storeSignalTests: ConformanceTests = {
     ]);
   },
 
-  "leaves at most one of each kind pending: another replaces its reason": async ({ backend, given }) => {
+  "leaves at most one of each kind pending: what the first said stays": async ({ backend, given }) => {
     await given.held();
     await backend.storeSignal("order-1", "cancel", { reason: "a", requestedBy: "anna" });
-    await backend.storeSignal("order-1", "cancel", { reason: "b" });
+    for (const later of [{ reason: "b", requestedBy: "bob" }, { reason: "c" }, {}])
+      await backend.storeSignal("order-1", "cancel", later);
     await backend.storeSignal("order-1", "pause", {});
 
     expect((await given.stateOf("order-1")).signals).toEqual([
-      { kind: "cancel", request: { reason: "b" } },
+      { kind: "cancel", request: { reason: "a", requestedBy: "anna" } },
       { kind: "pause", request: {} },
+    ]);
+  },
+
+  "takes a reason, and whose it is, from a later one where the first gave none": async ({ backend, given }) => {
+    await given.held();
+    const seen = [];
+    for (const request of [
+      {},
+      { requestedBy: "anna" },
+      { requestedBy: "bob" },
+      { reason: "b", requestedBy: "bob" },
+      { reason: "c" },
+    ]) {
+      await backend.storeSignal("order-1", "cancel", request);
+      seen.push(await backend.getSignal("order-1", "cancel"));
+    }
+
+    expect(seen).toEqual([
+      {},
+      { requestedBy: "anna" },
+      { requestedBy: "anna" },
+      { reason: "b", requestedBy: "bob" },
+      { reason: "b", requestedBy: "bob" },
     ]);
   },
 
