@@ -56,8 +56,9 @@ export async function runNode(node: NodeFlow, world: World, disturbance: Disturb
       // Before it is written: whoever claims the next run may be faster than the answer.
       if (checkpoints.some(({ move }) => move.kind === "restart")) completed.clear();
       const fates = await world.backend.commitCheckpoints(checkpoints, holder);
-      for (const [index, { entries }] of checkpoints.entries()) {
-        if (fates[index]?.kind !== "accepted") continue;
+      for (const [index, { entries, move }] of checkpoints.entries()) {
+        // What ends a run is no outcome in the next one.
+        if (fates[index]?.kind !== "accepted" || move.kind === "restart") continue;
         for (const entry of entries) if (entry.outcome !== "failed") completed.add(entry.taskId);
       }
       return fates;
