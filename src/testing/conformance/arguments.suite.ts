@@ -203,8 +203,9 @@ const oddIdTests: ConformanceTests = {
       expect(await backend.getSignal(instanceId, "pause")).toEqual({ reason: text, requestedBy: text });
       expect((await given.stateOf(instanceId)).instance.labels).toEqual({ text });
     }
-    await backend.storeSignal("order-0", "pause", { reason: "", requestedBy: " \n\t" });
-    expect(await backend.getSignal("order-0", "pause")).toEqual({ reason: "", requestedBy: " \n\t" });
+    await given.instance({ instanceId: "blank" });
+    await backend.storeSignal("blank", "pause", { reason: "", requestedBy: " \n\t" });
+    expect(await backend.getSignal("blank", "pause")).toEqual({ reason: "", requestedBy: " \n\t" });
   },
 };
 
