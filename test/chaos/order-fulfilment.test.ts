@@ -28,7 +28,7 @@ afterEach(async () => {
   await example.clear();
 });
 
-describe("a run that is left alone", () => {
+describe("a run that is left alone", { timeout: 120_000 }, () => {
   test("ends every order as predicted, and the next run begins a new batch", async () => {
     const first = example.start();
     await first.succeeds();
@@ -67,7 +67,7 @@ describe("a run that is left alone", () => {
   });
 });
 
-describe("a run that is killed", () => {
+describe("a run that is killed", { timeout: 120_000 }, () => {
   // Repeat a failure with WAYMARK_CHAOS_SEED=<what was printed>.
   const seed = process.env["WAYMARK_CHAOS_SEED"] ?? String(Date.now() % 100_000);
 
@@ -107,7 +107,7 @@ describe("a run that is killed", () => {
   });
 });
 
-describe("a run that is asked to stop", () => {
+describe("a run that is asked to stop", { timeout: 120_000 }, () => {
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
@@ -148,7 +148,7 @@ describe.skipIf(!canMakeTerminal)("a run on a terminal", () => {
   });
 });
 
-describe("a run without DATABASE_URL", () => {
+describe("a run without DATABASE_URL", { timeout: 120_000 }, () => {
   const sandbox = new Sandbox();
   afterEach(() => sandbox.clear());
 

@@ -5,9 +5,9 @@ import { memoryWorld, postgresWorld, runScenario, type Scenario } from "../suppo
 import { createTestDatabase } from "../support/postgres.ts";
 import { randomDescription } from "../support/random-flow.ts";
 
-const memoryRuns = Number(process.env["WAYMARK_RUNS"] ?? 200);
+const memoryRuns = Number(process.env["WAYMARK_RUNS"] ?? 100);
 const postgresRuns = Math.ceil(memoryRuns / 5);
-const limit = { timeout: 60_000 + 400 * memoryRuns };
+const limit = { timeout: 120_000 + 800 * memoryRuns };
 
 const LAST_CALL = 60;
 const database = await createTestDatabase();

@@ -4,14 +4,10 @@ import { compressed } from "../../src/codec/gzip-codec.ts";
 import { JsonCodec } from "../../src/codec/json-codec.ts";
 import { MsgpackCodec } from "../../src/codec/msgpack-codec.ts";
 
-export const encryptedCodec: Codec = encrypted(new MsgpackCodec(), {
-  keys: { currentKeyId: "k1", keys: { k1: new Uint8Array(32).fill(7) } },
-});
-
 /** Both formats, and both wrappers. */
 export const everyCodec: readonly Codec[] = [
   new JsonCodec(),
   new MsgpackCodec(),
   compressed(new JsonCodec()),
-  encryptedCodec,
+  encrypted(new MsgpackCodec(), { keys: { currentKeyId: "k1", keys: { k1: new Uint8Array(32).fill(7) } } }),
 ];

@@ -1,18 +1,17 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Test files that take long by themselves: what keeps a processor busy beside what mostly waits. */
+/** Test files that take long by themselves: what keeps a processor busy beside what mostly waits, and what starts a fleet of processes beside none that does. */
 const SLOWEST = [
-  "runner/node-guarantees",
-  "worker/listening",
-  "worker/lost-leases",
-  "property/crashes-at-each-call",
   "conformance/postgres.test",
-  "worker/process-guard",
-  "conformance/postgres-encrypted",
-  "property/crashes.test",
+  "worker/lost-leases",
+  "worker/listening",
+  "property/crashes-at-each-call",
   "chaos/storm",
-  "chaos/exactly-once",
+  "property/crashes.test",
   "chaos/order-fulfilment",
+  "runner/node-guarantees",
+  "chaos/exactly-once",
+  "worker/process-guard",
   "integration/local-postgres",
   "scale",
 ];
