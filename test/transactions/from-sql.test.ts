@@ -46,7 +46,7 @@ beforeAll(async () => await client.publish(shapes));
 async function rowsOf(id: string): Promise<unknown> {
   const text = `
     SELECT to_jsonb(i) - 'instance_id' - 'created_at' - 'deadline_at' - 'input' AS instance,
-           round(extract(epoch FROM i.deadline_at - i.created_at)) AS takes,
+           round(extract(epoch FROM i.deadline_at - i.created_at))::int AS takes,
            convert_from(i.input, 'UTF8')::jsonb AS input,
            (SELECT count(*) FROM waymark.mailboxes AS m WHERE m.instance_id = i.instance_id) AS mailboxes,
            (SELECT jsonb_agg((to_jsonb(p) - '{instance_id,since,wake_at,available_at,order_key}'::text[]) || jsonb_build_object(
@@ -66,7 +66,7 @@ describe("waymark.submit", () => {
     expect(await client.list({ idPrefix: id })).toMatchObject({ instances: [] });
     await pool.query(call, [id, "1 day"]);
 
-    expect(await rowsOf(id)).toMatchObject({ takes: String(86_400 + 90) });
+    expect(await rowsOf(id)).toMatchObject({ takes: 86_400 + 90 });
     await client.extendDeadline(id, null);
     expect(await client.status(id)).not.toHaveProperty("deadline");
   });
