@@ -13,7 +13,8 @@ const ALLOWED = [
   /^src\/[\w/-]+(\.suite)?\.ts$/,
   /^src\/postgres\/migrations\/\d{4}-[\w-]+\.sql$/,
 ];
-const PACKED_LIMIT_BYTES = 1_500_000;
+// Sources, maps, documents and the conformance suites are half of it.
+const PACKED_LIMIT_BYTES = 2_000_000;
 
 describe("the tarball", () => {
   test("holds nothing but what it is meant to hold", () => {
