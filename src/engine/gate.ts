@@ -1,21 +1,15 @@
-import { chain, type MaybePromise } from "../codec/maybe-promise.ts";
+import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
 import { LimitKeyError } from "../errors/limit-errors.ts";
 import { standpoint } from "../flow/continuation.ts";
-import type { FlowNode } from "../flow/definition.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { LimitedBy } from "../flow/limit.ts";
+import { taskOf } from "../flow/task-of.ts";
 import { idIssue } from "../ids.ts";
 import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { GateScope, Standing } from "../snapshot/position.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { decodeOwned } from "./payloads.ts";
-
-/** What the attempts of a node wait for; `null` for nothing. */
-export function limitOf(node: FlowNode): LimitedBy | null {
-  if (node.kind === "task") return node.limitedBy;
-  return node.kind === "loop" ? node.body.limitedBy : null;
-}
 
 /** Whose share of a limit something takes. @throws {LimitKeyError} `limitKey` says nothing of use */
 export function limitKeyFor({ limit, key }: LimitedBy, input: unknown): string {
@@ -57,7 +51,7 @@ export function gatedStanding(
       decodeOwned(flow, codec, claim.instanceId, { owner: standing.inputRef, bytes }),
       (value): Standing => beforeGate(standing, limitedBy, "task", limitKeyFor(limitedBy, value)),
     );
-    return decoded instanceof Promise ? decoded.catch(() => standing) : decoded;
+    return isPromiseLike(decoded) ? decoded.then(undefined, () => standing) : decoded;
   } catch {
     return standing;
   }
@@ -65,8 +59,18 @@ export function gatedStanding(
 
 /** What a standing's first attempt waits for, where its input is what the standing refers to. */
 function limitAt(flow: Flow, { taskId, kind }: Standing): LimitedBy | null {
-  if (!flow.hasLimits || kind !== "task") return null;
+  if (kind !== "task") return null;
   const { node, container } = standpoint(flow, taskId).located;
   // The input of a part is made of more than one value.
-  return container.kind === "part" ? null : limitOf(node);
+  return container.kind === "part" ? null : (taskOf(node)?.limitedBy ?? null);
+}
+
+/** What has to allow a new instance's first step. */
+export function firstGate(
+  flow: Flow,
+  standing: Standing,
+): { readonly limitedBy: LimitedBy; readonly scope: GateScope } | null {
+  if (flow.limitedBy !== null) return { limitedBy: flow.limitedBy, scope: "flow" };
+  const limitedBy = limitAt(flow, standing);
+  return limitedBy === null ? null : { limitedBy, scope: "task" };
 }

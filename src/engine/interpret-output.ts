@@ -5,6 +5,7 @@ import type { EventsResult, FlowNode, LoopNode, RouteNode, TaskNode } from "../f
 import type { LocatedNode, PartRole } from "../flow/flow-definition.ts";
 import { numberIssue } from "../flow/known-options.ts";
 import { LoopResult } from "../flow/loop-result.ts";
+import { taskOf } from "../flow/task-of.ts";
 import { MAX_EVENTS } from "../flow/validate.ts";
 import { kindOf } from "../ids.ts";
 import { isLate } from "../snapshot/events.ts";
@@ -24,28 +25,9 @@ const MAX_TIME_MS = 253_402_300_799_999;
 
 /** The user function of a node that has one. */
 export function bodyOf(node: FlowNode): TaskNode {
-  switch (node.kind) {
-    case "task":
-      return node;
-    case "fork":
-    case "map":
-    case "collect":
-      return node.join;
-    case "continue":
-      return node.next;
-    case "route":
-      return node.select;
-    case "loop":
-      return node.body;
-    case "delay":
-    case "item":
-    case "wait":
-    case "subflow":
-    case "spawn":
-    case "children":
-    case "undo":
-      throw new TypeError(`A ${node.kind} has no body.`);
-  }
+  const body = taskOf(node);
+  if (body === null) throw new TypeError(`A ${node.kind} has no body.`);
+  return body;
 }
 
 /**

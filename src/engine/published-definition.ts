@@ -4,8 +4,8 @@ import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
 import type { PublishedDefinition } from "../store/definition-store.ts";
-import { beforeGate } from "./gate.ts";
-import { awaitsEvents, firstGate, startingPositions } from "./start-instance.ts";
+import { beforeGate, firstGate } from "./gate.ts";
+import { awaitsEvents, startingPositions } from "./start-instance.ts";
 
 /** The codec that SQL can write. */
 const CODEC = "json";

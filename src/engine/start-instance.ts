@@ -1,20 +1,17 @@
 import type { Codec } from "../codec/codec.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { spawnsChildren } from "../flow/child-flows.ts";
-import { standpoint } from "../flow/continuation.ts";
 import type { Flow } from "../flow/flow-definition.ts";
-import type { LimitedBy } from "../flow/limit.ts";
 import type { InstanceId } from "../ids.ts";
 import type { NewPosition } from "../snapshot/checkpoint.ts";
 import { deadlineTime, type NewDeadline } from "../snapshot/deadline.ts";
 import { planStart } from "../snapshot/plan.ts";
-import type { GateScope, Standing } from "../snapshot/position.ts";
 import { parseDeadline, parseLabels, parsePriority, parseTags } from "../store/arguments.ts";
 import type { NewInstance } from "../store/instance-store.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
 import type { Duration } from "../time/duration.ts";
 import { checkFlow } from "./call-options.ts";
-import { beforeGate, limitKeyFor, limitOf } from "./gate.ts";
+import { beforeGate, firstGate, limitKeyFor } from "./gate.ts";
 import { encodePayload } from "./payloads.ts";
 import { validate } from "./validation.ts";
 
@@ -171,17 +168,6 @@ function limited(flow: Flow, position: NewPosition, input: unknown): NewPosition
     standing: beforeGate(standing, limitedBy, scope, limitKeyFor(limitedBy, input)),
     claimed: false,
   };
-}
-
-/** What has to allow a new instance's first step. */
-export function firstGate(
-  flow: Flow,
-  { taskId }: Standing,
-): { readonly limitedBy: LimitedBy; readonly scope: GateScope } | null {
-  if (flow.limitedBy !== null) return { limitedBy: flow.limitedBy, scope: "flow" };
-  const { node, container } = standpoint(flow, taskId).located;
-  const limitedBy = container.kind === "part" ? null : limitOf(node);
-  return limitedBy === null ? null : { limitedBy, scope: "task" };
 }
 
 /** Whether it waits for events or children, anywhere. */

@@ -4,6 +4,7 @@ import type { CollectNode, FailureHandling, FlowNode, Sequence, TaskNode, WaitNo
 import type { Limit, LimitedBy } from "./limit.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { SharedState } from "./shared-state.ts";
+import { taskOf } from "./task-of.ts";
 import { toMermaid } from "./to-mermaid.ts";
 
 const BRAND: unique symbol = Symbol.for("waymark.flow") as never;
@@ -131,8 +132,8 @@ export class Flow<Input = unknown, Output = unknown> {
   limits(): readonly Limit[] {
     const limits = new Set(this.limitedBy === null ? [] : [this.limitedBy.limit]);
     for (const { node } of this.nodes()) {
-      const task = node.kind === "loop" ? node.body : node.kind === "task" ? node : null;
-      if (task?.limitedBy != null) limits.add(task.limitedBy.limit);
+      const limitedBy = taskOf(node)?.limitedBy ?? null;
+      if (limitedBy !== null) limits.add(limitedBy.limit);
     }
     return [...limits];
   }

@@ -95,6 +95,21 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
     expect(watch.most).toBeLessThanOrEqual(2);
   });
 
+  test("a join's limit holds as that of a task does", async () => {
+    const watch = new Watch();
+    const one = limit(fresh("join"), { concurrency: 1 });
+    const joined = flow<number>(fresh("joined"))
+      .fork([branch("a", (b) => b.then("a1", (n: number) => n))])
+      .join("join", async ({ a }) => await watch.run(`${a}`), { limit: one })
+      .build();
+    start(backend, { ...quick, flows: [joined] });
+    const handles = await Promise.all([1, 2, 3, 4].map(async (n) => await client.submit(joined, fresh("joined"), n)));
+
+    expect(await Promise.all(handles.map(async (handle) => await handle.result()))).toEqual(["1", "2", "3", "4"]);
+    expect(watch.most).toBe(1);
+    expect(await client.limits.get(one.name)).toMatchObject({ concurrency: 1 });
+  });
+
   test("a limit of both the flow and its first task holds", async () => {
     const watch = new Watch();
     const [four, one] = [limit(fresh("four"), { concurrency: 4 }), limit(fresh("one"), { concurrency: 1 })];
