@@ -21,7 +21,14 @@ import { LimitControl } from "./limit-control.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
 import { type MigrationPlanOptions, type MigrationPlanPage, planMigrations } from "./migration-plans.ts";
 import { migrateMany } from "./migrations.ts";
-import { type ManyOptions, type NewSubmission, type SubmitOptions, type Submitted, Submitter } from "./submitter.ts";
+import {
+  ENQUEUE_KEYS,
+  type ManyOptions,
+  type NewSubmission,
+  type SubmitOptions,
+  type Submitted,
+  Submitter,
+} from "./submitter.ts";
 import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 
 export interface ClientOptions {
@@ -33,7 +40,6 @@ export interface ClientOptions {
 export type EnqueueOptions = Omit<SubmitOptions, "onConflict">;
 
 const DEFAULT_PAGE = 100;
-const ENQUEUE_KEYS = ["startAfter", "priority", "tags", "labels", "deadline", "tx"];
 
 /** Starts instances, looks at them and controls them, from any process. */
 export class Client extends InstanceStates {

@@ -55,7 +55,9 @@ export interface Submitted {
   readonly created: boolean;
 }
 
-const SUBMIT_KEYS = ["onConflict", "startAfter", "priority", "tags", "labels", "deadline", "tx"];
+/** What is not about the id. */
+export const ENQUEUE_KEYS: readonly string[] = ["startAfter", "priority", "tags", "labels", "deadline", "tx"];
+const SUBMIT_KEYS = ["onConflict", ...ENQUEUE_KEYS];
 const SUBMISSION_KEYS = ["instanceId", "input", "priority", "tags", "labels", "deadline"];
 const MOST_AT_ONCE = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;

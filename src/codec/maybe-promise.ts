@@ -15,3 +15,9 @@ export function isPromiseLike<T>(value: MaybePromise<T>): value is PromiseLike<T
 export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
   return isPromiseLike(value) ? value.then(next) : next(value);
 }
+
+/** For what need not be awaited: that it rejects does not end the process, and whoever awaits it hears of it all the same. */
+export function unawaited<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}

@@ -1,9 +1,9 @@
+import { unawaited } from "../codec/maybe-promise.ts";
 import type { StateAccess, TaskContext } from "../flow/task-context.ts";
 import type { InstanceId, TaskId } from "../ids.ts";
 import { type Logger, withFields } from "../logger.ts";
 import { type HeldPosition, idempotencyKeyOf } from "./held-position.ts";
 import type { LazySignal } from "./lazy-signal.ts";
-import { unawaited } from "./unawaited.ts";
 
 /** What a body can ask for of the world outside it. */
 export interface BodyReach {

@@ -67,6 +67,14 @@ function keep(host: Host, positions: readonly NewPosition[]): readonly NewPositi
 
 /** Before the branches are taken: they need the slots that were kept for them. */
 export function unreserve(host: Host, move: Move): void {
-  if (move.kind === "fork") host.unreserve(move.branches.filter(({ claimed }) => claimed).length);
-  if (move.kind === "restart") host.unreserve(move.positions.filter(({ claimed }) => claimed).length);
+  if (isStarting(move)) host.unreserve(startedBy(move).filter(({ claimed }) => claimed).length);
+}
+
+export function isStarting(move: Move): move is StartingMove {
+  return move.kind === "fork" || move.kind === "restart";
+}
+
+/** The positions that a move makes. */
+export function startedBy(move: StartingMove): readonly NewPosition[] {
+  return move.kind === "fork" ? move.branches : move.positions;
 }

@@ -6,14 +6,13 @@ import { isDeadline } from "../snapshot/deadline.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
 import { planNext } from "../snapshot/plan.ts";
 import type { Plan } from "../snapshot/plan-move.ts";
-import type { Standing } from "../snapshot/position.ts";
 import type { NewEntry } from "../snapshot/snapshot.ts";
 import { laneOf, standingHere } from "../snapshot/standing.ts";
 import type { CheckpointFate, RecordedOutcome } from "../store/position-store.ts";
 import { lookHowToCancel, lookHowToEnd } from "./before-the-end.ts";
 import { lookAtChild, lookForOpenChildren } from "./child-lookup.ts";
 import type { Children } from "./children.ts";
-import { completeMove, type StartingMove, unreserve } from "./complete-move.ts";
+import { completeMove, isStarting, type StartingMove, unreserve } from "./complete-move.ts";
 import type { Gatherer } from "./gatherer.ts";
 import { grantedPosition } from "./granted-position.ts";
 import type { Happening } from "./happening.ts";
@@ -122,7 +121,7 @@ export class PositionDriver {
   #goOn(held: HeldPosition, happening: Happening): MaybePromise<HeldPosition | null> {
     if (happening.kind === "giveUp") return this.#giveUp(held, happening.settle);
     if (happening.kind === "sleep") return this.#sleep(held, happening);
-    if (happening.kind === "limited") return this.#leaveAt(held, happening.to);
+    if (happening.kind === "limited") return this.#leave(held, { to: happening.to, wakeAfterMs: 0 });
     if (happening.kind === "again") return held;
     if (happening.kind === "recorded") tellReceived(this.#parts.observer, held);
     return this.#plan(held, happening);
@@ -231,7 +230,7 @@ export class PositionDriver {
     const { committer, ports } = this.#parts;
     this.#sentAtMs = ports.clock.monotonicMs();
     if (this.#bodies.hasTransaction) return this.#writeInTransaction(held, happening, checkpoint);
-    if (move.kind === "fork" || move.kind === "restart") return this.#writeStart(held, happening, checkpoint, move);
+    if (isStarting(move)) return this.#writeStart(held, happening, checkpoint, move);
     const follow = (fate: FinalFate): MaybePromise<HeldPosition | null> => this.#follow(held, happening, move, fate);
     return committer
       .commit(checkpoint)
@@ -378,18 +377,16 @@ export class PositionDriver {
     return null;
   }
 
-  /** Before a gate: whoever it lets through goes on. */
-  async #leaveAt({ claim }: HeldPosition, to: Standing): Promise<null> {
-    const move: Move = { kind: "park", to, wakeAfterMs: 0 };
-    await this.#parts.committer.insist({ claim, entries: [], move, consumes: null });
-    return null;
-  }
-
   /** Leaves the position where it is, for a while. Spends no attempt, records nothing. */
   async #sleep(held: HeldPosition, { forMs, until }: Extract<Happening, { kind: "sleep" }>): Promise<null> {
     const to = standingHere(held.flow, held.stand);
-    const move: Move = { kind: "park", to, wakeAfterMs: forMs, ...(until === undefined ? {} : { wakeAt: until }) };
-    await this.#parts.committer.insist({ claim: held.claim, entries: [], move, consumes: null });
+    return await this.#leave(held, { to, wakeAfterMs: forMs, ...(until === undefined ? {} : { wakeAt: until }) });
+  }
+
+  /** Leaves the position to whoever takes it next. */
+  async #leave({ claim }: HeldPosition, where: Omit<Extract<Move, { kind: "park" }>, "kind">): Promise<null> {
+    const move: Move = { kind: "park", ...where };
+    await this.#parts.committer.insist({ claim, entries: [], move, consumes: null });
     return null;
   }
 }

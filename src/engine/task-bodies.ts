@@ -1,4 +1,4 @@
-import { chain, isPromiseLike, type MaybePromise } from "../codec/maybe-promise.ts";
+import { chain, isPromiseLike, type MaybePromise, unawaited } from "../codec/maybe-promise.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { TaskLostError } from "../errors/task-errors.ts";
 import { TransactionMisuseError } from "../errors/transaction-errors.ts";
@@ -34,7 +34,6 @@ import { TaskProgress } from "./task-progress.ts";
 import { isMadeByBody, TaskState } from "./task-state.ts";
 import { TaskSteps } from "./task-steps.ts";
 import { type Committed, TaskTransactions } from "./task-transactions.ts";
-import { unawaited } from "./unawaited.ts";
 import { validate } from "./validation.ts";
 
 export interface BodyParts {

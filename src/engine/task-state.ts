@@ -1,3 +1,4 @@
+import { unawaited } from "../codec/maybe-promise.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { pathsAround } from "../flow/branch-end.ts";
 import { standpoint } from "../flow/continuation.ts";
@@ -18,7 +19,6 @@ import type { HeldPosition } from "./held-position.ts";
 import { joinsChanges, readJoinedChanges } from "./joined-states.ts";
 import { encodePayload, stateContext } from "./payloads.ts";
 import { decodeVersion, type StateOwner, type StateRecord, trunkValues, valuesOn } from "./state-values.ts";
-import { unawaited } from "./unawaited.ts";
 
 type StateBackend = Pick<Backend, "loadStates" | "hasStateChange" | "loadResults" | "maxPayloadBytes">;
 

@@ -2,6 +2,7 @@ import { standpoint } from "../flow/continuation.ts";
 import type { Observer } from "../observability/observer.ts";
 import type { Move } from "../snapshot/checkpoint.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
+import { isStarting, startedBy } from "./complete-move.ts";
 import type { HeldPosition } from "./held-position.ts";
 import { durationOf } from "./occurrence-values.ts";
 import { atTask, type BodyParts } from "./task-bodies.ts";
@@ -54,9 +55,9 @@ function wakeAfterOf(move: Extract<Move, { kind: "park" | "await" }>, now: numbe
 
 /** After which time the first of the positions that a move makes wakes by itself; `null` for never. */
 function firstDueOf(move: Move): number | null {
-  if (move.kind !== "fork" && move.kind !== "restart") return null;
+  if (!isStarting(move)) return null;
   let first: number | null = null;
-  for (const { wakeAfterMs } of move.kind === "fork" ? move.branches : move.positions) {
+  for (const { wakeAfterMs } of startedBy(move)) {
     if (wakeAfterMs !== null && wakeAfterMs > 0 && (first === null || wakeAfterMs < first)) first = wakeAfterMs;
   }
   return first;

@@ -1,6 +1,7 @@
 import { BackendError } from "../errors/backend-errors.ts";
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { NOTES } from "../snapshot/apply.ts";
+import { laneIn } from "../snapshot/lane-key.ts";
 import { migratedPositions } from "../snapshot/migrated-position.ts";
 import type { Lane, Position } from "../snapshot/position.ts";
 import type { Migration } from "../store/instance-store.ts";
@@ -23,13 +24,11 @@ export async function migrateInstance(context: StoreContext, migration: Migratio
   const [row] = await db.run("find-instance", findInstance(tables, instanceId));
   if (row === undefined) throw new InstanceNotFoundError(instanceId);
   const { flow, definitionHash } = to;
-  const laneOf = ({ tags, gate }: Pick<Position, "tags" | "gate">): Lane => ({
-    flow,
-    definitionHash,
-    codec: row.codec,
-    tags: [...tags].sort(),
-    ...(gate === undefined ? {} : { gate }),
-  });
+  const laneOf = ({ tags, gate }: Pick<Position, "tags" | "gate">): Lane =>
+    laneIn(
+      { flow, definitionHash, codec: row.codec },
+      { tags: [...tags].sort(), ...(gate === undefined ? {} : { gate }) },
+    );
   // Numbered outside of the transaction, which may be rolled back.
   // One that waits before a gate goes on waiting there.
   const standing = (await db.run("find-positions", findPositions(tables, instanceId))).map(positionFromRow);

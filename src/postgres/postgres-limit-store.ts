@@ -104,7 +104,7 @@ export class PostgresLimitStore implements LimitStore {
     );
     return rows.map(({ key, running, waiting, oldest_wait_ms: oldestWaitMs, weight, paused: isPaused }) => ({
       ...{ key, running, waiting, weight, isPaused },
-      oldestWaitMs: oldestWaitMs === null ? null : Math.max(0, Math.round(oldestWaitMs)),
+      oldestWaitMs: waitFrom(oldestWaitMs),
     }));
   }
 
@@ -145,10 +145,14 @@ function limitFromRow(row: LimitRow): LimitState {
     isPaused: row.paused,
     running: row.running,
     waiting: row.waiting,
-    oldestWaitMs: row.oldest_wait_ms === null ? null : Math.max(0, Math.round(row.oldest_wait_ms)),
+    oldestWaitMs: waitFrom(row.oldest_wait_ms),
   };
 }
 
 function rateFrom(count: number | null, perMs: bigint | null, burst: number | null): Rate | null {
   return count === null || perMs === null || burst === null ? null : { count, perMs: Number(perMs), burst };
+}
+
+function waitFrom(ms: number | null): number | null {
+  return ms === null ? null : Math.max(0, Math.round(ms));
 }

@@ -1,7 +1,8 @@
 import { InstanceNotFoundError, InvalidTransitionError, ResultConflictError } from "../errors/instance-errors.ts";
 import { parseKnownId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
-import type { Lane, Position } from "../snapshot/position.ts";
+import { laneIn } from "../snapshot/lane-key.ts";
+import type { Position } from "../snapshot/position.ts";
 import { kindRecordedAt, standsTheSame, withoutClaim } from "../snapshot/position-rules.ts";
 import { type Bytes, isTerminal, type NewEntry, type Snapshot, type TaskResult } from "../snapshot/snapshot.ts";
 import { requireObject } from "../store/argument-shapes.ts";
@@ -39,7 +40,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
     checkSnapshot(snapshot);
     const { db, lanes, tables } = this.#context;
     const { instanceId } = snapshot;
-    await lanes.resolve(snapshot.positions.map((position) => laneOf(snapshot, position)));
+    await lanes.resolve(snapshot.positions.map((position) => laneIn(snapshot, position)));
     const save = async (tx: Session, note: NoteEnd): Promise<void> => {
       await tx.run("lock-instance-id", lockInstanceId(tables, instanceId));
       const stored = await LockedInstance.find(this.#context, tx, instanceId);
@@ -160,7 +161,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
     const now = stored?.now ?? this.#context.now()?.getTime() ?? snapshot.createdAt;
     const rows = snapshot.positions
       .filter((position) => !kept(position))
-      .map((position) => ({ position: withoutClaim(position, now), lane: lanes.numberOf(laneOf(snapshot, position)) }));
+      .map((position) => ({ position: withoutClaim(position, now), lane: lanes.numberOf(laneIn(snapshot, position)) }));
     await tx.run(
       "upsert-positions",
       upsertPositions(tables, { instanceId, positions: rows, now: this.#context.now() }),
@@ -184,10 +185,6 @@ export async function readSnapshot(context: StoreContext, tx: Session, instanceI
   const [row] = await tx.run("find-instance", findInstance(tables, instanceId));
   if (row === undefined) throw new InstanceNotFoundError(instanceId);
   return { ...instanceFromRow(row), positions: positions.map(positionFromRow), results: results.map(resultFromRow) };
-}
-
-function laneOf({ flow, definitionHash, codec }: Snapshot, { tags, gate }: Position): Lane {
-  return { flow, definitionHash, codec, tags, ...(gate === undefined ? {} : { gate }) };
 }
 
 function isSameResult(a: TaskResult, b: TaskResult): boolean {

@@ -1,6 +1,7 @@
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import { deadlineTime, type NewDeadline } from "../snapshot/deadline.ts";
+import { laneIn } from "../snapshot/lane-key.ts";
 import type { Lane } from "../snapshot/position.ts";
 import { putBack, requireStood, type StoodPosition } from "../snapshot/stood-position.ts";
 import { parseDeadline } from "../store/arguments.ts";
@@ -69,7 +70,7 @@ function lanesOf(row: StoodRow): Lane[] {
   return [...(stoodIn(row) ?? []), { tags: [] }].map((position) => laneOf(row, position));
 }
 
-function laneOf(row: StoodRow, { tags, gate }: Pick<StoodPosition, "tags" | "gate">): Lane {
-  const lane = { flow: row.flow, definitionHash: row.definition_hash, codec: row.codec, tags };
-  return gate === undefined ? lane : { ...lane, gate };
+function laneOf(row: StoodRow, position: Pick<StoodPosition, "tags" | "gate">): Lane {
+  const { flow, definition_hash: definitionHash, codec } = row;
+  return laneIn({ flow, definitionHash, codec }, position);
 }

@@ -1,3 +1,4 @@
+import { unawaited } from "../codec/maybe-promise.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { TransactionEndedError, TransactionMisuseError } from "../errors/transaction-errors.ts";
 import { kindOf } from "../ids.ts";
@@ -29,10 +30,8 @@ export class TransactionHandle implements Transaction {
     text: string,
     values: readonly unknown[] = [],
   ): Promise<Result<Row>> {
-    const result = this.#query(text, values);
-    // Need not be awaited: what it has failed with is remembered, and the transaction with it.
-    result.catch(() => undefined);
-    return result as Promise<Result<Row>>;
+    // What it has failed with is remembered, and the transaction with it.
+    return unawaited(this.#query(text, values)) as Promise<Result<Row>>;
   }
 
   async #query(text: string, values: readonly unknown[]): Promise<Result<unknown>> {

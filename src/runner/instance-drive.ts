@@ -133,13 +133,13 @@ export class InstanceDrive implements Host {
     const { workerId, leaseMs } = engine;
     const askedForAtMs = options.ports.clock.monotonicMs();
     const claimed = await backend.claimPositions({ workerId, leaseMs, limit, lanes: [], instanceId });
-    const admitted = await this.#claimLimited(limit - claimed.length);
-    for (const position of [...claimed, ...admitted]) {
+    const taken = [...claimed, ...(await this.#claimLimited(limit - claimed.length))];
+    for (const position of taken) {
       const held = engine.hold(position, askedForAtMs, flow);
       if (held !== null) this.take(held);
-      else await this.#giveBack([...claimed, ...admitted]);
+      else await this.#giveBack(taken);
     }
-    return claimed.length + admitted.length;
+    return taken.length;
   }
 
   /** Of what stands before a gate, as far as something may. */

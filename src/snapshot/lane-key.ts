@@ -13,6 +13,13 @@ export function laneKey({
 
 /** The same lane without its gate. */
 export function openLane(lane: Lane): Lane {
-  const { flow, definitionHash, codec, tags } = lane;
-  return lane.gate === undefined ? lane : { flow, definitionHash, codec, tags };
+  return lane.gate === undefined ? lane : laneIn(lane, { tags: lane.tags });
+}
+
+/** The lane of what stands in an instance with these tags, and before this gate. */
+export function laneIn(
+  { flow, definitionHash, codec }: Pick<Lane, "flow" | "definitionHash" | "codec">,
+  { tags, gate }: Pick<Lane, "tags" | "gate">,
+): Lane {
+  return { flow, definitionHash, codec, tags, ...(gate === undefined ? {} : { gate }) };
 }

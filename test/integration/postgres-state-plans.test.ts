@@ -24,8 +24,11 @@ describe("however many versions a state has", () => {
     const taskIds = ["$state", "$state:join/x", "$state:join/none"];
     const plan = await runExplained(database.pool, loadStates(tables, { instanceId: "a", taskIds }));
     expect(plan.rows).toBe(2);
+    const { rows } = await database.pool.query<{ version: number }>(
+      "SELECT current_setting('server_version_num')::int / 10000 AS version",
+    );
     // An older server counts the empty look for the third, too.
-    expect(readThrough(plan, "checkpoints_pkey").read).toBeLessThanOrEqual(3);
+    expect(readThrough(plan, "checkpoints_pkey").read).toBe((rows[0]?.version ?? 0) > 15 ? 2 : 3);
     expect(plan.blocks).toBeLessThan(30);
   });
 

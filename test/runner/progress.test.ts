@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { encrypted } from "../../src/codec/encrypted-codec.ts";
 import { JsonCodec } from "../../src/codec/json-codec.ts";
@@ -12,21 +12,10 @@ import { TestClock } from "../../src/testing/index.ts";
 import { bothBackends, withChanges } from "../support/both-backends.ts";
 import { Gate } from "../support/gate.ts";
 import { fresh } from "../support/instance-ids.ts";
+import { expectNoneUnhandled } from "../support/unhandled.ts";
 import { aborted, codeOf, dyingAt } from "../support/workers.ts";
 
-let unhandled: unknown[] = [];
-const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
-
-beforeEach(() => {
-  unhandled = [];
-  process.on("unhandledRejection", onUnhandled);
-});
-
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("unhandledRejection", onUnhandled);
-  expect(unhandled).toEqual([]);
-});
+expectNoneUnhandled();
 
 /** A backend whose progress is answered by `save`. */
 function saving(backend: Backend, save: Backend["saveProgress"]): Backend {

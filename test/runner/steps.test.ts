@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { BackendError } from "../../src/errors/backend-errors.ts";
 import { branch } from "../../src/flow/branch.ts";
@@ -8,23 +8,12 @@ import type { TaskContext } from "../../src/flow/task-context.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import { bothBackends } from "../support/both-backends.ts";
 import { fresh } from "../support/instance-ids.ts";
+import { expectNoneUnhandled } from "../support/unhandled.ts";
 import { aborted } from "../support/workers.ts";
 
 const retry = { attempts: 3, initialDelay: 0 };
 
-let unhandled: unknown[] = [];
-const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
-
-beforeEach(() => {
-  unhandled = [];
-  process.on("unhandledRejection", onUnhandled);
-});
-
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("unhandledRejection", onUnhandled);
-  expect(unhandled).toEqual([]);
-});
+expectNoneUnhandled();
 
 async function later(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 30));

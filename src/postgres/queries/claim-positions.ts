@@ -5,7 +5,7 @@ import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import { claimColumns } from "./checkpoint-columns.ts";
-import { mayBeTaken } from "./free-position.ts";
+import { mayBeTaken, standsOpen } from "./free-position.ts";
 
 export interface ClaimedRow {
   readonly instance_id: string;
@@ -102,7 +102,7 @@ export function claimInstance(t: Tables, p: ClaimParams & { readonly instanceId:
       SELECT q.instance_id, q.path, q.xmin::text AS version, coalesce(q.order_key, ${t.orderKey}(q.priority, q.available_at)) AS order_key
       FROM ${t.positions} AS q
       WHERE q.instance_id = ${p.instanceId}::text
-        AND (q.limit_key IS NULL OR (SELECT l.limit_name FROM ${t.lanes} AS l WHERE l.lane = q.lane) = '')
+        AND ${standsOpen(t)}
         AND (q.order_key IS NOT NULL OR (q.available_at < 'infinity'
              AND q.available_at <= (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))
              AND ${mayBeTaken(t, sql`(SELECT coalesce(${p.now}::timestamptz, clock_timestamp()))`)}))

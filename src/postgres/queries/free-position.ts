@@ -42,3 +42,8 @@ function sleepsOn(t: Tables, now: Query<never>): Query<never> {
                    AND c.outcome IN ('completed', 'timed_out', 'tolerated')
                  LIMIT 1) IS NULL)`;
 }
+
+/** Whether a position `q` stands before no gate: only what limits allow is claimed there. */
+export function standsOpen(t: Tables): Query<never> {
+  return sql`(q.limit_key IS NULL OR (SELECT l.limit_name FROM ${t.lanes} AS l WHERE l.lane = q.lane) = '')`;
+}

@@ -1,6 +1,6 @@
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
-import { givenBack, mayBeTaken } from "./free-position.ts";
+import { givenBack, mayBeTaken, standsOpen } from "./free-position.ts";
 
 interface ByTask {
   readonly instanceId: string;
@@ -25,7 +25,7 @@ export function claimTask(
       SELECT q.instance_id, q.path
       FROM ${t.positions} AS q
       WHERE q.instance_id = ${p.instanceId}::text AND q.task_id = ${p.taskId}::text
-        AND (q.limit_key IS NULL OR (SELECT l.limit_name FROM ${t.lanes} AS l WHERE l.lane = q.lane) = '')
+        AND ${standsOpen(t)}
         AND q.interrupt IS NULL
         AND (q.order_key IS NOT NULL
              OR (q.available_at <= coalesce(${p.now}::timestamptz, clock_timestamp())
