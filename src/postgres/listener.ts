@@ -100,7 +100,9 @@ export class Listener {
       client.on("notification", onMessage);
       await client.query({ text: `LISTEN ${this.#options.channel.sql}` });
       const until = AbortSignal.any([stop, broken.signal]);
-      if (!(await this.#answersProbe(until))) return false;
+      const answer = await this.#probe(until);
+      if (answer === "none" && !stop.aborted) return false;
+      if (answer !== "heard") throw new Error("The connection ended, or nothing could be sent to it.");
       this.#isLive = true;
       this.#options.onUp();
       await this.#watch(until);
@@ -123,21 +125,29 @@ export class Listener {
     while (!until.aborted) {
       const silentMs = clock.monotonicMs() - this.#heardAtMs;
       if (silentMs < SILENCE_MS) await pause(timers, SILENCE_MS - silentMs, until, IN_BACKGROUND);
-      else if (!(await this.#answersProbe(until))) return;
+      else if ((await this.#probe(until)) !== "heard") return;
     }
   }
 
-  /** Whether a message arrives within a while after one was asked for. */
-  async #answersProbe(until: AbortSignal): Promise<boolean> {
+  /**
+   * Has a message sent, and waits a while for it.
+   *
+   * @returns "none" if it was sent and did not arrive; "unknown" if it may not have been sent, or was not waited for
+   */
+  async #probe(until: AbortSignal): Promise<"heard" | "none" | "unknown"> {
     const heard = new AbortController();
     this.#onHeard = () => heard.abort();
     try {
       const either = AbortSignal.any([until, heard.signal]);
       const waiting = pause(this.#options.timers, SILENCE_MS, either, IN_BACKGROUND);
-      // A probe that can't be sent shows in that nothing arrives.
-      this.#options.probe().catch(() => undefined);
+      let isSent = false;
+      this.#options.probe().then(
+        () => (isSent = true),
+        () => undefined,
+      );
       await waiting;
-      return heard.signal.aborted;
+      if (heard.signal.aborted) return "heard";
+      return isSent && !until.aborted ? "none" : "unknown";
     } finally {
       this.#onHeard = null;
     }

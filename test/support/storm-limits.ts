@@ -6,7 +6,7 @@ const KEYS = 3;
 /** What the storm's flows wait for: attempts of several tasks, of all and of each key; and whole instances. */
 export const stormLimits = {
   tasks: limit("storm-tasks", { concurrency: 5, perKey: { concurrency: 2 } }),
-  flows: limit("storm-flows", { concurrency: 8 }),
+  flows: limit("storm-flows", { concurrency: 4 }),
 } as const satisfies Record<string, Limit>;
 
 export function stormKey(input: number): string {

@@ -90,8 +90,8 @@ export class TcpProxy {
   }
 
   /** The server's messages of NOTIFY are left out, as by a pooler. */
-  swallowNotifications(): void {
-    this.#swallowsNotifications = true;
+  swallowNotifications(isOn = true): void {
+    this.#swallowsNotifications = isOn;
   }
 
   /**

@@ -64,6 +64,17 @@ describe("a worker behind a bad connection", { timeout: 90_000 }, () => {
     await expect.poll(() => worker.stats().isListening, slow).toBe(true);
   });
 
+  test("does not take a connection that is cut before anything arrived for one on which nothing ever does", async () => {
+    proxy.swallowNotifications();
+    const worker = startWorker(far, quick);
+    const listens = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    await expect.poll(async () => (await database.pool.query(listens)).rowCount, slow).toBe(1);
+    proxy.swallowNotifications(false);
+    proxy.reset();
+
+    await expect.poll(() => worker.stats().isListening, { ...slow, timeout: 20_000 }).toBe(true);
+  });
+
   test("survives that its connections are cut, again and again", async () => {
     // A claim whose answer is cut off is held by nobody, until its lease has run out.
     const worker = startWorker(far, { ...quick, leaseTtl: "500ms" });
