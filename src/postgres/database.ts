@@ -107,6 +107,8 @@ export class Database {
     // A connection that dies is told of by its statement's rejection, if there is one, and is replaced
     // by the pool. Without a listener, Node would end the process.
   };
+  /** End the waiting of those who have asked for a connection. */
+  readonly #waiting = new Set<() => void>();
   #closed = false;
 
   constructor(options: DatabaseOptions) {
@@ -142,7 +144,7 @@ export class Database {
       this.#checkOpen(name);
       const deadline = this.#deadline(name);
       try {
-        return await deadline.race(this.#options.pool.connect(), (late) => late.release(true));
+        return await this.#connect(name, deadline);
       } finally {
         deadline.cancel();
       }
@@ -166,6 +168,7 @@ export class Database {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    for (const giveUp of this.#waiting) giveUp();
     // Our own pool keeps its listener: its connections may still report how they ended.
     if (this.#options.ownsPool) await this.#options.pool.end();
     else this.#options.pool.off("error", this.#onConnectionError);
@@ -206,7 +209,7 @@ export class Database {
     let client: Connection | null = null;
     let failure: Error | undefined;
     try {
-      client = await deadline.race(this.#options.pool.connect(), (late) => late.release(true));
+      client = await this.#connect(name, deadline);
       client.on("error", this.#onConnectionError);
       const { prepared } = this.#options;
       if (prepared !== undefined) await deadline.race(prepared.setUp(client));
@@ -225,14 +228,41 @@ export class Database {
     }
   }
 
+  /** Waits for a connection, until this is closed: a pool that is ended forgets whoever waits for one. */
+  async #connect(name: string, deadline: Deadline): Promise<Connection> {
+    const connecting = this.#options.pool.connect();
+    let hasGivenUp = false;
+    let giveUp = (): void => undefined;
+    const closed = new Promise<never>((_, reject) => {
+      giveUp = () => {
+        hasGivenUp = true;
+        reject(closedError(name));
+      };
+    });
+    this.#waiting.add(giveUp);
+    const late = (client: Connection): void => client.release(true);
+    connecting.then(
+      (client) => (hasGivenUp ? late(client) : undefined),
+      () => undefined,
+    );
+    try {
+      return await deadline.race(Promise.race([connecting, closed]), late);
+    } finally {
+      this.#waiting.delete(giveUp);
+    }
+  }
+
   #checkOpen(name: string): void {
-    if (this.#closed)
-      throw new BackendError("BACKEND_CLOSED", { queryName: name, problem: "The backend has been closed" });
+    if (this.#closed) throw closedError(name);
   }
 
   #deadline(name: string): Deadline {
     return new Deadline(this.#options.timers, this.#options.statementTimeoutMs, name);
   }
+}
+
+function closedError(name: string): BackendError {
+  return new BackendError("BACKEND_CLOSED", { queryName: name, problem: "The backend has been closed" });
 }
 
 class Deadline {

@@ -69,11 +69,14 @@ export class Listener {
 
   async #run(stop: AbortSignal): Promise<void> {
     const { timers, random, logger } = this.#options;
+    let silences = 0;
     for (let delayMs = FIRST_RETRY_MS; !stop.aborted; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
       let hasWorked = false;
       try {
         hasWorked = await this.#listen(stop);
-        if (!hasWorked && !stop.aborted) {
+        silences = hasWorked ? 0 : silences + 1;
+        // Once, a server or process that is busy may have kept it waiting.
+        if (silences > 1 && !stop.aborted) {
           const message = "LISTEN brings no messages, probably because of a pooler; polling instead.";
           logger.info({ channel: this.#options.channelName }, message);
           delayMs = POOLER_RETRY_MS;

@@ -35,3 +35,21 @@ test("a statement that has failed is told of when the server has ended its trans
     { kind: "accepted" },
   ]);
 });
+
+// The driver's pool forgets those who wait for a connection when it is ended: they would hear of it when their time is up.
+test("a call that waits for a connection when the backend is closed is told so at once", async () => {
+  const proxy = await TcpProxy.to(database.directUrl);
+  const url = proxy.through(database.directUrl);
+  const backend = await PostgresBackend.connect(url, { migrate: false, notify: false, poolSize: 2 });
+  onTestFinished(async () => {
+    proxy.pass();
+    await proxy.close();
+  });
+  await backend.findInstance("nowhere");
+  proxy.blackHole();
+  const calls = ["a", "b", "c", "d"].map(async (id) => await backend.findInstance(id).catch((error: unknown) => error));
+  await backend.close();
+
+  for (const call of calls)
+    expect(await call).toMatchObject({ code: expect.stringMatching(/^BACKEND_(CLOSED|UNAVAILABLE)$/) as unknown });
+});
