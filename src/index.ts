@@ -13,6 +13,16 @@ export { job } from "./flow/job.ts";
 export type { JobOptions } from "./flow/job.ts";
 export { limit } from "./flow/limit.ts";
 export type { Allowance, AllowanceOptions, Limit, LimitOptions, Rate, RateOptions } from "./flow/limit.ts";
+export type {
+  BatchOptions,
+  DebounceOptions,
+  ItemOf,
+  RateLimitOptions,
+  SingletonOptions,
+  StartKey,
+  StartPolicyOptions,
+  ThrottleOptions,
+} from "./flow/start-policy.ts";
 export { LoopResult } from "./flow/loop-result.ts";
 export type { LoopAgain, LoopDone } from "./flow/loop-result.ts";
 export type { RouteBuilder } from "./flow/route-builder.ts";
@@ -43,7 +53,11 @@ export { getTaskContext } from "./engine/current-task.ts";
 // What runs and controls them.
 export type { BulkFilter, BulkOptions, BulkResult, RefusedInstance } from "./client/bulk.ts";
 export { Client } from "./client/client.ts";
-export type { ClientOptions, EnqueueOptions } from "./client/client.ts";
+export type { ClientOptions } from "./client/client.ts";
+export type { EnqueueOptions } from "./client/submissions.ts";
+export type { BackPressureOptions } from "./client/back-pressure.ts";
+export type { FlowControl } from "./client/flow-control.ts";
+export type { PausedFlow } from "./store/flow-store.ts";
 export type { LimitChanges, LimitControl, LimitKeyPage } from "./client/limit-control.ts";
 export type { LimitKeyState, LimitState } from "./store/limit-store.ts";
 export type { InstanceControl } from "./client/instance-control.ts";
@@ -95,6 +109,7 @@ export * from "./errors/definition-errors.ts";
 export type { SerializedFailure } from "./errors/failure.ts";
 export * from "./errors/instance-errors.ts";
 export * from "./errors/limit-errors.ts";
+export * from "./errors/start-errors.ts";
 export * from "./errors/local-errors.ts";
 export * from "./errors/task-errors.ts";
 export * from "./errors/transaction-errors.ts";

@@ -2,33 +2,24 @@ import { checkFlow, checkOptions } from "../engine/call-options.ts";
 import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
-import { publishFlows } from "../engine/published-definition.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
-import { type InstanceId, kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
-import { requireArray } from "../store/argument-shapes.ts";
+import { kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
 import type { SendOutcome } from "../store/signal-store.ts";
 import type { BulkFilter, BulkOptions, BulkResult } from "./bulk.ts";
 import { completeTask } from "./complete-task.ts";
+import { FlowControl } from "./flow-control.ts";
 import { forkFrom, forkIds, type InstanceForkOptions } from "./forks.ts";
 import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
-import { InstanceStates } from "./instance-states.ts";
 import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
 import { LimitControl } from "./limit-control.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
 import { type MigrationPlanOptions, type MigrationPlanPage, planMigrations } from "./migration-plans.ts";
 import { migrateMany } from "./migrations.ts";
-import {
-  ENQUEUE_KEYS,
-  type ManyOptions,
-  type NewSubmission,
-  type SubmitOptions,
-  type Submitted,
-  Submitter,
-} from "./submitter.ts";
+import { Submissions } from "./submissions.ts";
 import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 
 export interface ClientOptions {
@@ -36,19 +27,16 @@ export interface ClientOptions {
   readonly ports?: Partial<Ports>;
 }
 
-/** As for `submit`, but for what is about the id. */
-export type EnqueueOptions = Omit<SubmitOptions, "onConflict">;
-
 const DEFAULT_PAGE = 100;
 
 /** Starts instances, looks at them and controls them, from any process. */
-export class Client extends InstanceStates {
+export class Client extends Submissions {
   readonly #backend: Backend;
-  readonly #ports: Ports;
-  readonly #submitter: Submitter;
   readonly #results: InstanceResults;
   /** Shows what limits allow, what runs and waits, and changes it. */
   readonly limits: LimitControl;
+  /** Holds back whole flows. */
+  readonly flows: FlowControl;
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -56,105 +44,12 @@ export class Client extends InstanceStates {
       throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
     checkOptions(options, ["ports"]);
     const ports = { ...systemPorts, ...options.ports };
-    super(backend, ports);
+    const results = new InstanceResults(backend, ports);
+    super(backend, ports, results);
     this.#backend = backend;
-    this.#submitter = new Submitter(backend, ports);
-    this.#results = new InstanceResults(backend, ports);
-    this.#ports = ports;
+    this.#results = results;
     this.limits = new LimitControl(backend);
-  }
-
-  /**
-   * Starts an instance. It is run by whichever worker knows its flow; a worker of this process that has room gets it at
-   * once. When this resolves, the instance is stored and will not be lost (INV-1).
-   *
-   * @param instanceId - 1 to 255 characters, unique in the backend; from your domain ("order-42"), so that
-   *   a repeated request doesn't start the work twice
-   * @throws {InstanceConflictError} the id is taken, and `onConflict` is "fail"
-   * @throws {DefinitionMismatchError} the id is taken by an instance of another definition, and `onConflict`
-   *   is "useExisting"
-   * @throws {InvalidArgumentError} an argument is not acceptable; nothing was written
-   * @throws {ValidationError} the input doesn't fit the flow's schema; nothing was written
-   * @throws {CodecEncodeError} the input can't be stored; nothing was written
-   * @throws {PayloadTooLargeError} the input is too large; nothing was written
-   * @throws {BackendError} the database failed; after BACKEND_UNAVAILABLE the instance may exist: submit it again with
-   *   `onConflict: "useExisting"`
-   */
-  async submit<Input, Output>(
-    flow: Flow<Input, Output>,
-    instanceId: string,
-    input: Input,
-    options: SubmitOptions = {},
-  ): Promise<InstanceHandle<Output>> {
-    const { isHandedOver } = await this.#submitter.submit(flow, instanceId, input, options);
-    if (isHandedOver) this.#results.remember(instanceId);
-    return new InstanceHandle<Output>(this, instanceId);
-  }
-
-  /**
-   * Starts many instances, a thousand in one statement. Ids that are taken are left as they are, so that it can be called
-   * again after a failure in the middle.
-   *
-   * @returns one result each, in order
-   * @throws as `submit`; if it is because of one of them, nothing of any was written
-   */
-  async submitMany<Input>(
-    flow: Flow<Input>,
-    submissions: readonly NewSubmission<Input>[],
-    options: ManyOptions = {},
-  ): Promise<readonly Submitted[]> {
-    return await this.#submitter.submitMany(flow, submissions, options);
-  }
-
-  /**
-   * Starts an instance under an id made for it: for jobs that nobody asks for by name. A repeated request starts the work twice;
-   * where that must not be, `submit` it under an id of your domain.
-   *
-   * @throws as `submit`
-   */
-  async enqueue<Input, Output>(
-    flow: Flow<Input, Output>,
-    input: Input,
-    options: EnqueueOptions = {},
-  ): Promise<InstanceHandle<Output>> {
-    checkOptions(options, ENQUEUE_KEYS);
-    checkFlow(flow);
-    return await this.submit(flow, this.#newId(flow), input, options);
-  }
-
-  /**
-   * Starts many, a thousand in one statement.
-   *
-   * @returns their ids, in order
-   * @throws as `submit`; if it is because of one of them, nothing of any was written
-   */
-  async enqueueMany<Input>(
-    flow: Flow<Input>,
-    inputs: readonly Input[],
-    options: EnqueueOptions = {},
-  ): Promise<readonly InstanceId[]> {
-    checkOptions(options, ENQUEUE_KEYS);
-    checkFlow(flow);
-    requireArray(inputs, "inputs");
-    const { startAfter, tx, ...own } = options;
-    const submissions = inputs.map((input) => ({ ...own, instanceId: this.#newId(flow), input }));
-    const many = { ...(startAfter === undefined ? {} : { startAfter }), ...(tx === undefined ? {} : { tx }) };
-    return (await this.submitMany(flow, submissions, many)).map(({ instanceId }) => instanceId);
-  }
-
-  #newId({ name }: { readonly name: string }): InstanceId {
-    return `${name}-${this.#ports.random.uuid()}`;
-  }
-
-  /**
-   * Lets SQL start instances of these flows (`SELECT waymark.submit(…)`), each in this definition from now on. A worker
-   * does so for definitions that are new; call it after a step back to an older one. Does nothing where the backend is not
-   * reached by SQL, or lacks `JsonCodec`.
-   */
-  async publish(flows: readonly Flow[]): Promise<void> {
-    requireArray(flows, "flows");
-    for (const [index, flow] of flows.entries()) checkFlow(flow, `flows[${index}]`);
-    await publishFlows(this.#backend, flows, true);
+    this.flows = new FlowControl(backend);
   }
 
   /**

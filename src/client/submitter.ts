@@ -1,9 +1,10 @@
-import { checkOptions } from "../engine/call-options.ts";
+import { checkFlow, checkOptions } from "../engine/call-options.ts";
 import { declareLimits } from "../engine/declare-limits.ts";
 import { Gatherer } from "../engine/gatherer.ts";
 import { type LocalWorker, localWorkers } from "../engine/local-workers.ts";
 import type { Ports } from "../engine/ports.ts";
 import { requireDefinition } from "../engine/require-definition.ts";
+import type { SinglePolicy } from "../engine/start-decision.ts";
 import {
   type ConflictPolicy,
   checkConflictPolicy,
@@ -13,6 +14,7 @@ import {
 } from "../engine/start-instance.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceConflictError } from "../errors/instance-errors.ts";
+import { StartRefusedError } from "../errors/start-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, parseInstanceId } from "../ids.ts";
 import { requireArray } from "../store/argument-shapes.ts";
@@ -20,6 +22,8 @@ import type { Backend } from "../store/backend.ts";
 import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 import type { Queryable } from "../transaction.ts";
+import { BackPressure, type BackPressureOptions } from "./back-pressure.ts";
+import { policyOf, submitKeyed } from "./keyed-starts.ts";
 import { scopeIn } from "./transaction-scope.ts";
 
 export interface SubmitOptions extends StartOptions {
@@ -27,6 +31,8 @@ export interface SubmitOptions extends StartOptions {
   readonly onConflict?: ConflictPolicy;
   /** Starts the instance after this time, by the database's clock. Default: at once. */
   readonly startAfter?: Duration;
+  /** Refuses the submission, or waits, while much of the flow waits for workers. Default: whatever waits. */
+  readonly backPressure?: BackPressureOptions;
   /**
    * Makes the instance inside of this open transaction: a client of `pg`, a transactional task's `tx`, or what
    * `waymark/adapters` makes of another library's. It exists when that is committed, and never if it is rolled back.
@@ -44,19 +50,35 @@ export interface NewSubmission<Input> extends StartOptions {
 export interface ManyOptions {
   /** As in `SubmitOptions`, for all of them. */
   readonly startAfter?: Duration;
+  /** As in `SubmitOptions`, for all of them. */
+  readonly backPressure?: BackPressureOptions;
   /** As in `SubmitOptions`. */
   readonly tx?: Queryable;
 }
 
 /** What became of one of many. */
 export interface Submitted {
+  /** The instance that it is or has gone into; that which was asked for, where it was refused. */
   readonly instanceId: InstanceId;
-  /** `false`: the id was taken, and the existing instance was left as it is. */
+  /** `false`: there is no new instance; `outcome` says why. */
   readonly created: boolean;
+  /**
+   * "existing": the id was taken, or an instance of its key lives, and that was left as it is. "gathered": it has gone into an instance that has yet to
+   * begin. "refused": the flow's `rateLimit` allows no more.
+   */
+  readonly outcome: "created" | "existing" | "gathered" | "refused";
 }
 
 /** What is not about the id. */
-export const ENQUEUE_KEYS: readonly string[] = ["startAfter", "priority", "tags", "labels", "deadline", "tx"];
+export const ENQUEUE_KEYS: readonly string[] = [
+  "startAfter",
+  "priority",
+  "tags",
+  "labels",
+  "deadline",
+  "backPressure",
+  "tx",
+];
 const SUBMIT_KEYS = ["onConflict", ...ENQUEUE_KEYS];
 const SUBMISSION_KEYS = ["instanceId", "input", "priority", "tags", "labels", "deadline"];
 const MOST_AT_ONCE = 1_000;
@@ -67,11 +89,13 @@ export class Submitter {
   readonly #backend: Backend;
   readonly #ports: Ports;
   readonly #unclaimed: Gatherer<NewInstance, CreatedInstance>;
+  readonly #pressure: BackPressure;
   readonly #claimed = new WeakMap<LocalWorker, Gatherer<NewInstance, CreatedInstance>>();
 
   constructor(backend: Backend, ports: Ports) {
     this.#backend = backend;
     this.#ports = ports;
+    this.#pressure = new BackPressure(backend, ports);
     this.#unclaimed = this.#gatherer(undefined);
   }
 
@@ -80,27 +104,41 @@ export class Submitter {
     instanceId: string,
     input: unknown,
     options: SubmitOptions,
-  ): Promise<{ /** Whether a worker of this process has it. */ readonly isHandedOver: boolean }> {
+  ): Promise<{
+    /** That of the instance; another one than was given where the flow starts one for several submissions. */
+    readonly instanceId: InstanceId;
+    /** Whether a worker of this process has it. */
+    readonly isHandedOver: boolean;
+  }> {
     checkOptions(options, SUBMIT_KEYS);
     checkConflictPolicy(options.onConflict);
     const id = parseInstanceId(instanceId);
     const afterMs = parseStartAfter(options.startAfter);
     const { onConflict = "fail" } = options;
+    checkFlow(flow);
+    await this.#pressure.admit(flow, options.backPressure, 1);
+    const policy = policyOf(flow);
+    if (policy !== null) {
+      await declareLimits(this.#backend, flow);
+      const start = { instanceId: id, input, options, afterMs };
+      const { instanceId: made } = await submitKeyed(this.#backend, policy, flow, start);
+      return { instanceId: made, isHandedOver: false };
+    }
     const claimed = options.tx === undefined;
     const instance = await newInstance(flow, id, input, options, this.#backend, { claimed, afterMs });
     await declareLimits(this.#backend, flow);
     if (options.tx !== undefined) {
       await this.#createWithin(options.tx, flow, instance, onConflict);
-      return { isHandedOver: false };
+      return { instanceId: id, isHandedOver: false };
     }
     if (onConflict === "terminateExisting") {
       await this.#backend.replaceInstance(unclaimed(instance));
-      return { isHandedOver: false };
+      return { instanceId: id, isHandedOver: false };
     }
     const { isNew, isHandedOver } = await this.#create(instance);
     if (!isNew && onConflict === "fail") throw new InstanceConflictError(id);
     if (!isNew) await this.#requireSameDefinition(flow, id);
-    return { isHandedOver };
+    return { instanceId: id, isHandedOver };
   }
 
   async submitMany<Input>(
@@ -108,10 +146,14 @@ export class Submitter {
     submissions: readonly NewSubmission<Input>[],
     options: ManyOptions,
   ): Promise<readonly Submitted[]> {
-    checkOptions(options, ["startAfter", "tx"]);
+    checkOptions(options, ["startAfter", "backPressure", "tx"]);
+    checkFlow(flow);
     const store = options.tx === undefined ? this.#backend : scopeIn(this.#backend, options.tx);
     requireArray(submissions, "submissions");
     const afterMs = parseStartAfter(options.startAfter);
+    await this.#pressure.admit(flow, options.backPressure, submissions.length);
+    const policy = policyOf(flow);
+    if (policy !== null) return await this.#submitEach(flow, policy, submissions, options, afterMs);
     // All are encoded before any is written: one that can't be stored keeps none of the others half done.
     const instances: NewInstance[] = [];
     for (const [index, submission] of submissions.entries()) {
@@ -124,7 +166,35 @@ export class Submitter {
     const results: Submitted[] = [];
     for (const chunk of chunksOf(instances)) {
       for (const { instanceId, created } of await store.createInstances(chunk)) {
-        results.push({ instanceId, created });
+        results.push({ instanceId, created, outcome: created ? "created" : "existing" });
+      }
+    }
+    return results;
+  }
+
+  /** One after the other: what becomes of one depends on those before it. */
+  async #submitEach<Input>(
+    flow: Flow<Input>,
+    policy: SinglePolicy,
+    submissions: readonly NewSubmission<Input>[],
+    { tx }: ManyOptions,
+    afterMs: number,
+  ): Promise<readonly Submitted[]> {
+    for (const [index, submission] of submissions.entries()) {
+      checkOptions(submission, SUBMISSION_KEYS, `submissions[${index}]`);
+      parseInstanceId(submission.instanceId, `submissions[${index}].instanceId`);
+    }
+    await declareLimits(this.#backend, flow);
+    const results: Submitted[] = [];
+    for (const [index, { instanceId, input, ...own }] of submissions.entries()) {
+      const options = { ...own, onConflict: "useExisting" as const, ...(tx === undefined ? {} : { tx }) };
+      const start = { instanceId, input, options, afterMs, field: `submissions[${index}]` };
+      try {
+        const { instanceId: made, kind } = await submitKeyed(this.#backend, policy, flow, start);
+        results.push({ instanceId: made, created: kind === "created", outcome: kind });
+      } catch (error) {
+        if (!(error instanceof StartRefusedError)) throw error;
+        results.push({ instanceId, created: false, outcome: "refused" });
       }
     }
     return results;

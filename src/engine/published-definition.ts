@@ -32,6 +32,8 @@ function published(flow: Flow): PublishedDefinition {
     awaitsEvents: awaitsEvents(flow),
     deadlineMs: flow.deadlineMs,
     spawns: spawnsChildren(flow),
+    // A whole batch may be submitted as any other list.
+    ...(flow.startPolicy === null || flow.startPolicy.kind === "batch" ? {} : { startPolicy: flow.startPolicy.kind }),
     positions: first.map(({ path, standing, wakeAfterMs }, index) => ({
       path,
       ...behind(flow, standing),

@@ -69,15 +69,31 @@ export async function newInstance(
   store: { readonly codec: Codec; readonly maxPayloadBytes: number },
   beginning: Beginning = AT_ONCE,
 ): Promise<NewInstance> {
+  const valid = await validInput(flow, input);
+  return await instanceWith(flow, instanceId, valid, options, store, beginning);
+}
+
+/** The input as an instance gets it. @throws as `newInstance` */
+export async function validInput(flow: Flow, input: unknown): Promise<unknown> {
   checkFlow(flow);
   if (input instanceof Promise) throw new InvalidArgumentError("input", "is a Promise. Await it first.");
+  return flow.inputSchema === null ? input : await validate(flow.inputSchema, input, `input of flow "${flow.name}"`);
+}
+
+/** As `newInstance`, with an input that is valid. */
+export async function instanceWith(
+  flow: Flow,
+  instanceId: InstanceId,
+  valid: unknown,
+  options: StartOptions,
+  store: { readonly codec: Codec; readonly maxPayloadBytes: number },
+  beginning: Beginning,
+): Promise<NewInstance> {
   const { field = "options" } = beginning;
   const priority = parsePriority(options.priority ?? DEFAULT_PRIORITY, `${field}.priority`);
   const tags = parseTags(options.tags ?? [], `${field}.tags`);
   const labels = parseLabels(options.labels ?? {}, `${field}.labels`);
   const { codec } = store;
-  const valid =
-    flow.inputSchema === null ? input : await validate(flow.inputSchema, input, `input of flow "${flow.name}"`);
   const bytes = await encodePayload(codec, valid, { instanceId, taskId: "", kind: "input" }, store.maxPayloadBytes);
   return {
     instanceId,

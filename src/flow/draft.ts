@@ -3,6 +3,7 @@ import type { Flow } from "./flow-definition.ts";
 import type { LimitedBy } from "./limit.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { SharedState } from "./shared-state.ts";
+import type { StartPolicy } from "./start-policy.ts";
 import type { TaskDraft } from "./task-draft.ts";
 
 /**
@@ -74,6 +75,7 @@ export interface FlowHead {
   readonly onFailure: TaskNode | null;
   readonly state: SharedState | null;
   readonly limitedBy: LimitedBy | null;
+  readonly startPolicy: StartPolicy | null;
   readonly issues: readonly string[];
 }
 

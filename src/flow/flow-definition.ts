@@ -4,6 +4,7 @@ import type { CollectNode, FailureHandling, FlowNode, Sequence, TaskNode, WaitNo
 import type { Limit, LimitedBy } from "./limit.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { SharedState } from "./shared-state.ts";
+import type { StartPolicy } from "./start-policy.ts";
 import { taskOf } from "./task-of.ts";
 import { toMermaid } from "./to-mermaid.ts";
 
@@ -67,6 +68,8 @@ export class Flow<Input = unknown, Output = unknown> {
   readonly state: SharedState | null;
   /** What its instances wait for before they begin; `null` for nothing. Not in the hash. */
   readonly limitedBy: LimitedBy | null;
+  /** How submissions become instances; `null` for each its own. Not in the hash. */
+  readonly startPolicy: StartPolicy | null;
   /** Whether a limit is named by it or in it. */
   readonly hasLimits: boolean;
   /** Exists for the type checker only. */
@@ -86,6 +89,7 @@ export class Flow<Input = unknown, Output = unknown> {
     readonly onFailure: TaskNode | null;
     readonly state: SharedState | null;
     readonly limitedBy?: LimitedBy | null;
+    readonly startPolicy?: StartPolicy | null;
   }) {
     this.name = parts.name;
     this.hash = parts.hash;
@@ -103,6 +107,7 @@ export class Flow<Input = unknown, Output = unknown> {
     this.#deadline = ofItsOwn({ kind: "delay", id: DEADLINE_ID, durationMs: null, until: null });
     this.#located = located;
     this.limitedBy = parts.limitedBy ?? null;
+    this.startPolicy = parts.startPolicy ?? null;
     this.hasLimits = this.limits().length > 0;
     Object.defineProperty(this, BRAND, { value: true });
     Object.freeze(this);

@@ -5,11 +5,12 @@ import type { FlowHead } from "./draft.ts";
 import type { FlowBuilder } from "./flow-builder.ts";
 import type { Flow } from "./flow-definition.ts";
 import { FlowDraft } from "./flow-draft.ts";
-import { readOptions, textOf } from "./known-options.ts";
+import { type RawOptions, readOptions, textOf } from "./known-options.ts";
 import { type Limit, resolveLimitedBy } from "./limit.ts";
 import { checked, resolveSpan } from "./option-values.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import { SharedState } from "./shared-state.ts";
+import { resolveStartPolicy, START_POLICY_KEYS, type StartPolicyOptions } from "./start-policy.ts";
 import type { Accepted, Parsed, Task, TaskFunction, TaskResult } from "./task.ts";
 import { resolveHandler } from "./task-draft.ts";
 import { type FailureHandler, resolveDescription, resolveSchema, type TaskOptions } from "./task-options.ts";
@@ -19,7 +20,7 @@ import { type FailureHandler, resolveDescription, resolveSchema, type TaskOption
  *
  * @typeParam Input - what its first step gets
  */
-export interface FlowOptions<Input = unknown> {
+export interface FlowOptions<Input = unknown> extends StartPolicyOptions<Input> {
   /** For people; at most 1,000 characters. Doesn't change the definition hash. */
   readonly description?: string;
   /**
@@ -121,7 +122,9 @@ export function flow(name: unknown, options?: unknown): FlowStart {
   return new FlowDraft(headFrom(name, options)) as unknown as FlowStart;
 }
 
-const FLOW_KEYS = ["description", "input", "deadline", "onFailure", "state", "limit", "limitKey"] as const;
+const OWN_KEYS = ["description", "input", "deadline", "onFailure", "state", "limit", "limitKey"] as const;
+type FlowKey = (typeof OWN_KEYS)[number] | (typeof START_POLICY_KEYS)[number];
+const FLOW_KEYS: readonly FlowKey[] = [...OWN_KEYS, ...START_POLICY_KEYS];
 
 function headFrom(name: unknown, given: unknown): FlowHead {
   const issues: string[] = [];
@@ -135,9 +138,21 @@ function headFrom(name: unknown, given: unknown): FlowHead {
     deadlineMs: resolveSpan(options.deadline, "deadline", issues),
     onFailure: options.onFailure === undefined ? null : resolveHandler(options.onFailure, issues),
     state: checked<SharedState | null>(options.state, "state", null, stateIssue, issues),
-    limitedBy: resolveLimitedBy(options, issues),
+    ...startsFrom(options, problem === null ? textOf(name) : "", issues),
     issues,
   };
+}
+
+function startsFrom(
+  options: RawOptions<FlowKey>,
+  name: string,
+  issues: string[],
+): Pick<FlowHead, "limitedBy" | "startPolicy"> {
+  const limitedBy = resolveLimitedBy(options, issues);
+  const { policy: startPolicy, queued } = resolveStartPolicy(options, name, issues);
+  if (queued !== null && limitedBy !== null)
+    issues.push('singleton can\'t queue beside a limit; give that limit "perKey: { concurrency: 1 }" instead');
+  return { limitedBy: queued ?? limitedBy, startPolicy };
 }
 
 function stateIssue(value: unknown): string | null {

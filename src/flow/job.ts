@@ -2,6 +2,7 @@ import type { Duration } from "../time/duration.ts";
 import { flow } from "./flow.ts";
 import type { Flow } from "./flow-definition.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { StartPolicyOptions } from "./start-policy.ts";
 import { type Accepted, type Parsed, type TaskFunction, type TaskResult, task } from "./task.ts";
 import type { TaskOptions } from "./task-options.ts";
 
@@ -10,7 +11,8 @@ export interface JobOptions<
   Input extends StandardSchema | undefined,
   Output extends StandardSchema | undefined,
   Given = unknown,
-> extends Omit<TaskOptions<Input, Output, Given>, "onFailure" | "undo"> {
+> extends Omit<TaskOptions<Input, Output, Given>, "onFailure" | "undo">,
+    StartPolicyOptions<Given> {
   /** How long a job may take from its start on, waiting included; default as long as it takes. */
   readonly deadline?: Duration;
 }
@@ -44,9 +46,11 @@ export function job<
   run: TaskFunction<Parsed<InputSchema, Input>, Returned, OutputSchema>,
   options: JobOptions<InputSchema, OutputSchema, Accepted<InputSchema, Input>> = {},
 ): Flow<Accepted<InputSchema, Input>, TaskResult<Returned, OutputSchema>> {
-  const { deadline, ...own } = options;
+  const { deadline, singleton, debounce, throttle, rateLimit, batch, ...own } = options;
+  const ofFlow = { deadline, singleton, debounce, throttle, rateLimit, batch };
+  const given = Object.fromEntries(Object.entries(ofFlow).filter(([, value]) => value !== undefined));
   const make = task as unknown as (id: string, run: unknown, options: object) => never;
-  const built: unknown = flow(name, deadline === undefined ? {} : { deadline })
+  const built: unknown = flow(name, given)
     .then(make(name, run, own))
     .build();
   return built as Flow<Accepted<InputSchema, Input>, TaskResult<Returned, OutputSchema>>;

@@ -6,6 +6,7 @@ import type { Position } from "../snapshot/position.ts";
 import { interruptOf, withInterrupt } from "../snapshot/position-rules.ts";
 import { putBack, type StoodPosition } from "../snapshot/stood-position.ts";
 import { parseDeadline } from "../store/arguments.ts";
+import { otherSingletonLives } from "../store/other-singleton.ts";
 import { pendingRequest } from "../store/pending-request.ts";
 import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -56,7 +57,11 @@ export function unpause(state: MemoryState, instance: StoredInstance, now: numbe
   refreshInterrupts(state, instance, now);
 }
 
-/** Takes back an instance that has failed, with the positions that were kept. */
+/**
+ * Takes back an instance that has failed, with the positions that were kept.
+ *
+ * @throws {InvalidTransitionError} another one lives under the key under which it lives alone
+ */
 export function retry(
   state: MemoryState,
   instance: StoredInstance,
@@ -65,6 +70,7 @@ export function retry(
   now: number,
 ): void {
   const status = request.paused === true ? "paused" : "in_progress";
+  if (instance.singletonKey !== null) takeOver(state, instance, instance.singletonKey, now);
   instance.record = { ...instance.record, status, failure: null, reason: request.reason ?? null, endedAt: null };
   instance.stood = null;
   state.note(instance, "retry", now);
@@ -72,6 +78,13 @@ export function retry(
   const { deadline } = request;
   const next = deadline === undefined ? null : parseDeadline(deadline, "request.deadline");
   state.setDeadline(instance, deadlineTime(next, now), now);
+}
+
+function takeOver(state: MemoryState, { id, record }: StoredInstance, key: string, now: number): void {
+  const last = state.startKeys.find(record.flow, key);
+  if (last !== null && last.instanceId !== id && state.isLive(last.instanceId))
+    throw otherSingletonLives(id, record.status, last.instanceId);
+  state.startKeys.set(record.flow, key, { startsAt: now, markAt: null, ...last, instanceId: id });
 }
 
 /** Whether the instance is being undone because it is to be cancelled. */

@@ -59,6 +59,10 @@ export class InstanceHistory {
     this.#index(stored);
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
   /** Forgets the run that is over, but for the last entries of what outlives it. */
   forget(): void {
     const kept = this.#entries.filter(

@@ -8,6 +8,7 @@ import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { requireName, requireObject, requireRecord } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
 import type { Backend } from "../store/backend.ts";
+import type { PausedFlow } from "../store/flow-store.ts";
 import { hintCommitted } from "../store/hints.ts";
 import type { Admission, Limit, LimitChange, LimitKeyChange, LimitKeyState, LimitState } from "../store/limit-store.ts";
 import type {
@@ -19,9 +20,11 @@ import type {
   Renewal,
 } from "../store/position-store.ts";
 import type { ProgressFate } from "../store/progress-store.ts";
+import type { SignalRequest } from "../store/signal-store.ts";
 import type { StateVersion, UpdateOutcome, UpdateRequest } from "../store/state-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
+import { MemoryFlowStore } from "./memory-flow-store.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceCalls } from "./memory-instance-calls.ts";
 import { MemoryLimitStore } from "./memory-limit-store.ts";
@@ -53,6 +56,7 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
   readonly #codecs: ReadonlyMap<string, Codec>;
   readonly #positions: MemoryPositionStore;
   readonly #limits: MemoryLimitStore;
+  readonly #flows: MemoryFlowStore;
   readonly #progress: MemoryProgressStore;
   readonly #history: MemoryHistoryStore;
   readonly #states: MemoryStateStore;
@@ -79,6 +83,7 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
     const { state } = this;
     this.#positions = new MemoryPositionStore(state);
     this.#limits = new MemoryLimitStore(state);
+    this.#flows = new MemoryFlowStore(state);
     this.#progress = new MemoryProgressStore(state);
     this.#history = new MemoryHistoryStore(state);
     this.#states = new MemoryStateStore(state, this.signals);
@@ -148,6 +153,24 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
     const isThere = await this.open("changeLimitKey", this.#limits).changeLimitKey(name, key, change);
     this.hub.ready();
     return isThere;
+  }
+
+  async countReady(definitionHash: string, atMost: number): Promise<number> {
+    return await this.open("countReady", this.#flows).countReady(definitionHash, atMost);
+  }
+
+  async pauseFlow(flow: string, request: SignalRequest): Promise<boolean> {
+    return await this.open("pauseFlow", this.#flows).pauseFlow(flow, request);
+  }
+
+  async unpauseFlow(flow: string): Promise<boolean> {
+    const wasPaused = await this.open("unpauseFlow", this.#flows).unpauseFlow(flow);
+    if (wasPaused) this.hub.ready();
+    return wasPaused;
+  }
+
+  async listPausedFlows(): Promise<readonly PausedFlow[]> {
+    return await this.open("listPausedFlows", this.#flows).listPausedFlows();
   }
 
   async promoteDue(): Promise<Promotion> {

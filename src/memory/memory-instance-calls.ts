@@ -31,22 +31,25 @@ import type {
   SignalKind,
   SignalRequest,
 } from "../store/signal-store.ts";
+import type { KeyedStart, StartKeyStore, StartOutcome } from "../store/start-key-store.ts";
 import type { AvailableTask, TaskClaim, TaskClaimStore } from "../store/task-claim-store.ts";
 import type { Clock } from "../time/clock.ts";
 import { MemoryCalls } from "./memory-calls.ts";
 import { MemoryInstanceStore } from "./memory-instance-store.ts";
 import { MemorySignalStore } from "./memory-signal-store.ts";
 import { MemorySnapshotStore } from "./memory-snapshot-store.ts";
+import { MemoryStartKeyStore } from "./memory-start-key-store.ts";
 import { MemoryTaskClaimStore } from "./memory-task-claim-store.ts";
 
 /** Calls that make, save, find, control and end whole instances, and those by which single tasks are claimed. */
 export abstract class MemoryInstanceCalls
   extends MemoryCalls
-  implements PersistentBackend, TaskClaimStore, InstanceStore, ChildStore
+  implements PersistentBackend, TaskClaimStore, InstanceStore, StartKeyStore, ChildStore
 {
   readonly #snapshots: MemorySnapshotStore;
   readonly #claims: MemoryTaskClaimStore;
   readonly #instances: MemoryInstanceStore;
+  readonly #startKeys: MemoryStartKeyStore;
   protected readonly signals: MemorySignalStore;
 
   constructor(clock: Clock, codecId: string) {
@@ -55,6 +58,7 @@ export abstract class MemoryInstanceCalls
     this.signals = new MemorySignalStore(this.state);
     this.#claims = new MemoryTaskClaimStore(this.state);
     this.#instances = new MemoryInstanceStore(this.state);
+    this.#startKeys = new MemoryStartKeyStore(this.state, this.#instances, this.hub);
   }
 
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
@@ -155,6 +159,10 @@ export abstract class MemoryInstanceCalls
     const created = await this.settled(this.open("replaceInstance", this.#instances).replaceInstance(instance, holder));
     hintCreated(this.hub, [instance], [created]);
     return created;
+  }
+
+  async startKeyed(start: KeyedStart): Promise<StartOutcome> {
+    return await this.settled(this.open("startKeyed", this.#startKeys).startKeyed(start));
   }
 
   async findInstance(instanceId: InstanceId): Promise<InstanceState | null> {

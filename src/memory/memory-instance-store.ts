@@ -202,7 +202,7 @@ export class MemoryInstanceStore implements InstanceStore {
     const granted: { path: string; token: bigint }[] = [];
     for (const [index, position] of start.positions.entries()) {
       let placed: Position = startingPosition(position, now);
-      if (position.claimed && holder !== undefined) {
+      if (position.claimed && holder !== undefined && !this.#state.pausedFlows.has(start.flow)) {
         const token = this.#state.nextToken();
         placed = claimPosition(placed, { workerId: holder.workerId, token, expiresAt: now + holder.leaseMs });
         granted.push({ path: position.path, token });

@@ -111,7 +111,9 @@ export class MemoryLimitStore implements LimitStore {
   }
 
   *#ofLanes(lanes: readonly Lane[]): Iterable<[string, (admittance: Admittance) => void]> {
-    for (const [name, queues] of this.#state.table.gates.behind(lanes))
+    const { pausedFlows, table } = this.#state;
+    const open = lanes.filter(({ flow }) => !pausedFlows.has(flow));
+    for (const [name, queues] of table.gates.behind(open))
       if (queues.some(({ ready }) => ready.size > 0)) yield [name, (admittance) => admittance.fromGates(queues)];
   }
 

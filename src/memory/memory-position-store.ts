@@ -102,7 +102,8 @@ export class MemoryPositionStore implements PositionStore {
       return () => instance?.ready.peek();
     }
     if (request.readyOnly !== true) this.#state.promoteDue(now);
-    const queues = this.#state.table.queuesOf(request.lanes);
+    const { pausedFlows, table } = this.#state;
+    const queues = table.queuesOf(request.lanes.filter(({ flow }) => !pausedFlows.has(flow)));
     return () => firstOf(queues)?.ready.peek();
   }
 

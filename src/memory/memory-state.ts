@@ -5,11 +5,13 @@ import { DEADLINE_PATH, deadlinePosition } from "../snapshot/deadline.ts";
 import type { Position } from "../snapshot/position.ts";
 import { comeDue, giveBack, interruptOf, isPendingJoin, withInterrupt } from "../snapshot/position-rules.ts";
 import { type InstanceRecord, isTerminal, type NewEntry, type Parent } from "../snapshot/snapshot.ts";
+import type { PausedFlow } from "../store/flow-store.ts";
 import type { Clock } from "../time/clock.ts";
 import { Endings } from "./endings.ts";
 import { Mailbox } from "./mailbox.ts";
 import { OrderedIds } from "./ordered-ids.ts";
 import { PositionTable } from "./position-table.ts";
+import { StartKeys } from "./start-keys.ts";
 import { isParked, type ParentLink, StoredInstance } from "./stored-instance.ts";
 
 /**
@@ -35,6 +37,9 @@ export class MemoryState {
   readonly #instances = new Map<InstanceId, StoredInstance>();
   readonly #mailboxes = new Map<InstanceId, Mailbox>();
   readonly endings: Endings = new Endings();
+  readonly startKeys: StartKeys = new StartKeys();
+  /** By name. */
+  readonly pausedFlows: Map<string, PausedFlow> = new Map();
   readonly #children = new Map<InstanceId, Set<InstanceId>>();
   #lastToken = 0n;
   #lastSequence = 0n;
@@ -65,6 +70,12 @@ export class MemoryState {
     return instance;
   }
 
+  /** Whether it is there, and has not ended. */
+  isLive(instanceId: InstanceId): boolean {
+    const instance = this.find(instanceId);
+    return instance !== null && !isTerminal(instance.record.status);
+  }
+
   insert(record: InstanceRecord): StoredInstance {
     const instance = new StoredInstance(record);
     this.#instances.set(instance.id, instance);
@@ -93,6 +104,13 @@ export class MemoryState {
     this.table.removeAll(instance);
     this.#instances.delete(instance.id);
     this.#mailboxes.delete(instance.id);
+    this.ids.delete(instance.id);
+  }
+
+  /** Another instance comes in its place at once, with its id and its events. It has not begun. */
+  makeRoom(instance: StoredInstance): void {
+    this.table.removeAll(instance);
+    this.#instances.delete(instance.id);
     this.ids.delete(instance.id);
   }
 

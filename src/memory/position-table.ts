@@ -22,6 +22,8 @@ export class PositionTable {
   readonly gates: GateTable = new GateTable();
   readonly taken: TakenPlaces = new TakenPlaces();
   readonly #lanes = new Map<string, LaneQueue>();
+  /** How many are ready, by definition. */
+  readonly #ready = new Map<string, number>();
   readonly #due = new IndexedHeap<"inDue", Slot>("inDue", compareDue);
 
   /** Writes a position, new or changed. */
@@ -98,8 +100,23 @@ export class PositionTable {
     return this.#lanes.values();
   }
 
+  /** How many positions of a definition are ready, before gates or not. */
+  countReady(definitionHash: string): number {
+    return this.#ready.get(definitionHash) ?? 0;
+  }
+
+  #count(slot: Slot, isReady: boolean): void {
+    if (slot.isCounted === isReady) return;
+    slot.isCounted = isReady;
+    const { definitionHash } = slot.instance.record;
+    const count = this.countReady(definitionHash) + (isReady ? 1 : -1);
+    if (count === 0) this.#ready.delete(definitionHash);
+    else this.#ready.set(definitionHash, count);
+  }
+
   #index(slot: Slot): void {
     const { instance, position } = slot;
+    this.#count(slot, position.ready);
     if (position.ready && position.gate !== undefined) return this.gates.add(slot, position.gate);
     if (position.ready) {
       slot.lane = this.#laneOf(slot);
@@ -120,6 +137,7 @@ export class PositionTable {
 
   #unindex(slot: Slot): void {
     const { instance, lane, before, position } = slot;
+    this.#count(slot, false);
     if (before !== null) return this.gates.delete(slot, before);
     if (lane !== null) {
       lane.ready.delete(slot);
@@ -154,7 +172,7 @@ function isDue({ position }: Slot, now: number): boolean {
 
 function newSlot(instance: StoredInstance, position: Position): Slot {
   return {
-    ...{ instance, path: position.path, position, parkedAt: 0, turn: 0, lane: null, before: null },
+    ...{ instance, path: position.path, position, parkedAt: 0, turn: 0, lane: null, before: null, isCounted: false },
     ...{ inLane: -1, inKey: -1, inInstance: -1, inDue: -1, inInstanceDue: -1, inParked: -1 },
   };
 }

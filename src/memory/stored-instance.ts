@@ -20,6 +20,8 @@ export interface Slot {
   /** Its turn among those that became ready in the same call, counted from 1; 0 where there is no order. */
   turn: number;
   lane: LaneQueue | null;
+  /** Whether it is among what is ready of its definition. */
+  isCounted: boolean;
   /** Where it waits before a gate, ready; then it is in no lane's queue. */
   before: KeyQueue | null;
   inLane: number;
@@ -53,6 +55,8 @@ export class StoredInstance {
   record: InstanceRecord;
   /** By whom it was started; `null` if by none. */
   link: ParentLink | null = null;
+  /** Under which key of its flow it lives alone; `null` for none. */
+  singletonKey: string | null = null;
   /** Where it stood when it failed, or what that is to be; `null` unless it has, at a position. */
   stood: readonly StoodPosition[] | null = null;
   readonly slots: Map<Path, Slot> = new Map();

@@ -1,6 +1,6 @@
+import { fullAgainAt, rateRoom, rateWaitMs } from "../snapshot/token-bucket.ts";
 import type { Allowance, Limit, LimitChange, LimitKeyChange } from "../store/limit-store.ts";
 import type { TakenPlaces } from "./taken-places.ts";
-import { fullAgainAt, rateRoom, rateWaitMs } from "./token-bucket.ts";
 
 /** How many more may begin; where none may because of a rate alone, after how many milliseconds one may. */
 export interface Room {

@@ -15,6 +15,7 @@ import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ChildFate, NewChild } from "../store/child-store.ts";
 import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
+import type { PausedFlow } from "../store/flow-store.ts";
 import type {
   ControlOutcome,
   CreatedInstance,
@@ -44,6 +45,7 @@ import type {
   SignalKind,
   SignalRequest,
 } from "../store/signal-store.ts";
+import type { KeyedStart, StartOutcome } from "../store/start-key-store.ts";
 import type { StateVersion, UpdateOutcome, UpdateRequest } from "../store/state-store.ts";
 import type { AvailableTask, TaskClaim } from "../store/task-claim-store.ts";
 import type {
@@ -55,6 +57,7 @@ import type {
 import type { Queryable } from "../transaction.ts";
 import { PostgresChildStore } from "./postgres-child-store.ts";
 import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
+import { PostgresFlowStore } from "./postgres-flow-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
 import { PostgresLimitStore } from "./postgres-limit-store.ts";
@@ -62,6 +65,7 @@ import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresProgressStore } from "./postgres-progress-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
 import { PostgresSnapshotStore } from "./postgres-snapshot-store.ts";
+import { PostgresStartKeyStore } from "./postgres-start-key-store.ts";
 import { PostgresStateStore } from "./postgres-state-store.ts";
 import { PostgresTaskClaimStore } from "./postgres-task-claim-store.ts";
 import { PostgresTransactionalStore } from "./postgres-transactional-store.ts";
@@ -78,6 +82,8 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #instances: PostgresInstanceStore;
   readonly #positions: PostgresPositionStore;
   readonly #limits: PostgresLimitStore;
+  readonly #startKeys: PostgresStartKeyStore;
+  readonly #flows: PostgresFlowStore;
   readonly #progress: PostgresProgressStore;
   readonly #children: PostgresChildStore;
   readonly #history: PostgresHistoryStore;
@@ -92,6 +98,8 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
     this.#instances = new PostgresInstanceStore(context);
     this.#positions = new PostgresPositionStore(context);
     this.#limits = new PostgresLimitStore(context);
+    this.#startKeys = new PostgresStartKeyStore(context);
+    this.#flows = new PostgresFlowStore(context);
     this.#progress = new PostgresProgressStore(context);
     this.#children = new PostgresChildStore(context);
     this.#history = new PostgresHistoryStore(context);
@@ -267,6 +275,23 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
 
   changeLimitKey(name: string, key: string, change: LimitKeyChange): Promise<boolean> {
     return this.#limits.changeLimitKey(name, key, change);
+  }
+
+  startKeyed(start: KeyedStart): Promise<StartOutcome> {
+    return this.#startKeys.startKeyed(start);
+  }
+
+  countReady(definitionHash: string, atMost: number): Promise<number> {
+    return this.#flows.countReady(definitionHash, atMost);
+  }
+  pauseFlow(flow: string, request: SignalRequest): Promise<boolean> {
+    return this.#flows.pauseFlow(flow, request);
+  }
+  unpauseFlow(flow: string): Promise<boolean> {
+    return this.#flows.unpauseFlow(flow);
+  }
+  listPausedFlows(): Promise<readonly PausedFlow[]> {
+    return this.#flows.listPausedFlows();
   }
 
   createChildren(children: readonly NewChild[]): Promise<readonly ChildFate[]> {

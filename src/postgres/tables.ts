@@ -16,6 +16,8 @@ const TABLE_NAMES = [
   "closings",
   "limits",
   "limit_keys",
+  "start_keys",
+  "paused_flows",
   "schema_version",
 ] as const;
 

@@ -1,14 +1,17 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { parseKnownId } from "../ids.ts";
 import type { Bytes } from "../snapshot/snapshot.ts";
+import { checkKeyedStart } from "../store/check-start.ts";
 import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
 import type { SendOptions, SendOutcome } from "../store/signal-store.ts";
+import type { KeyedStart, StartOutcome } from "../store/start-key-store.ts";
 import type { TransactionScope } from "../store/transactional-store.ts";
 import type { Queryable } from "../transaction.ts";
 import { sessionIn } from "./borrowed-session.ts";
 import type { Session } from "./database.ts";
-import { createIn } from "./postgres-instance-store.ts";
+import { createIn, resolveLanes } from "./postgres-instance-store.ts";
 import { sendIn } from "./postgres-signal-store.ts";
+import { startIn } from "./postgres-start-key-store.ts";
 import { findDefinition } from "./queries/find-instances.ts";
 import { lockSchemaVersion } from "./queries/transaction-state.ts";
 import { isOutsideTransaction } from "./sqlstate.ts";
@@ -36,6 +39,16 @@ export class PostgresTransactionScope implements TransactionScope {
     await this.#check();
     const outcome = await sendIn(this.#context, this.#session, { instanceId, name, payload, options });
     if (outcome === "delivered") await this.#tell();
+    return outcome;
+  }
+
+  async startKeyed(start: KeyedStart): Promise<StartOutcome> {
+    checkKeyedStart(start);
+    await this.#check();
+    await resolveLanes(this.#context, [start.candidate]);
+    // What an end means to others is written down by it, and done by a worker.
+    const { outcome, made } = await startIn(this.#context, this.#session, start, () => undefined);
+    if (made !== null) await this.#tell();
     return outcome;
   }
 

@@ -1,12 +1,14 @@
 import type { Codec } from "../codec/codec.ts";
 import type { ChildStore } from "./child-store.ts";
 import type { DefinitionStore } from "./definition-store.ts";
+import type { FlowStore } from "./flow-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
 import type { LimitStore } from "./limit-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
+import type { StartKeyStore } from "./start-key-store.ts";
 import type { StateStore } from "./state-store.ts";
 import type { TaskClaimStore } from "./task-claim-store.ts";
 import type { TransactionalStore } from "./transactional-store.ts";
@@ -20,6 +22,8 @@ export interface Backend
     InstanceStore,
     PositionStore,
     LimitStore,
+    StartKeyStore,
+    FlowStore,
     ProgressStore,
     ChildStore,
     HistoryStore,

@@ -27,6 +27,7 @@ function checkDefinition(definition: PublishedDefinition, field: string): void {
   requireName(definition.flow, `${field}.flow`);
   requireName(definition.definitionHash, `${field}.definitionHash`);
   requireBoolean(definition.awaitsEvents, `${field}.awaitsEvents`);
+  if (definition.startPolicy !== undefined) requireName(definition.startPolicy, `${field}.startPolicy`);
   requireArray(definition.positions, `${field}.positions`);
   if (definition.positions.length === 0) refuse(`${field}.positions`, "must not be empty");
   for (const [index, position] of definition.positions.entries()) {

@@ -9,6 +9,8 @@ export interface PublishedDefinition {
   /** How long an instance may take, from 1; `null` for ever. */
   readonly deadlineMs: number | null;
   readonly spawns: boolean;
+  /** By what one instance is started for several submissions, which can't be said from outside: then it can't be started there. Default: by nothing. */
+  readonly startPolicy?: string;
   /** Where an instance stands at first. */
   readonly positions: readonly {
     readonly path: string;

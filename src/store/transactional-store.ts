@@ -5,6 +5,7 @@ import type { Queryable, TransactionSettings, TransactionSource } from "../trans
 import type { CreatedInstance, NewInstance } from "./instance-store.ts";
 import type { CheckpointFate } from "./position-store.ts";
 import type { SendOptions, SendOutcome } from "./signal-store.ts";
+import type { KeyedStart, StartOutcome } from "./start-key-store.ts";
 
 /** How the transaction of a task is to be opened. */
 export interface TransactionRequest extends TransactionSettings {
@@ -58,6 +59,8 @@ export interface TransactionScope {
   createInstances(instances: readonly NewInstance[]): Promise<readonly CreatedInstance[]>;
   /** As `SignalStore.sendEvent`. The instance's mailbox is locked until the transaction ends. */
   sendEvent(instanceId: InstanceId, name: string, payload: Bytes, options?: SendOptions): Promise<SendOutcome>;
+  /** As `StartKeyStore.startKeyed`. The key is locked until the transaction ends: who starts something else under it waits. */
+  startKeyed(start: KeyedStart): Promise<StartOutcome>;
   /** The definition of an instance, as the transaction sees it; `null` if there is none. */
   findDefinition(instanceId: InstanceId): Promise<{ readonly flow: string; readonly definitionHash: string } | null>;
 }

@@ -5,7 +5,16 @@ import { dumpSchema } from "../support/schema-dump.ts";
 const database = await createTestDatabase();
 
 /** Tables that hold no instance's rows. Every other one is partitionable by instance_id. */
-const NOT_BY_INSTANCE = ["definitions", "lanes", "limit_keys", "limits", "schema_version", "workers"];
+const NOT_BY_INSTANCE = [
+  "definitions",
+  "lanes",
+  "limit_keys",
+  "limits",
+  "paused_flows",
+  "schema_version",
+  "start_keys",
+  "workers",
+];
 
 describe("the schema", () => {
   test("is the one that is committed", async () => {
@@ -38,9 +47,11 @@ describe("the schema", () => {
       "limit_keys",
       "limits",
       "mailboxes",
+      "paused_flows",
       "positions",
       "schema_version",
       "signals",
+      "start_keys",
       "workers",
     ]);
   });

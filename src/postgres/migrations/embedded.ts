@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "e1a1db4d82d81a5ec0b31a18ec2ea4a04ad07f4315cddaab424995743b69a95c",
+    sha256: "bed7746df4cb4d232a57175d3326549a1eee6c7a41df0605ccedb410b1434131",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -85,6 +85,31 @@ CREATE TABLE :schema.limit_keys (
   PRIMARY KEY (limit_name, key)
 ) WITH (fillfactor = 70);
 
+-- Flows of which workers take nothing.
+CREATE TABLE :schema.paused_flows (
+  flow         text        COLLATE "C" PRIMARY KEY,
+  reason       text,
+  requested_by text,
+  paused_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What was started last under a key of a flow that starts one instance for several submissions: a singleton, a debounced one, a batch …
+CREATE TABLE :schema.start_keys (
+  flow        text        COLLATE "C" NOT NULL,
+  key         text        COLLATE "C" NOT NULL,
+  -- NULL while the first one is just being started. It may have ended, or be gone.
+  instance_id text        COLLATE "C",
+  -- When it begins: until then, it takes more.
+  starts_at   timestamptz,
+  -- What the next submission is decided by: when another one may begin, by when this one must, when a rate allows all again.
+  mark_at     timestamptz,
+  touched_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (flow, key)
+) WITH (fillfactor = 70);
+
+-- Serves forget-start-keys: those that nobody has started anything under for long.
+CREATE INDEX start_keys_touched ON :schema.start_keys (touched_at);
+
 -- What \`submit\` has to know of flows to start them from SQL. Written by workers and clients that have them.
 CREATE TABLE :schema.definitions (
   flow            text        COLLATE "C" NOT NULL,
@@ -95,6 +120,8 @@ CREATE TABLE :schema.definitions (
   -- How long an instance may take, and who can act on it when it takes longer.
   deadline_ms     bigint,
   deadline_lane   integer     NOT NULL,
+  -- By what one instance is started for several submissions; NULL for by nothing. Clients can do that, \`submit\` can't.
+  start_policy    text        COLLATE "C",
   published_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (flow, definition_hash)
 );
@@ -139,6 +166,8 @@ CREATE TABLE :schema.instances (
   -- Whether its flow starts children; NULL for no, which takes no room.
   spawns          boolean,
   trace_context   text,
+  -- Under which key of its flow it lives alone; NULL for none.
+  singleton_key   text        COLLATE "C",
   -- Of which instance it is a fork, and after which entry of its history it was forked off.
   forked_from     text        COLLATE "C",
   forked_at       bigint,
@@ -406,6 +435,7 @@ BEGIN
     FROM :schema.lanes AS g
     JOIN :schema.lanes AS b ON b.definition_hash = g.definition_hash AND b.codec = g.codec AND b.tags = g.tags AND b.limit_name = ''
     WHERE g.limit_name <> ''
+      AND (p_instance_id IS NOT NULL OR NOT EXISTS (SELECT FROM :schema.paused_flows AS f WHERE f.flow = g.flow))
       AND (b.lane = ANY (p_lanes)
            OR g.lane IN (SELECT q.lane FROM :schema.positions AS q WHERE q.instance_id = p_instance_id AND q.order_key IS NOT NULL))
     GROUP BY g.limit_name
@@ -1063,6 +1093,11 @@ BEGIN
       USING ERRCODE = '42704', HINT = 'Start a worker that runs it, or call client.publish([flow]), with a backend that has JsonCodec.';
   END IF;
 
+  IF v_definition.start_policy IS NOT NULL THEN
+    RAISE EXCEPTION 'flow "%" starts one instance for several submissions (%), which only a client can do', p_flow, v_definition.start_policy
+      USING ERRCODE = '0A000', HINT = 'Submit it with client.submit(flow, id, input, { tx }), or leave that option out of the flow.';
+  END IF;
+
   IF EXISTS (SELECT FROM jsonb_array_elements(v_definition.positions) AS e (position) WHERE (e.position ->> 'asks_key')::boolean) THEN
     IF p_limit_key IS NULL THEN
       RAISE EXCEPTION 'flow "%" is limited by key: p_limit_key must say whose share the instance takes', p_flow USING ERRCODE = '22023';
@@ -1199,6 +1234,7 @@ SELECT p.instance_id, i.flow, p.path, p.task_id, p.kind, p.attempt, p.priority, 
          WHEN p.interrupt = 'paused' THEN 'paused'
          WHEN p.worker_id IS NOT NULL AND p.available_at > clock_timestamp() THEN 'running'
          WHEN p.worker_id IS NOT NULL THEN 'lease expired'
+         WHEN p.order_key IS NOT NULL AND EXISTS (SELECT FROM :schema.paused_flows AS f WHERE f.flow = l.flow) THEN 'flow paused'
          WHEN p.order_key IS NOT NULL AND l.limit_name <> '' THEN 'waiting for limit ' || l.limit_name
          WHEN p.order_key IS NOT NULL THEN 'ready'
          WHEN p.kind = 'join' AND p.pending > 0 THEN 'joining ' || p.pending

@@ -5,6 +5,7 @@ import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import { claimColumns } from "./checkpoint-columns.ts";
+import { pausedLanes } from "./flows.ts";
 import { mayBeTaken, standsOpen } from "./free-position.ts";
 
 export interface ClaimedRow {
@@ -74,6 +75,7 @@ export function claimReady(
         LIMIT (SELECT ${p.limit}::int)
         FOR NO KEY UPDATE SKIP LOCKED
       ) AS r
+      WHERE l.lane <> ALL (${pausedLanes(t)})
       ORDER BY r.order_key, r.instance_id, r.path
       LIMIT ${p.limit}::int
     ),

@@ -3,6 +3,7 @@ import { type Column, rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import { type BatchFacts, type BranchRow, branchColumns } from "./checkpoint-columns.ts";
+import { isPausedFlow } from "./flows.ts";
 
 export interface CreatedRow {
   readonly idx: number;
@@ -138,20 +139,21 @@ export function makingInstances(
       INSERT INTO ${t.positions} (instance_id, path, task_id, kind, lane, priority, attempt, pending, input_ref, event,
                                   worker_id, token, since, limit_key, wake_at, available_at, order_key)
       SELECT n.instance_id, b.path, b.task_id, b.kind, b.lane, b.priority, b.attempt, b.pending, b.input_ref, b.event,
-             CASE WHEN b.claimed THEN ${facts.workerId}::text END,
-             CASE WHEN b.claimed THEN nextval(${t.tokenSequence}::regclass) ELSE 0 END,
+             CASE WHEN h.held THEN ${facts.workerId}::text END,
+             CASE WHEN h.held THEN nextval(${t.tokenSequence}::regclass) ELSE 0 END,
              clock.now, b.limit_key,
              CASE WHEN b.wake_after > 0 THEN clock.now + b.wake_after * interval '1 millisecond' END,
              CASE
-               WHEN b.claimed THEN clock.now + ${facts.leaseMs}::bigint * interval '1 millisecond'
+               WHEN h.held THEN clock.now + ${facts.leaseMs}::bigint * interval '1 millisecond'
                WHEN b.wake_after IS NULL THEN 'infinity'
                ELSE clock.now + b.wake_after * interval '1 millisecond'
              END,
-             CASE WHEN b.wake_after = 0 AND NOT b.claimed THEN ${t.orderKey}(b.priority, clock.now) + b.ordinal END
+             CASE WHEN b.wake_after = 0 AND NOT h.held THEN ${t.orderKey}(b.priority, clock.now) + b.ordinal END
       FROM ${rowSource("b", branchColumns(positions), "ordinal")}
       JOIN new AS n ON n.idx = b.idx
       JOIN created AS c ON c.instance_id = n.instance_id
       CROSS JOIN clock
+      CROSS JOIN LATERAL (SELECT b.claimed AND NOT ${isPausedFlow(t, sql`n.flow`)} AS held) AS h
       RETURNING instance_id, path, worker_id, token
     ),
     granted AS (

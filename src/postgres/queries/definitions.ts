@@ -16,8 +16,10 @@ export function publishDefinitions(
 ): Query<never> {
   const all = p.definitions.map(({ definition }) => definition);
   return sql`
-    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, spawns, positions, deadline_ms, deadline_lane)
-    SELECT d.flow, d.definition_hash, d.awaits_events, d.spawns, d.positions::jsonb, d.deadline_ms, d.deadline_lane
+    INSERT INTO ${t.definitions} AS known (flow, definition_hash, awaits_events, spawns, positions, deadline_ms, deadline_lane,
+                                          start_policy)
+    SELECT d.flow, d.definition_hash, d.awaits_events, d.spawns, d.positions::jsonb, d.deadline_ms, d.deadline_lane,
+           d.start_policy
     FROM unnest(
       ${all.map(({ flow }) => flow)}::text[],
       ${all.map(({ definitionHash }) => definitionHash)}::text[],
@@ -25,13 +27,14 @@ export function publishDefinitions(
       ${all.map(({ spawns }) => spawns)}::boolean[],
       ${p.definitions.map(({ positions }) => positions)}::text[],
       ${all.map(({ deadlineMs }) => deadlineMs)}::bigint[],
-      ${p.definitions.map(({ deadlineLane }) => deadlineLane)}::int[]
-    ) AS d (flow, definition_hash, awaits_events, spawns, positions, deadline_ms, deadline_lane)
+      ${p.definitions.map(({ deadlineLane }) => deadlineLane)}::int[],
+      ${all.map(({ startPolicy }) => startPolicy ?? null)}::text[]
+    ) AS d (flow, definition_hash, awaits_events, spawns, positions, deadline_ms, deadline_lane, start_policy)
     ORDER BY d.flow, d.definition_hash
     ON CONFLICT (flow, definition_hash) DO UPDATE
-    SET positions = excluded.positions, deadline_ms = excluded.deadline_ms,
+    SET positions = excluded.positions, deadline_ms = excluded.deadline_ms, start_policy = excluded.start_policy,
         published_at = CASE WHEN ${p.asNewest}::boolean THEN excluded.published_at ELSE known.published_at END
     WHERE ${p.asNewest}::boolean OR known.positions <> excluded.positions
-       OR known.deadline_ms IS DISTINCT FROM excluded.deadline_ms
+       OR known.deadline_ms IS DISTINCT FROM excluded.deadline_ms OR known.start_policy IS DISTINCT FROM excluded.start_policy
   `;
 }

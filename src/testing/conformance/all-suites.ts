@@ -2,6 +2,7 @@ import { argumentsSuite } from "./arguments.suite.ts";
 import { backendSuite } from "./backend.suite.ts";
 import { childStoreSuite } from "./child-store.suite.ts";
 import { definitionStoreSuite } from "./definition-store.suite.ts";
+import { flowStoreSuite } from "./flow-store.suite.ts";
 import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
 import { limitStoreSuite } from "./limit-store.suite.ts";
@@ -9,6 +10,7 @@ import { positionStoreSuite } from "./position-store.suite.ts";
 import { progressStoreSuite } from "./progress-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
+import { startKeyStoreSuite } from "./start-keys.suite.ts";
 import { stateStoreSuite } from "./state-store.suite.ts";
 import type { ConformanceSuite } from "./suite.ts";
 import { taskClaimStoreSuite } from "./task-claim-store.suite.ts";
@@ -24,6 +26,8 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   workerStoreSuite,
   positionStoreSuite,
   limitStoreSuite,
+  startKeyStoreSuite,
+  flowStoreSuite,
   progressStoreSuite,
   childStoreSuite,
   historyStoreSuite,

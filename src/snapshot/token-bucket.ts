@@ -1,4 +1,4 @@
-import type { Rate } from "../store/limit-store.ts";
+import type { Rate } from "./allowance.ts";
 
 // A token bucket is kept as the time when it is full again, so that nothing has to fill it.
 
