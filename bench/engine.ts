@@ -5,10 +5,21 @@ import type { Hooks } from "./lib/hooks.ts";
  *
  * - `chain`: as many steps as `Shape.steps`, one after the other
  * - `single`: one step
+ * - `limited`: one step, of which at most `MOST_AT_ONCE` run at the same time, over all workers
+ * - `keyed`: one step, of which those with the same key run one after the other; an instance's key is `keyOf` its id
  * - `fan`: as many parallel branches of one step as `Shape.branches`, and a step that joins them
  * - `wait`: a step, a wait for an event from outside, a step
  */
-export type FlowName = "chain" | "fan" | "single" | "wait";
+export type FlowName = "chain" | "fan" | "keyed" | "limited" | "single" | "wait";
+
+/** How many of `limited` may run at once. */
+export const MOST_AT_ONCE = 50;
+const KEYS = 10_000;
+
+/** One of ten thousand, by the number at the id's end. */
+export function keyOf(id: string): string {
+  return `key-${Number(/\d+$/.exec(id)?.[0] ?? 0) % KEYS}`;
+}
 
 /** How large the flows are. */
 export interface Shape {
@@ -25,7 +36,7 @@ export interface OpenOptions {
 }
 
 /** What some engines do not offer. */
-export type Capability = "call" | "events" | "fan" | "result" | "submit" | "work";
+export type Capability = "call" | "events" | "fan" | "keyed" | "limited" | "result" | "submit" | "urgent" | "work";
 
 /** An engine, opened on a database by one process. */
 export interface Session {
@@ -40,6 +51,8 @@ export interface Session {
   stopWorker(): Promise<void>;
   /** Starts one instance and waits for its result as a caller would; resolves when the caller has it. */
   call(flow: FlowName, id: string): Promise<void>;
+  /** Starts one instance of `single` that is to run before all others that wait; resolves when its step has run. */
+  urgent(id: string): Promise<void>;
   /** Sends what the instance of `wait` waits for. */
   sendEvent(id: string): Promise<void>;
   close(): Promise<void>;

@@ -92,6 +92,10 @@ class AbsurdSession implements Session {
     await this.#app.awaitTaskResult(taskID, { timeout: 60 });
   }
 
+  urgent(): Promise<void> {
+    throw new NotOffered("the comparison of job queues leaves it out");
+  }
+
   async sendEvent(id: string): Promise<void> {
     await this.#app.emitEvent(`go-${id}`, { id });
   }

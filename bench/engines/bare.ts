@@ -87,6 +87,10 @@ class BareSession implements Session {
     for (const row of rows) await this.#walk(row, name);
   }
 
+  urgent(): Promise<void> {
+    throw new NotOffered(CODE);
+  }
+
   sendEvent(): Promise<void> {
     throw new NotOffered(engine.cannot.events);
   }

@@ -1,12 +1,14 @@
 import { DBOS, DBOSClient, type DBOSConfig } from "@dbos-inc/dbos-sdk";
 import pg from "pg";
-import type { Engine, FlowName, OpenOptions, Session } from "../engine.ts";
+import { type Engine, type FlowName, keyOf, MOST_AT_ONCE, type OpenOptions, type Session } from "../engine.ts";
 import type { Hooks, Payload } from "../lib/hooks.ts";
 import { inParallel } from "../lib/parallel.ts";
 
 type Workflow = (id: string) => Promise<unknown>;
 
 const QUEUE = "bench";
+const LIMITED = "limited";
+const KEYED = "keyed";
 const POOL = 20;
 const POLL_MS = 200;
 const WORKER_CONCURRENCY = 500;
@@ -20,13 +22,21 @@ export const engine: Engine = {
   settings: [
     `queue: workerConcurrency ${WORKER_CONCURRENCY}, minPollingIntervalMs ${POLL_MS} (default 1,000); systemDatabasePoolSize ${POOL} (default 10)`,
     `submission: DBOSClient.enqueue for each, ${SUBMITTERS} side by side (there is no bulk call; many in one transaction are no faster)`,
+    "limits: globalConcurrency of a queue, partitionConcurrency 1 for keys; urgent: priority 1",
     "latency and events: DBOS.startWorkflow in the worker's own process, no queue; fan-out: runStep under Promise.all",
   ],
   cannot: {},
   async prepare(url) {
     DBOS.setConfig(configOf(url));
     await DBOS.launch();
-    await DBOS.registerQueue(QUEUE, { workerConcurrency: WORKER_CONCURRENCY, minPollingIntervalMs: POLL_MS });
+    const options = { workerConcurrency: WORKER_CONCURRENCY, minPollingIntervalMs: POLL_MS };
+    await DBOS.registerQueue(QUEUE, options);
+    await DBOS.registerQueue(LIMITED, {
+      ...options,
+      workerConcurrency: MOST_AT_ONCE,
+      globalConcurrency: MOST_AT_ONCE,
+    });
+    await DBOS.registerQueue(KEYED, { ...options, partitionConcurrency: 1 });
     await DBOS.shutdown();
   },
   async open(options) {
@@ -54,14 +64,18 @@ function configOf(url: string): DBOSConfig {
 class DbosSession implements Session {
   readonly #client: DBOSClient;
   readonly #pool: pg.Pool;
+  readonly #hooks: Hooks;
   readonly #workflows: Readonly<Record<FlowName, Workflow>>;
 
   constructor({ url, shape, hooks }: OpenOptions, client: DBOSClient) {
     this.#client = client;
+    this.#hooks = hooks;
     this.#pool = new pg.Pool({ connectionString: url, max: 1 });
     this.#workflows = {
       chain: DBOS.registerWorkflow(chain(shape.steps, hooks), { name: "chain" }),
       single: DBOS.registerWorkflow(chain(1, hooks), { name: "single" }),
+      limited: DBOS.registerWorkflow(chain(1, hooks), { name: "limited" }),
+      keyed: DBOS.registerWorkflow(chain(1, hooks), { name: "keyed" }),
       fan: DBOS.registerWorkflow(fan(shape.branches, hooks), { name: "fan" }),
       wait: DBOS.registerWorkflow(wait(hooks), { name: "wait" }),
     };
@@ -98,6 +112,12 @@ class DbosSession implements Session {
     await handle.getResult();
   }
 
+  async urgent(id: string): Promise<void> {
+    const ended = this.#hooks.whenEnded(id);
+    await this.#enqueue("single", [id], { priority: 1 });
+    await ended;
+  }
+
   async sendEvent(id: string): Promise<void> {
     await DBOS.send(id, { id }, "go");
   }
@@ -107,12 +127,21 @@ class DbosSession implements Session {
     await this.#pool.end();
   }
 
-  async #enqueue(name: FlowName, ids: readonly string[], extra: { delaySeconds?: number }): Promise<void> {
+  async #enqueue(
+    name: FlowName,
+    ids: readonly string[],
+    extra: { delaySeconds?: number; priority?: number },
+  ): Promise<void> {
     await inParallel(ids, SUBMITTERS, (id) => {
-      const options = { queueName: QUEUE, workflowName: name, workflowID: id, ...extra };
+      const options = { workflowName: name, workflowID: id, ...queueOf(name, id), ...extra };
       return this.#client.enqueue<Workflow>(options, id);
     });
   }
+}
+
+function queueOf(name: FlowName, id: string): { queueName: string; queuePartitionKey?: string } {
+  if (name === "keyed") return { queueName: KEYED, queuePartitionKey: keyOf(id) };
+  return { queueName: name === "limited" ? LIMITED : QUEUE };
 }
 
 function chain(steps: number, hooks: Hooks): Workflow {

@@ -9,7 +9,7 @@ import {
   type WorkerUtils,
 } from "graphile-worker";
 import pg from "pg";
-import { type Engine, type FlowName, NotOffered, type OpenOptions, type Session } from "../engine.ts";
+import { type Engine, type FlowName, keyOf, NotOffered, type OpenOptions, type Session } from "../engine.ts";
 import type { Hooks, Payload } from "../lib/hooks.ts";
 import { chunksOf } from "../lib/parallel.ts";
 
@@ -36,10 +36,12 @@ export const engine: Engine = {
   settings: [
     "concurrentJobs 24, maxPoolSize 25, localQueue.size 500, completeJobBatchDelay 0, failJobBatchDelay 0: the configuration of worker.graphile.org/docs/performance",
     `a job for each step: its task adds the next one with addJob; submission: addJobs, ${SUBMIT_CHUNK.toLocaleString("en")} at a time`,
+    "by key: a named queue for each key; urgent: priority",
     "0.17.3 is the last version for Node.js 20 (0.18 wants 22)",
   ],
   cannot: {
     fan: "a queue: jobs have no join",
+    limited: "there is no limit over all workers but one at a time, by a named queue",
     events: "a queue: jobs do not wait for events",
     result: "a queue: there is no waiting for a result",
   },
@@ -71,7 +73,11 @@ class GraphileSession implements Session {
     this.#utils = utils;
     this.#hooks = hooks;
     this.#observer = new pg.Pool({ connectionString: url, max: 1 });
-    this.#tasks = { chain: taskOf("chain", shape.steps, hooks), single: taskOf("single", 1, hooks) };
+    this.#tasks = {
+      chain: taskOf("chain", shape.steps, hooks),
+      single: taskOf("single", 1, hooks),
+      keyed: taskOf("keyed", 1, hooks),
+    };
   }
 
   async submit(name: FlowName, ids: readonly string[]): Promise<void> {
@@ -118,6 +124,13 @@ class GraphileSession implements Session {
     await ended;
   }
 
+  async urgent(id: string): Promise<void> {
+    const ended = this.#hooks.whenEnded(id);
+    const { identifier, payload } = firstJob("single", id);
+    await this.#utils.addJob(identifier, payload, { priority: -10 });
+    await ended;
+  }
+
   sendEvent(): Promise<void> {
     throw new NotOffered(engine.cannot.events);
   }
@@ -128,8 +141,9 @@ class GraphileSession implements Session {
   }
 }
 
-function firstJob(name: string, id: string): { identifier: string; payload: Job } {
-  return { identifier: name, payload: { id, step: 0, given: null } };
+function firstJob(name: string, id: string): { identifier: string; payload: Job; queueName?: string } {
+  const queue = name === "keyed" ? { queueName: keyOf(id) } : {};
+  return { identifier: name, payload: { id, step: 0, given: null }, ...queue };
 }
 
 function taskOf(name: string, steps: number, hooks: Hooks): TaskList[string] {
@@ -146,5 +160,6 @@ function taskOf(name: string, steps: number, hooks: Hooks): TaskList[string] {
 
 function checkOffered(name: FlowName): void {
   if (name === "fan") throw new NotOffered(engine.cannot.fan);
+  if (name === "limited") throw new NotOffered(engine.cannot.limited);
   if (name === "wait") throw new NotOffered(engine.cannot.events);
 }

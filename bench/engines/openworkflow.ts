@@ -1,7 +1,7 @@
 import { OpenWorkflow, type Worker } from "openworkflow";
 import { BackendPostgres } from "openworkflow/postgres";
 import pg from "pg";
-import type { Engine, FlowName, OpenOptions, Session } from "../engine.ts";
+import { type Engine, type FlowName, NotOffered, type OpenOptions, type Session } from "../engine.ts";
 import type { Hooks, Payload } from "../lib/hooks.ts";
 import { inParallel } from "../lib/parallel.ts";
 
@@ -33,7 +33,7 @@ export const engine: Engine = {
 class OpenWorkflowSession implements Session {
   readonly #backend: BackendPostgres;
   readonly #client: OpenWorkflow;
-  readonly #workflows: Readonly<Record<FlowName, ReturnType<typeof define>>>;
+  readonly #workflows: Readonly<Record<Exclude<FlowName, "keyed" | "limited">, ReturnType<typeof define>>>;
   readonly #observer: pg.Pool;
   #worker: Worker | null = null;
 
@@ -50,7 +50,7 @@ class OpenWorkflowSession implements Session {
   }
 
   async submit(name: FlowName, ids: readonly string[]): Promise<void> {
-    await inParallel(ids, SUBMITTERS, (id) => this.#workflows[name].run({ id }));
+    await inParallel(ids, SUBMITTERS, (id) => this.#workflowOf(name).run({ id }));
   }
 
   async park(ids: readonly string[]): Promise<void> {
@@ -78,8 +78,17 @@ class OpenWorkflowSession implements Session {
   }
 
   async call(name: FlowName, id: string): Promise<void> {
-    const handle = await this.#workflows[name].run({ id });
+    const handle = await this.#workflowOf(name).run({ id });
     await handle.result({ timeoutMs: 60_000 });
+  }
+
+  #workflowOf(name: FlowName): ReturnType<typeof define> {
+    if (name === "keyed" || name === "limited") throw new NotOffered("it has no limits");
+    return this.#workflows[name];
+  }
+
+  urgent(): Promise<void> {
+    throw new NotOffered("the comparison of job queues leaves it out");
   }
 
   async sendEvent(id: string): Promise<void> {

@@ -1,6 +1,6 @@
 import pg from "pg";
 import PgBoss from "pg-boss";
-import { type Engine, type FlowName, NotOffered, type OpenOptions, type Session } from "../engine.ts";
+import { type Engine, type FlowName, keyOf, NotOffered, type OpenOptions, type Session } from "../engine.ts";
 import type { Hooks, Payload } from "../lib/hooks.ts";
 import { chunksOf } from "../lib/parallel.ts";
 
@@ -11,7 +11,7 @@ interface Job {
   readonly given: Payload | null;
 }
 
-const QUEUES = ["chain", "single", "parked"] as const;
+const QUEUES = ["chain", "single", "parked", "keyed"] as const;
 const BATCH = 250;
 const WORKERS = 3;
 const POLL_SECONDS = 0.5;
@@ -24,17 +24,20 @@ export const engine: Engine = {
   settings: [
     `${WORKERS} workers, batchSize ${BATCH}, pollingIntervalSeconds ${POLL_SECONDS} (the shortest), notifyWorker() after each insert in the same process`,
     `a job for each step: a batch's next jobs are inserted with one insert(), then the batch is completed; submission: insert(), ${SUBMIT_CHUNK.toLocaleString("en")} at a time`,
+    "by key: a queue with policy singleton; urgent: priority",
     "10.4.2 is the last version for Node.js 20 (11 and 12 want 22)",
   ],
   cannot: {
     fan: "a queue: jobs have no join",
+    limited: "10.4.2 has no limit of a queue but one at a time; what runs at once is what its workers are set to",
     events: "a queue: jobs do not wait for events",
     result: "a queue: there is no waiting for a result",
   },
   async prepare(url) {
     const boss = bossOn(url);
     await boss.start();
-    for (const queue of QUEUES) await boss.createQueue(queue);
+    for (const queue of QUEUES)
+      await boss.createQueue(queue, queue === "keyed" ? { name: queue, policy: "singleton" } : undefined);
     await boss.stop({ graceful: false });
   },
   async open(options) {
@@ -60,7 +63,7 @@ class PgBossSession implements Session {
   constructor({ url, shape, hooks }: OpenOptions, boss: PgBoss) {
     this.#boss = boss;
     this.#hooks = hooks;
-    this.#steps = { chain: shape.steps, single: 1 };
+    this.#steps = { chain: shape.steps, single: 1, keyed: 1 };
     this.#observer = new pg.Pool({ connectionString: url, max: 1 });
   }
 
@@ -112,6 +115,13 @@ class PgBossSession implements Session {
     await ended;
   }
 
+  async urgent(id: string): Promise<void> {
+    const ended = this.#hooks.whenEnded(id);
+    await this.#boss.insert([{ name: "single", data: { id, step: 0, given: null }, priority: 10 }]);
+    for (const worker of this.#workers) this.#boss.notifyWorker(worker.id);
+    await ended;
+  }
+
   sendEvent(): Promise<void> {
     throw new NotOffered(engine.cannot.events);
   }
@@ -133,12 +143,14 @@ class PgBossSession implements Session {
   }
 
   async #insert(queue: string, jobs: readonly Job[]): Promise<void> {
-    await this.#boss.insert(jobs.map((data) => ({ name: queue, data })));
+    const keyed = (data: Job) => (queue === "keyed" ? { singletonKey: keyOf(data.id) } : {});
+    await this.#boss.insert(jobs.map((data) => ({ name: queue, data, ...keyed(data) })));
     for (const worker of this.#workers) if (worker.queue === queue) this.#boss.notifyWorker(worker.id);
   }
 }
 
 function checkOffered(name: FlowName): void {
   if (name === "fan") throw new NotOffered(engine.cannot.fan);
+  if (name === "limited") throw new NotOffered(engine.cannot.limited);
   if (name === "wait") throw new NotOffered(engine.cannot.events);
 }

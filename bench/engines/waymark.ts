@@ -1,7 +1,18 @@
 import pg from "pg";
-import { type Branch, branch, Client, type Flow, flow, type TaskContext, Worker, type WorkerHandle } from "waymark";
+import {
+  type Branch,
+  branch,
+  Client,
+  type Flow,
+  flow,
+  job,
+  limit,
+  type TaskContext,
+  Worker,
+  type WorkerHandle,
+} from "waymark";
 import { PostgresBackend } from "waymark/postgres";
-import type { Engine, FlowName, OpenOptions, Session } from "../engine.ts";
+import { type Engine, type FlowName, keyOf, MOST_AT_ONCE, type OpenOptions, type Session } from "../engine.ts";
 import type { Hooks, Payload } from "../lib/hooks.ts";
 import { chunksOf, inParallel, pause } from "../lib/parallel.ts";
 
@@ -16,7 +27,7 @@ export const engine: Engine = {
   settings: [
     `Worker: concurrency ${CONCURRENCY.toLocaleString("en")}, everything else as it is by default (docs/workers.md)`,
     `submission: client.submitMany, ${SUBMIT_CHUNK.toLocaleString("en")} at a time; latency: client.submit and handle.result`,
-    "fan-out: fork and join",
+    "fan-out: fork and join; limits: of the job's task",
   ],
   cannot: {},
   async prepare(url) {
@@ -30,6 +41,7 @@ export const engine: Engine = {
 class WaymarkSession implements Session {
   readonly #backend: PostgresBackend;
   readonly #client: Client;
+  readonly #hooks: Hooks;
   readonly #flows: Readonly<Record<FlowName, Flow<Input, unknown>>>;
   readonly #parked = flow<Input>("parked").delay("park", "1d").build();
   readonly #observer: pg.Pool;
@@ -38,10 +50,16 @@ class WaymarkSession implements Session {
   constructor({ url, shape, hooks }: OpenOptions, backend: PostgresBackend) {
     this.#backend = backend;
     this.#client = new Client(backend);
+    this.#hooks = hooks;
     this.#observer = new pg.Pool({ connectionString: url, max: 1 });
     this.#flows = {
       chain: chainFlow("chain", shape.steps, hooks),
       single: chainFlow("single", 1, hooks),
+      limited: job("limited", reported(hooks), { limit: limit("limited", { concurrency: MOST_AT_ONCE }) }),
+      keyed: job("keyed", reported(hooks), {
+        limit: limit("keyed", { perKey: { concurrency: 1 } }),
+        limitKey: ({ id }) => keyOf(id),
+      }),
       fan: fanFlow(shape.branches, hooks),
       wait: waitFlow(hooks),
     };
@@ -85,6 +103,12 @@ class WaymarkSession implements Session {
     await handle.result({ timeout: "1m" });
   }
 
+  async urgent(id: string): Promise<void> {
+    const ended = this.#hooks.whenEnded(id);
+    await this.#client.submit(this.#flows.single, id, { id }, { priority: 1 });
+    await ended;
+  }
+
   async sendEvent(id: string): Promise<void> {
     await this.#client.sendEvent(id, "go", { id });
   }
@@ -107,6 +131,10 @@ class WaymarkSession implements Session {
     const { rows } = await this.#observer.query<{ n: number }>(text, [...values]);
     return rows[0]?.n ?? 0;
   }
+}
+
+function reported(hooks: Hooks): (input: Input) => Promise<Payload> {
+  return async ({ id }) => hooks.lastStep(id, 0);
 }
 
 /** The id of the instance reaches every step as the name under which the body reports. */

@@ -19,6 +19,8 @@ export const SIZES = {
   eventCalls: { full: 200, quick: 20, about: "events one after the other" },
   besideFinished: { full: 20_000, quick: 1_000, about: "finished instances that lie beside" },
   besideParked: { full: 20_000, quick: 1_000, about: "parked instances that lie beside" },
+  jobs: { full: 20_000, quick: 2_000, about: "jobs of each run with and without limits" },
+  urgentBehind: { full: 100_000, quick: 5_000, about: "jobs behind which urgent ones are submitted" },
   scalingMost: { full: 4, quick: 2, about: "most worker processes; doubled from 1" },
   idleSilence: { full: 60, quick: 10, about: "seconds of silence before idle queries are counted" },
   idleWindow: { full: 20, quick: 10, about: "seconds for which they are counted" },

@@ -3,6 +3,7 @@ import { beside } from "./beside.ts";
 import { event } from "./event.ts";
 import { fanOut } from "./fan-out.ts";
 import { idle } from "./idle.ts";
+import { jobs } from "./jobs.ts";
 import { latency } from "./latency.ts";
 import { maps } from "./maps.ts";
 import { memory } from "./memory.ts";
@@ -15,6 +16,7 @@ import { transactional } from "./transactional.ts";
 /** In the order in which they run and are reported. */
 export const WORKLOADS: readonly Workload[] = [
   throughput,
+  jobs,
   latency,
   fanOut,
   maps,

@@ -22,7 +22,7 @@ describe.each(await bothBackends())("submitMany on $name", ({ backend }) => {
   test("starts 5,000 instances, whose results are their own", async () => {
     const all = numbered("thousands", 5_000);
     const submitted = await client.submitMany(double, all);
-    expect(submitted).toEqual(all.map(({ instanceId }) => ({ instanceId, created: true })));
+    expect(submitted).toEqual(all.map(({ instanceId }) => ({ instanceId, created: true, outcome: "created" })));
     startWorker(backend, { flows: [double], pollInterval: 10, concurrency: 500 });
 
     expect(await Promise.all(all.map(async ({ instanceId }) => await client.result(instanceId)))).toEqual(

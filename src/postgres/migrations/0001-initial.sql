@@ -379,6 +379,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+-- To plan its statements for each call would take three times as long as to run them.
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -480,6 +482,7 @@ BEGIN
           ) AS g
         ) AS f;
       ELSIF v_pick = 'urgent' THEN
+        -- Locked once they are chosen: the others are only looked at.
         SELECT array_agg(f.instance_id), array_agg(f.path), array_agg(f.lane), array_agg(f.limit_key)
         INTO v_ids, v_paths, v_lanes, v_keys
         FROM (
@@ -493,7 +496,6 @@ BEGIN
               WHERE q.lane = l.lane AND q.order_key IS NOT NULL
               ORDER BY q.order_key
               LIMIT 100
-              FOR NO KEY UPDATE SKIP LOCKED
             ) AS h
             WHERE h.priority < 3 AND h.limit_key IS NOT NULL
           ) AS u
@@ -501,7 +503,12 @@ BEGIN
           WHERE u.nth <= k.room
           ORDER BY u.order_key, u.instance_id, u.path
           LIMIT (v_room + v_limit.turn % 2) / 2
-        ) AS f;
+        ) AS f
+        CROSS JOIN LATERAL (
+          SELECT FROM :schema.positions AS q
+          WHERE q.instance_id = f.instance_id AND q.path = f.path AND q.lane = f.lane AND q.order_key IS NOT NULL
+          FOR NO KEY UPDATE SKIP LOCKED
+        ) AS locked;
       ELSE
         v_low := CASE WHEN v_pick = 'rest' THEN v_start ELSE '' END;
         v_high := CASE WHEN v_pick = 'rest' THEN NULL ELSE v_start END;
