@@ -60,6 +60,23 @@ export type { FlowControl } from "./client/flow-control.ts";
 export type { PausedFlow } from "./store/flow-store.ts";
 export type { LimitChanges, LimitControl, LimitKeyPage } from "./client/limit-control.ts";
 export type { LimitKeyState, LimitState } from "./store/limit-store.ts";
+export type { FailureGroup, FailureGroups } from "./client/failure-groups.ts";
+export type { Inspection, ShownValue } from "./client/inspection.ts";
+export type { NodeCondition, NodeState } from "./client/node-states.ts";
+export type { BufferedEventItem, DefinitionInfo, FailedInstance, Overview, WorkerInfo } from "./client/overview.ts";
+export type { FlowGraph, FlowGraphEdge, FlowGraphNode } from "./flow/flow-graph.ts";
+export type { ActionOutcome, RecordedAction } from "./store/audit-store.ts";
+export type {
+  Activity,
+  CursorPage,
+  FailedFilter,
+  InstanceCounts,
+  NewestFilter,
+  Series,
+  SeriesBucket,
+  SeriesRequest,
+  StatusCount,
+} from "./store/overview-store.ts";
 export type { InstanceControl } from "./client/instance-control.ts";
 export type { InstanceStates, UpdateArguments, UpdateOptions } from "./client/instance-states.ts";
 export type { InstanceForkOptions } from "./client/forks.ts";

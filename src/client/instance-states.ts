@@ -15,7 +15,7 @@ import { anonymousUpdateTaskId, STATE_ID, updateTaskId } from "../snapshot/state
 import type { Backend } from "../store/backend.ts";
 import type { StateVersion, UpdateRequest } from "../store/state-store.ts";
 import { pause } from "../time/timers.ts";
-import { InstanceControl } from "./instance-control.ts";
+import { Overview } from "./overview.ts";
 import { inTurn } from "./turns.ts";
 
 /** Options of an update. */
@@ -39,7 +39,7 @@ const MOST_TRIES = 100;
 const LONGEST_PAUSE_MS = 50;
 
 /** Reads and changes what the tasks of instances share. What a `Client` has of it. */
-export abstract class InstanceStates extends InstanceControl {
+export abstract class InstanceStates extends Overview {
   readonly #backend: Backend;
   readonly #ports: Ports;
 

@@ -1,4 +1,4 @@
-import type { InstanceId } from "../ids.ts";
+import type { DefinitionHash, InstanceId } from "../ids.ts";
 import type { ForkPoint, InstanceOutline, InstanceStatus, Parent } from "../snapshot/snapshot.ts";
 import type { InstanceFilter } from "../store/instance-store.ts";
 
@@ -6,6 +6,7 @@ import type { InstanceFilter } from "../store/instance-store.ts";
 export interface InstanceSummary {
   readonly instanceId: InstanceId;
   readonly flow: string;
+  readonly definitionHash: DefinitionHash;
   readonly status: InstanceStatus;
   /** Why it is paused, or was cancelled or retried; `null` where nobody has said. */
   readonly reason: string | null;
@@ -35,10 +36,23 @@ export interface InstancePage {
 }
 
 export function summaryOf(record: InstanceOutline): InstanceSummary {
-  const { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, run, parent } = record;
+  const { instanceId, flow, definitionHash, status, reason, priority, tags, labels, forkedFrom, run, parent } = record;
   const { createdAt, deadlineAt, endedAt } = record;
   const times = { createdAt: new Date(createdAt), deadline: dateOrNull(deadlineAt), endedAt: dateOrNull(endedAt) };
-  return { instanceId, flow, status, reason, priority, tags, labels, forkedFrom, parent, run, ...times };
+  return {
+    instanceId,
+    flow,
+    definitionHash,
+    status,
+    reason,
+    priority,
+    tags,
+    labels,
+    forkedFrom,
+    parent,
+    run,
+    ...times,
+  };
 }
 
 function dateOrNull(at: number | null): Date | null {

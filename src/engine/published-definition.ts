@@ -1,5 +1,6 @@
 import { spawnsChildren } from "../flow/child-flows.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import { flowGraph } from "../flow/flow-graph.ts";
 import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { Standing } from "../snapshot/position.ts";
 import type { Backend } from "../store/backend.ts";
@@ -34,6 +35,7 @@ function published(flow: Flow): PublishedDefinition {
     spawns: spawnsChildren(flow),
     // A whole batch may be submitted as any other list.
     ...(flow.startPolicy === null || flow.startPolicy.kind === "batch" ? {} : { startPolicy: flow.startPolicy.kind }),
+    graph: graphOf(flow),
     positions: first.map(({ path, standing, wakeAfterMs }, index) => ({
       path,
       ...behind(flow, standing),
@@ -41,6 +43,15 @@ function published(flow: Flow): PublishedDefinition {
       wakeAfterMs,
     })),
   };
+}
+
+/** A definition that is too large to be drawn is run all the same. */
+const MAX_GRAPH_LENGTH = 262_144;
+
+function graphOf(flow: Flow): string | null {
+  // A lone surrogate in a description can be stored nowhere; as an escape it can.
+  const text = JSON.stringify(flowGraph(flow));
+  return text.length > MAX_GRAPH_LENGTH ? null : text;
 }
 
 /** SQL can't say whose share of a limit an instance takes, unless it is told: a task's own gate is left to who runs it then. */

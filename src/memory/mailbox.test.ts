@@ -15,7 +15,7 @@ describe("Mailbox", () => {
         for (const { name, takes, adds } of steps) {
           const waiting = model.get(name) ?? [];
           if (adds) {
-            mailbox.buffer(name, new Uint8Array(), "json");
+            mailbox.buffer(name, new Uint8Array(), "json", 0);
             waiting.push(mailbox.lastSequence);
           } else if (waiting.length > 0) {
             const [taken = 0n] = waiting.splice(takes % waiting.length, 1);
@@ -33,7 +33,7 @@ describe("Mailbox", () => {
   test("takes nothing that it doesn't have", () => {
     const mailbox = new Mailbox();
     mailbox.take("a", 1n);
-    mailbox.buffer("a", new Uint8Array(), "json");
+    mailbox.buffer("a", new Uint8Array(), "json", 0);
     mailbox.take("a", 9n);
     mailbox.take("b", 1n);
 

@@ -5,6 +5,8 @@ export interface StoredEvent {
   readonly sequence: bigint;
   readonly payload: Bytes;
   readonly codec: string;
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number;
 }
 
 /** The events of one instance, which need not exist yet. */
@@ -32,16 +34,23 @@ export class Mailbox {
     return this.#queues.has(name);
   }
 
-  buffer(name: string, payload: Bytes, codec: string): void {
+  buffer(name: string, payload: Bytes, codec: string, sentAt: number): void {
     this.#lastSequence += 1n;
     let queue = this.#queues.get(name);
     if (queue === undefined) this.#queues.set(name, (queue = new EventQueue()));
-    queue.push({ sequence: this.#lastSequence, payload, codec });
+    queue.push({ sequence: this.#lastSequence, payload, codec, sentAt });
   }
 
   /** The oldest event of a name, left where it is. */
   peek(name: string): StoredEvent | null {
     return this.#queues.get(name)?.first() ?? null;
+  }
+
+  /** All that is buffered, in the order of sending. */
+  list(): (StoredEvent & { readonly name: string })[] {
+    return [...this.#queues]
+      .flatMap(([name, queue]) => queue.list().map((event) => ({ ...event, name })))
+      .sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
   }
 
   /** Whether the event of this name with this sequence is buffered. */
@@ -73,6 +82,10 @@ class EventQueue {
   push(event: StoredEvent): void {
     this.#events.push(event);
     this.#waiting.add(event.sequence);
+  }
+
+  list(): StoredEvent[] {
+    return this.#events.slice(this.#head).filter(({ sequence }) => this.#waiting.has(sequence));
   }
 
   first(): StoredEvent | null {

@@ -7,10 +7,12 @@ import type { Bytes, HistoryEntry, TaskResult } from "../snapshot/snapshot.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
 import { requireName, requireObject, requireRecord } from "../store/argument-shapes.ts";
 import { parseWhole } from "../store/arguments.ts";
+import type { AuditStore } from "../store/audit-store.ts";
 import type { Backend } from "../store/backend.ts";
 import type { PausedFlow } from "../store/flow-store.ts";
 import { hintCommitted } from "../store/hints.ts";
 import type { Admission, Limit, LimitChange, LimitKeyChange, LimitKeyState, LimitState } from "../store/limit-store.ts";
+import type { OverviewStore } from "../store/overview-store.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
@@ -24,10 +26,12 @@ import type { SignalRequest } from "../store/signal-store.ts";
 import type { StateVersion, UpdateOutcome, UpdateRequest } from "../store/state-store.ts";
 import type { WakeupListener, WakeupSubscription } from "../store/wakeup.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
+import { MemoryAuditStore } from "./memory-audit-store.ts";
 import { MemoryFlowStore } from "./memory-flow-store.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
 import { MemoryInstanceCalls } from "./memory-instance-calls.ts";
 import { MemoryLimitStore } from "./memory-limit-store.ts";
+import { MemoryOverviewStore } from "./memory-overview-store.ts";
 import { MemoryPositionStore } from "./memory-position-store.ts";
 import { MemoryProgressStore } from "./memory-progress-store.ts";
 import { MemoryStateStore } from "./memory-state-store.ts";
@@ -53,6 +57,8 @@ const DEFAULT_MAX_PAYLOAD_BYTES = 2 * 1024 * 1024;
 export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
   readonly codec: Codec;
   readonly maxPayloadBytes: number;
+  readonly overview: OverviewStore;
+  readonly audit: AuditStore;
   readonly #codecs: ReadonlyMap<string, Codec>;
   readonly #positions: MemoryPositionStore;
   readonly #limits: MemoryLimitStore;
@@ -88,6 +94,9 @@ export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
     this.#history = new MemoryHistoryStore(state);
     this.#states = new MemoryStateStore(state, this.signals);
     this.#workers = new MemoryWorkerStore(state);
+    const open = (method: string): typeof state => this.open(method, state);
+    this.overview = new MemoryOverviewStore(open, () => this.#limits.mark());
+    this.audit = new MemoryAuditStore(open);
   }
 
   get codecIds(): readonly string[] {

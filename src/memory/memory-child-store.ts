@@ -85,7 +85,7 @@ export class MemoryChildStore implements ChildStore {
   #send(parent: StoredInstance, path: Path, taskIds: readonly TaskId[], event: string, payload: Uint8Array): void {
     const position = parent.positions.get(path);
     if (position === undefined || !taskIds.includes(position.taskId)) return;
-    this.#state.mailbox(parent.id).buffer(event, payload, "json");
+    this.#state.mailbox(parent.id).buffer(event, payload, "json", this.#state.now());
     // It is there now: that wakes who waits for it.
     if (position.claim !== null) return;
     this.#state.place(parent, position, this.#state.now());

@@ -31,6 +31,7 @@ import { pendingRequest } from "../store/pending-request.ts";
 import type { CancelRequest, RetryRequest, SignalKind, SignalRequest } from "../store/signal-store.ts";
 import { forkInstance } from "./fork-instance.ts";
 import * as control from "./instance-control.ts";
+import { fits } from "./instance-filter.ts";
 import { isAlready } from "./memory-signal-store.ts";
 import type { MemoryState } from "./memory-state.ts";
 import { migrateInstance } from "./migrate-instance.ts";
@@ -213,17 +214,4 @@ export class MemoryInstanceStore implements InstanceStore {
     if (deadlineAt !== null) this.#state.setDeadline(instance, deadlineAt, now);
     return { instanceId: instance.id, created: true, granted };
   }
-}
-
-function fits(record: InstanceRecord, filter: InstanceFilter): boolean {
-  return (
-    (filter.flow === undefined || record.flow === filter.flow) &&
-    (filter.status === undefined || filter.status.includes(record.status)) &&
-    (filter.idPrefix === undefined || record.instanceId.startsWith(filter.idPrefix)) &&
-    (filter.parent === undefined || record.parent?.instanceId === filter.parent) &&
-    (filter.tags ?? []).every((tag) => record.tags.includes(tag)) &&
-    Object.entries(filter.labels ?? {}).every(
-      ([label, value]) => Object.hasOwn(record.labels, label) && record.labels[label] === value,
-    )
-  );
 }

@@ -61,6 +61,14 @@ export class MemoryLimitStore implements LimitStore {
     return declared.sort((a, b) => compareCodePoints(a.name, b.name)).map((limit) => this.#stateOf(limit));
   }
 
+  /** Another text after every change of what limits allow. */
+  mark(): string {
+    const declared = [...this.#limits.values()].filter(({ isDeclared }) => isDeclared);
+    return JSON.stringify(
+      declared.map(({ name, all, perKey, isPaused, isChanged }) => [name, all, perKey, isPaused, isChanged]),
+    );
+  }
+
   async listLimitKeys(
     name: string,
     page: { readonly after?: string; readonly limit: number },

@@ -69,7 +69,7 @@ export class MemorySignalStore implements SignalStore {
     if (dedupKey !== undefined) mailbox.remember(dedupKey);
     const waiting = mailbox.has(name) ? undefined : instance?.parked.get(name)?.peek();
     if (waiting === undefined || waiting.instance.history.conflictsWith(waiting.position)) {
-      mailbox.buffer(name, copyOf(payload), codec);
+      mailbox.buffer(name, copyOf(payload), codec, this.#state.now());
       if (waiting !== undefined) this.#state.place(waiting.instance, waiting.position, this.#state.now());
       return "buffered";
     }

@@ -1,8 +1,8 @@
 import { InstanceNotFoundError } from "../errors/instance-errors.ts";
-import type { InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
+import type { DefinitionHash, InstanceId, Path, TaskId, WorkerId } from "../ids.ts";
 import { NOTES } from "../snapshot/apply.ts";
 import { DEADLINE_PATH, deadlinePosition } from "../snapshot/deadline.ts";
-import type { Position } from "../snapshot/position.ts";
+import type { Lane, Position } from "../snapshot/position.ts";
 import { comeDue, giveBack, interruptOf, isPendingJoin, withInterrupt } from "../snapshot/position-rules.ts";
 import { type InstanceRecord, isTerminal, type NewEntry, type Parent } from "../snapshot/snapshot.ts";
 import type { PausedFlow } from "../store/flow-store.ts";
@@ -22,8 +22,9 @@ import { isParked, type ParentLink, StoredInstance } from "./stored-instance.ts"
  */
 interface KnownWorker {
   readonly tags: readonly string[];
-  /** Keys of the lanes that it can serve. */
-  readonly lanes: ReadonlySet<string>;
+  /** The lanes that it can serve, by their keys. */
+  readonly lanes: ReadonlyMap<string, Lane>;
+  readonly registeredAt: number;
   readonly seenAt: number;
 }
 
@@ -33,6 +34,8 @@ export class MemoryState {
   readonly ids: OrderedIds = new OrderedIds();
   readonly workers: Map<WorkerId, KnownWorker> = new Map();
   readonly table: PositionTable = new PositionTable();
+  /** When each definition was first seen, by hash. */
+  readonly definitions: Map<DefinitionHash, { readonly flow: string; readonly firstSeen: number }> = new Map();
   readonly #clock: Clock;
   readonly #instances = new Map<InstanceId, StoredInstance>();
   readonly #mailboxes = new Map<InstanceId, Mailbox>();
@@ -43,6 +46,7 @@ export class MemoryState {
   readonly #children = new Map<InstanceId, Set<InstanceId>>();
   #lastToken = 0n;
   #lastSequence = 0n;
+  #inserted = 0;
 
   constructor(clock: Clock, codecId: string) {
     this.#clock = clock;
@@ -76,7 +80,19 @@ export class MemoryState {
     return instance !== null && !isTerminal(instance.record.status);
   }
 
+  all(): IterableIterator<StoredInstance> {
+    return this.#instances.values();
+  }
+
+  /** Another text after every start, checkpoint, claim and deletion. */
+  mark(): string {
+    return `${this.#lastSequence}:${this.#lastToken}:${this.#inserted}:${this.#instances.size}`;
+  }
+
   insert(record: InstanceRecord): StoredInstance {
+    const { flow, definitionHash } = record;
+    if (!this.definitions.has(definitionHash)) this.definitions.set(definitionHash, { flow, firstSeen: this.now() });
+    this.#inserted++;
     const instance = new StoredInstance(record);
     this.#instances.set(instance.id, instance);
     this.ids.add(instance.id);

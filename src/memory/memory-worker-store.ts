@@ -16,7 +16,7 @@ export class MemoryWorkerStore implements WorkerStore {
 
   async registerWorker(workerId: WorkerId, tags: readonly string[]): Promise<void> {
     parseWorkerId(workerId);
-    this.#state.workers.set(workerId, { tags: parseTags(tags), lanes: new Set(), seenAt: this.#state.now() });
+    this.#keep(workerId, tags, []);
   }
 
   async keepWorker(
@@ -29,14 +29,21 @@ export class MemoryWorkerStore implements WorkerStore {
     parseWorkerId(workerId);
     checkLanes(lanes ?? [], "lanes");
     const now = this.#state.now();
-    const own = new Set((lanes ?? []).map(laneKey));
-    this.#state.workers.set(workerId, { tags: parseTags(tags), lanes: own, seenAt: now });
+    const own = this.#keep(workerId, tags, lanes ?? []);
     return [...this.#state.workers].filter(
       ([id, other]) =>
         id !== workerId &&
         other.seenAt > now - ttlMs &&
-        (lanes === undefined || [...own].some((key) => other.lanes.has(key))),
+        (lanes === undefined || [...own.keys()].some((key) => other.lanes.has(key))),
     ).length;
+  }
+
+  #keep(workerId: WorkerId, tags: readonly string[], lanes: readonly Lane[]): ReadonlyMap<string, Lane> {
+    const now = this.#state.now();
+    const own = new Map(lanes.map((lane) => [laneKey(lane), lane] as const));
+    const { registeredAt = now } = this.#state.workers.get(workerId) ?? {};
+    this.#state.workers.set(workerId, { tags: parseTags(tags), lanes: own, registeredAt, seenAt: now });
+    return own;
   }
 
   async unregisterWorker(workerId: WorkerId): Promise<void> {

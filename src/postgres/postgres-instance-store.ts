@@ -32,24 +32,16 @@ import { changeDeadline } from "./deadline-control.ts";
 import { type NoteEnd, whileEnding } from "./ending.ts";
 import { forkInstance } from "./fork-instance.ts";
 import { LockedInstance, requestFrom, unpauseIn } from "./instance-control.ts";
+import { listParams } from "./list-params.ts";
 import { migrateInstance } from "./migrate-instance.ts";
 import { deleteInstance, deletePositions, lockInstanceId } from "./queries/change-instance.ts";
 import type { BatchFacts, BranchRow } from "./queries/checkpoint-columns.ts";
 import { type CreatedRow, createInstances } from "./queries/create-instances.ts";
-import {
-  findEnded,
-  findInstance,
-  findPositions,
-  type ListParams,
-  listInstanceIds,
-  listInstances,
-} from "./queries/find-instances.ts";
+import { findEnded, findInstance, findPositions, listInstanceIds, listInstances } from "./queries/find-instances.ts";
 import { findSignals } from "./queries/signals.ts";
 import { retryInstance } from "./retry-instance.ts";
 import { instanceFromRow, outlineFromRow, positionFromRow, progressFromRow } from "./rows.ts";
 import type { StoreContext } from "./store-context.ts";
-
-const DEFAULT_PAGE = 100;
 
 /** Makes, finds and controls instances. */
 export class PostgresInstanceStore implements InstanceStore {
@@ -316,18 +308,5 @@ function createdFromRow(instance: NewInstance, row: CreatedRow | undefined): Cre
       const token = tokens.get(path);
       return token === undefined ? [] : [{ path, token }];
     }),
-  };
-}
-
-function listParams(filter: InstanceFilter): ListParams {
-  return {
-    flow: filter.flow ?? null,
-    statuses: filter.status ?? null,
-    idPrefix: filter.idPrefix ?? null,
-    tags: filter.tags ?? [],
-    labels: JSON.stringify(filter.labels ?? {}),
-    parent: filter.parent ?? null,
-    after: filter.after ?? null,
-    limit: filter.limit ?? DEFAULT_PAGE,
   };
 }

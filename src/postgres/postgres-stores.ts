@@ -12,6 +12,7 @@ import type {
   TaskResult,
 } from "../snapshot/snapshot.ts";
 import type { TraceEntry } from "../snapshot/trace-entry.ts";
+import type { AuditStore } from "../store/audit-store.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ChildFate, NewChild } from "../store/child-store.ts";
 import type { DefinitionStore, PublishedDefinition } from "../store/definition-store.ts";
@@ -28,6 +29,7 @@ import type {
   TerminateOutcome,
 } from "../store/instance-store.ts";
 import type { Admission, LimitChange, LimitKeyChange, LimitKeyState, LimitState } from "../store/limit-store.ts";
+import type { OverviewStore } from "../store/overview-store.ts";
 import type {
   BufferedEvent,
   CheckpointFate,
@@ -55,12 +57,14 @@ import type {
   TransactionScope,
 } from "../store/transactional-store.ts";
 import type { Queryable } from "../transaction.ts";
+import { PostgresAuditStore } from "./postgres-audit-store.ts";
 import { PostgresChildStore } from "./postgres-child-store.ts";
 import { PostgresDefinitionStore } from "./postgres-definition-store.ts";
 import { PostgresFlowStore } from "./postgres-flow-store.ts";
 import { PostgresHistoryStore } from "./postgres-history-store.ts";
 import { PostgresInstanceStore } from "./postgres-instance-store.ts";
 import { PostgresLimitStore } from "./postgres-limit-store.ts";
+import { PostgresOverviewStore } from "./postgres-overview-store.ts";
 import { PostgresPositionStore } from "./postgres-position-store.ts";
 import { PostgresProgressStore } from "./postgres-progress-store.ts";
 import { PostgresSignalStore } from "./postgres-signal-store.ts";
@@ -76,6 +80,8 @@ type OwnPart = "codec" | "codecIds" | "findCodec" | "maxPayloadBytes" | "subscri
 
 /** Every store of the PostgreSQL backend, as one object: what is behind each call is in the store that it names. */
 export abstract class PostgresStores implements Omit<Backend, OwnPart>, TransactionalStore, DefinitionStore {
+  readonly overview: OverviewStore;
+  readonly audit: AuditStore;
   readonly #snapshots: PostgresSnapshotStore;
   readonly #signals: PostgresSignalStore;
   readonly #taskClaims: PostgresTaskClaimStore;
@@ -92,6 +98,8 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #definitions: PostgresDefinitionStore;
 
   protected constructor(context: StoreContext, maxTransactions: number) {
+    this.overview = new PostgresOverviewStore(context);
+    this.audit = new PostgresAuditStore(context);
     this.#snapshots = new PostgresSnapshotStore(context);
     this.#signals = new PostgresSignalStore(context);
     this.#taskClaims = new PostgresTaskClaimStore(context);

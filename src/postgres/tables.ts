@@ -18,6 +18,7 @@ const TABLE_NAMES = [
   "limit_keys",
   "start_keys",
   "paused_flows",
+  "audit",
   "schema_version",
 ] as const;
 
@@ -35,6 +36,8 @@ export type Tables = Readonly<Record<TableName, Identifier>> & {
   readonly claimLimited: Identifier;
   /** The token sequence's name as text, for `nextval`. */
   readonly tokenSequence: string;
+  /** The same of the history's. */
+  readonly checkpointSequence: string;
 };
 
 // PostgreSQL cuts identifiers at 63 bytes without a word, so that two long names could be one schema.
@@ -60,6 +63,7 @@ export function tablesIn(schema: unknown): Tables {
     recordedOutput: new Identifier(schema, "recorded_output"),
     tellParents: new Identifier(schema, "tell_parents"),
     claimLimited: new Identifier(schema, "claim_limited"),
+    checkpointSequence: new Identifier(schema, "checkpoint_sequence").sql,
     tokenSequence: new Identifier(schema, "fencing_tokens").sql,
   };
 }

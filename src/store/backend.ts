@@ -1,10 +1,12 @@
 import type { Codec } from "../codec/codec.ts";
+import type { AuditStore } from "./audit-store.ts";
 import type { ChildStore } from "./child-store.ts";
 import type { DefinitionStore } from "./definition-store.ts";
 import type { FlowStore } from "./flow-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { InstanceStore } from "./instance-store.ts";
 import type { LimitStore } from "./limit-store.ts";
+import type { OverviewStore } from "./overview-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
@@ -32,6 +34,10 @@ export interface Backend
     WakeupStore,
     Partial<TransactionalStore>,
     Partial<DefinitionStore> {
+  /** What people look at. */
+  readonly overview: OverviewStore;
+  /** What people did. */
+  readonly audit: AuditStore;
   /** Encodes what is new; instances keep the codec that they were started with. */
   readonly codec: Codec;
   /** The codec with this id, as far as the backend was given it; `null` otherwise. */

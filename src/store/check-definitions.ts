@@ -22,12 +22,30 @@ export function checkDefinitions(definitions: readonly PublishedDefinition[], as
   requireBoolean(asNewest, "asNewest");
 }
 
+const MAX_GRAPH_LENGTH = 1_048_576;
+
+function checkGraph(graph: unknown, field: string): void {
+  if (graph === null) return;
+  if (typeof graph !== "string" || graph.length > MAX_GRAPH_LENGTH || !isJson(graph))
+    refuse(field, `must be JSON of at most ${MAX_GRAPH_LENGTH} characters`);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return text.isWellFormed();
+  } catch {
+    return false;
+  }
+}
+
 function checkDefinition(definition: PublishedDefinition, field: string): void {
   requireObject(definition, field);
   requireName(definition.flow, `${field}.flow`);
   requireName(definition.definitionHash, `${field}.definitionHash`);
   requireBoolean(definition.awaitsEvents, `${field}.awaitsEvents`);
   if (definition.startPolicy !== undefined) requireName(definition.startPolicy, `${field}.startPolicy`);
+  checkGraph(definition.graph ?? null, `${field}.graph`);
   requireArray(definition.positions, `${field}.positions`);
   if (definition.positions.length === 0) refuse(`${field}.positions`, "must not be empty");
   for (const [index, position] of definition.positions.entries()) {

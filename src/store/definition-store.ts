@@ -11,6 +11,8 @@ export interface PublishedDefinition {
   readonly spawns: boolean;
   /** By what one instance is started for several submissions, which can't be said from outside: then it can't be started there. Default: by nothing. */
   readonly startPolicy?: string;
+  /** What it looks like, as JSON, for who draws it without its code; at most 1 MiB. Default: nobody has said. */
+  readonly graph?: string | null;
   /** Where an instance stands at first. */
   readonly positions: readonly {
     readonly path: string;

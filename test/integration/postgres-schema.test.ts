@@ -6,6 +6,7 @@ const database = await createTestDatabase();
 
 /** Tables that hold no instance's rows. Every other one is partitionable by instance_id. */
 const NOT_BY_INSTANCE = [
+  "audit",
   "definitions",
   "lanes",
   "limit_keys",
@@ -36,6 +37,7 @@ describe("the schema", () => {
 
     expect(offenders).toEqual([]);
     expect(tables).toEqual([
+      "audit",
       "checkpoints",
       "closings",
       "definitions",

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "afeed975306e30beaa0564b85a159406c6fc4ac51e389abfb5cecd17bbd0ec20",
+    sha256: "61e2928eb454e80d9dd8989046f553995f00fc6d15c5c6bb6832322d921cdb9b",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -122,6 +122,8 @@ CREATE TABLE :schema.definitions (
   deadline_lane   integer     NOT NULL,
   -- By what one instance is started for several submissions; NULL for by nothing. Clients can do that, \`submit\` can't.
   start_policy    text        COLLATE "C",
+  -- What it looks like, for who draws it without its code; NULL if it is too large, or nobody has said.
+  graph           json,
   published_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (flow, definition_hash)
 );
@@ -194,6 +196,27 @@ CREATE TABLE :schema.instances (
 
 -- Serves list-instances by parent, and whatever closes children.
 CREATE INDEX instances_parent ON :schema.instances (parent_id, instance_id) WHERE parent_id IS NOT NULL;
+
+-- What people look at: what was made, has ended or has failed last.
+CREATE INDEX instances_created ON :schema.instances (created_at, instance_id);
+CREATE INDEX instances_ended ON :schema.instances (ended_at, instance_id) WHERE ended_at IS NOT NULL;
+CREATE INDEX instances_failed ON :schema.instances (ended_at, instance_id) WHERE failure IS NOT NULL;
+
+-- What people did by hand, for ninety days. Written before it is done, and when that has ended.
+CREATE TABLE :schema.audit (
+  sequence bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  actor    text        NOT NULL,
+  action   text        NOT NULL,
+  target   text        COLLATE "C",
+  detail   text,
+  outcome  text        COLLATE "C" NOT NULL DEFAULT 'begun'
+           CONSTRAINT audit_outcome_known CHECK (outcome IN ('begun', 'done', 'refused', 'failed')),
+  code     text
+);
+
+-- Serves list-actions of one target.
+CREATE INDEX audit_target ON :schema.audit (target, sequence) WHERE target IS NOT NULL;
 
 -- Ends of children that their parents have yet to be told of: written with the end, by a trigger, gone when it is told.
 CREATE TABLE :schema.endings (

@@ -3,7 +3,7 @@ import { type Query, sql } from "../sql.ts";
 import type { StoodJson } from "../stood-json.ts";
 import type { Tables } from "../tables.ts";
 
-const OUTLINE_COLUMNS = sql<never>`
+export const OUTLINE_COLUMNS: Query<never> = sql<never>`
       i.instance_id, i.flow, i.definition_hash, i.codec, i.status, i.reason, i.priority,
       array_to_json(i.tags) AS tags, i.labels, i.forked_from, i.forked_at, i.parent_id, i.parent_task_id, i.parent_run, i.on_parent_close, i.spawns, i.run,
       extract(epoch FROM i.created_at)::float8 * 1000 AS created_ms,

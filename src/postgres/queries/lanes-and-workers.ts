@@ -49,8 +49,9 @@ export function upsertWorker(
   },
 ): Query<never> {
   return sql`
-    INSERT INTO ${t.workers} (worker_id, tags, lanes, seen_at)
-    VALUES (${p.workerId}::text, ${p.tags}::text[], ${p.lanes}::int[], coalesce(${p.now}::timestamptz, clock_timestamp()))
+    INSERT INTO ${t.workers} (worker_id, tags, lanes, registered_at, seen_at)
+    SELECT ${p.workerId}::text, ${p.tags}::text[], ${p.lanes}::int[], n.now, n.now
+    FROM (SELECT coalesce(${p.now}::timestamptz, clock_timestamp()) AS now) AS n
     ON CONFLICT (worker_id) DO UPDATE SET tags = excluded.tags, lanes = excluded.lanes, seen_at = excluded.seen_at
   `;
 }

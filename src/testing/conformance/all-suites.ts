@@ -1,4 +1,5 @@
 import { argumentsSuite } from "./arguments.suite.ts";
+import { auditStoreSuite } from "./audit-store.suite.ts";
 import { backendSuite } from "./backend.suite.ts";
 import { childStoreSuite } from "./child-store.suite.ts";
 import { definitionStoreSuite } from "./definition-store.suite.ts";
@@ -6,6 +7,7 @@ import { flowStoreSuite } from "./flow-store.suite.ts";
 import { historyStoreSuite } from "./history-store.suite.ts";
 import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts";
 import { limitStoreSuite } from "./limit-store.suite.ts";
+import { overviewStoreSuite } from "./overview-store.suite.ts";
 import { positionStoreSuite } from "./position-store.suite.ts";
 import { progressStoreSuite } from "./progress-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
@@ -36,5 +38,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   wakeupStoreSuite,
   transactionalStoreSuite,
   definitionStoreSuite,
+  overviewStoreSuite,
+  auditStoreSuite,
   backendSuite,
 ];

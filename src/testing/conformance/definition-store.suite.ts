@@ -95,6 +95,18 @@ const publishTests: ConformanceTests = {
     expect(await backend.findInstance("parcel-1")).toBeNull();
   },
 
+  "keeps what a definition looks like, and what is said of that later": async ({ backend, given }) => {
+    const graphOf = (): Promise<string | null> => backend.overview.findGraph(OLD);
+    await publish(backend, [definition(given)]);
+    expect(await graphOf()).toBeNull();
+    await publish(backend, [definition(given, { graph: '{"nodes": []}' })]);
+    expect(JSON.parse((await graphOf()) ?? "")).toEqual({ nodes: [] });
+    await publish(backend, [definition(given, { graph: '{"nodes": [1]}' })]);
+    expect(JSON.parse((await graphOf()) ?? "")).toEqual({ nodes: [1] });
+    const known = await backend.overview.listDefinitions();
+    expect(known.find(({ definitionHash }) => definitionHash === OLD)).toMatchObject({ flow: "order", hasGraph: true });
+  },
+
   "takes the same from many at once, and nothing": async (context) => {
     const { backend, given } = context;
     await publish(backend, []);
@@ -119,6 +131,9 @@ const publishTests: ConformanceTests = {
       [{ ...good, flow: "" }],
       [{ ...good, definitionHash: 7 }],
       [{ ...good, awaitsEvents: "yes" }],
+      [{ ...good, graph: 7 }],
+      [{ ...good, graph: "{" }],
+      [{ ...good, graph: `"${"x".repeat(1_048_576)}"` }],
       [{ ...good, positions: null }],
       [{ ...good, positions: [] }],
       [{ ...good, positions: [place, place] }],
