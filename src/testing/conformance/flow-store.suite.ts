@@ -42,9 +42,9 @@ const countTests: ConformanceTests = {
 };
 
 /** Of a definition of its own: a lane belongs to the flow that was its first. */
-const STOCK = { flow: "stock", definitionHash: "a".repeat(64) } as const;
-const STOCK_NEXT = { flow: "stock", definitionHash: "b".repeat(64) } as const;
-const FREE = { flow: "free", definitionHash: "c".repeat(64) } as const;
+const STOCK = { flow: "stock", definitionHash: "5a".repeat(32) } as const;
+const STOCK_NEXT = { flow: "stock", definitionHash: "5b".repeat(32) } as const;
+const FREE = { flow: "free", definitionHash: "5c".repeat(32) } as const;
 
 const pauseTests: ConformanceTests = {
   "keeps all of a flow from being claimed, in whatever version, until it is unpaused": async ({ backend, given }) => {
