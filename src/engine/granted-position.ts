@@ -15,7 +15,11 @@ export function grantedPosition(
   { path, token }: GrantedPosition,
 ): HeldPosition | null {
   const claim = { ...held.claim, path, token };
-  const placed = (moved: HeldPosition): HeldPosition => ({ ...moved, claim, stand: { ...moved.stand, path } });
+  const placed = (moved: HeldPosition): HeldPosition => {
+    // Only the trunk takes a place; one that a branch has come to had it, or goes on without until it is claimed again.
+    const lacksPlace = moved.lacksPlace && path === held.stand.path;
+    return { ...moved, claim, lacksPlace, stand: { ...moved.stand, path } };
+  };
   if (move.kind === "fork") {
     const branch = move.branches.find((candidate) => candidate.path === path);
     return branch === undefined ? null : placed(movedTo(held, branch.standing, inputOfBranch(branch, held, happening)));

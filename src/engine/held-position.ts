@@ -36,6 +36,8 @@ export interface HeldPosition {
   readonly run: number;
   /** Whether a limit has let this attempt through. */
   readonly isAdmitted: boolean;
+  /** Whether its flow has a limit, of which the instance has no place: it failed and was retried, is a fork, or is older than the limit. */
+  readonly lacksPlace: boolean;
 }
 
 export interface HeldDeadline {
@@ -44,6 +46,8 @@ export interface HeldDeadline {
   /** The same on this process's monotonic clock. */
   readonly atMs: number;
 }
+
+const TRUNK = "";
 
 /** @param times - on the monotonic clock: when the store was asked, and now */
 export function heldFrom(
@@ -72,6 +76,7 @@ export function heldFrom(
     deadline: deadline === null ? null : { at: deadline.at, atMs: nowMs + deadline.inMs },
     run: claimed.run,
     isAdmitted: claimed.admitted === "task",
+    lacksPlace: flow.limitedBy !== null && path === TRUNK && claimed.hasPlace !== true,
   };
 }
 

@@ -29,7 +29,7 @@ import { encodeFailure, encodePayload } from "./payloads.ts";
 import type { Ports } from "./ports.ts";
 import { policyFor, retryDelayMs } from "./retry.ts";
 import { type BodyResult, BodyRun } from "./run-body.ts";
-import { readEarlierOutput, readInput } from "./task-inputs.ts";
+import { readEarlierOutput, readInput, readInstanceInput } from "./task-inputs.ts";
 import { TaskProgress } from "./task-progress.ts";
 import { isMadeByBody, TaskState } from "./task-state.ts";
 import { TaskSteps } from "./task-steps.ts";
@@ -74,6 +74,7 @@ export class TaskBodies {
     const body = bodyOf(located.node);
     const { host, store } = this.#parts;
     if (held.lost >= host.mostLost) return this.hopeless(held, new TaskLostError(held.stand.taskId, held.lost));
+    if (held.lacksPlace && held.flow.limitedBy !== null) return this.#awaitPlace(held, held.flow.limitedBy);
     if (body.limitedBy !== null && !held.isAdmitted) return this.#awaitLimit(held, body.limitedBy);
     return chain(readInput(store, held), (input) =>
       body.transaction === null
@@ -90,6 +91,16 @@ export class TaskBodies {
     };
     if (limitedBy.key === null) return limited(COMMON_KEY);
     return chain(readInput(this.#parts.store, held), (input) => limited(limitKeyFor(limitedBy, input)));
+  }
+
+  /** Before the gate of its flow, as a new instance: how far it has come makes no difference. */
+  #awaitPlace(held: HeldPosition, limitedBy: LimitedBy): MaybePromise<Happening> {
+    const limited = (key: string): Happening => {
+      const to = beforeGate(standingHere(held.flow, held.stand), limitedBy, "flow", key);
+      return { kind: "limited", to };
+    };
+    if (limitedBy.key === null) return limited(COMMON_KEY);
+    return chain(readInstanceInput(this.#parts.store, held), (input) => limited(limitKeyFor(limitedBy, input)));
   }
 
   /** Whether a transaction is open, of the body that has run last: its checkpoint goes through `commit`. */

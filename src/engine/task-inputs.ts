@@ -38,6 +38,16 @@ export function readInput(store: Results, held: HeldPosition): MaybePromise<unkn
   return isPart(container, "fallback") ? readFailedInput(store, held, input) : input;
 }
 
+/** What the instance was started with, or its run. */
+export async function readInstanceInput(
+  store: Pick<Backend, "findInstance">,
+  { flow, codec, claim }: HeldPosition,
+): Promise<unknown> {
+  const state = await store.findInstance(claim.instanceId);
+  const bytes = state?.instance.input ?? null;
+  return await decodeOwned(flow, codec, claim.instanceId, { owner: null, bytes });
+}
+
 async function readJoinedInput(store: Results, held: HeldPosition, node: ForkNode): Promise<unknown> {
   const { flow, stand } = held;
   const outputs = branchOutputs(flow, stand.taskId);

@@ -15,7 +15,8 @@ export function takePosition(
 ): ClaimedPosition {
   const token = state.nextToken();
   const claim = { workerId: request.workerId, token, expiresAt: now + request.leaseMs };
-  state.place(instance, claimPosition(letThrough(position), claim), now);
+  const through = letThrough(position);
+  state.place(instance, claimPosition(through, claim), now);
   const { flow, definitionHash, codec, priority, input, deadlineAt, run } = instance.record;
   const recorded = instance.history.outcomeOf(position.taskId);
   return {
@@ -40,6 +41,7 @@ export function takePosition(
     deadline: deadlineAt === null ? null : { at: deadlineAt, inMs: deadlineAt - now },
     run,
     ...(position.gate === undefined ? {} : { admitted: position.gate.scope }),
+    ...(through.slot === undefined ? {} : { hasPlace: true }),
   };
 }
 

@@ -28,5 +28,6 @@ export function claimedFromRow(row: ClaimedRow): ClaimedPosition {
     instancePriority: row.instance_priority,
     deadline: deadlineFromRow(row),
     run: row.run,
+    ...(row.has_place ? { hasPlace: true } : {}),
   };
 }

@@ -32,6 +32,8 @@ export interface ClaimedPosition extends ClaimRef {
   readonly run: number;
   /** Which gate has let it through, as it stands. Default: none. */
   readonly admitted?: GateScope;
+  /** Whether it is a trunk whose instance has a place of a limit until it ends. Default: no. */
+  readonly hasPlace?: boolean;
 }
 
 /** By when the instance of a claimed position has to have ended. */

@@ -53,6 +53,32 @@ describe.each(await bothBackends())("on $name", ({ backend }) => {
     expect([...watch.mostOf.values()]).toEqual([1, 1, 1, 1, 1]);
   });
 
+  test("a flow's limit holds for instances that are retried or forked, too", async () => {
+    const watch = new Watch();
+    let isBroken = true;
+    const one = limit(fresh("one"), { perKey: { concurrency: 1 } });
+    const limited = flow<string>(fresh("again"), { limit: one, limitKey: (key) => key })
+      .then("first", (key) => key)
+      .then("work", async (key) => {
+        if (isBroken) throw new TypeError("broken");
+        return await watch.run(key, 20);
+      })
+      .build();
+    start(backend, { ...quick, flows: [limited] });
+    const ids = ["a", "b", "c"].map((name) => fresh(name));
+    const handles = await Promise.all(ids.map(async (id) => await client.submit(limited, id, "acme")));
+    await Promise.allSettled(handles.map(async (handle) => await handle.result()));
+    isBroken = false;
+    const retries = handles.map(async (handle) => await handle.retry());
+    const forks = ids.map(async (id) => await client.fork(limited, id, fresh("fork"), { at: "work" }));
+    await Promise.all(retries);
+    const all = [...handles, ...(await Promise.all(forks))];
+
+    expect(await Promise.all(all.map(async (handle) => await handle.result()))).toEqual(all.map(() => "acme"));
+    expect(watch.mostOf.get("acme")).toBe(1);
+    expect((await client.limits.get(one.name)).running).toBe(0);
+  });
+
   test("a flow's limit holds from an instance's first step to its end", async () => {
     const running = new Set<string>();
     let most = 0;

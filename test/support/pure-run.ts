@@ -228,6 +228,7 @@ export class PureRun {
         isAhead: false,
         askedForAtMs: 0,
         isAdmitted: false,
+        lacksPlace: false,
       },
     };
     return await readInput(store, held);

@@ -32,6 +32,8 @@ export interface ClaimedRow {
   readonly deadline_in_ms: number | null;
   readonly run: number;
   readonly taken_order: bigint;
+  /** Its instance has a place of a limit until it ends. */
+  readonly has_place: boolean;
   /** It was changed between the beginning of the statement and its lock: what was read beside it may be of before. */
   readonly is_stale: boolean;
 }
@@ -129,7 +131,7 @@ function claimed(t: Tables, p: ClaimParams): Query<never> {
       FROM candidate AS c
       WHERE p.instance_id = c.instance_id AND p.path = c.path
       RETURNING p.instance_id, p.path, p.token, p.task_id, p.kind, p.attempt, p.lost, p.input_ref, p.event, p.wake_at,
-                p.since, p.interrupt, c.order_key AS taken_order, c.version
+                p.since, p.interrupt, p.slot_of IS NOT NULL AS has_place, c.order_key AS taken_order, c.version
     )
     ${described(
       t,
@@ -147,7 +149,7 @@ export function readClaimed(t: Tables, claims: readonly ClaimRef[]): Query<Claim
   return sql`
     WITH claimed AS MATERIALIZED (
       SELECT p.instance_id, p.path, p.token, p.task_id, p.kind, p.attempt, p.lost, p.input_ref, p.event, p.wake_at,
-             p.since, p.interrupt, r.nth AS taken_order
+             p.since, p.interrupt, p.slot_of IS NOT NULL AS has_place, r.nth AS taken_order
       FROM ${rowSource("r", claimColumns(claims), "nth")}
       CROSS JOIN LATERAL (
         SELECT q.*
@@ -166,7 +168,7 @@ export function readClaimed(t: Tables, claims: readonly ClaimRef[]): Query<Claim
  */
 function described(t: Tables, isStale: Query<never>): Query<never> {
   return sql`SELECT c.instance_id, c.path, c.token, c.task_id, c.kind, c.attempt, c.lost, c.input_ref, c.event, c.interrupt,
-           c.taken_order, ${isStale} AS is_stale, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
+           c.taken_order, c.has_place, ${isStale} AS is_stale, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
            i.flow, i.definition_hash, i.codec, i.priority AS instance_priority,
            extract(epoch FROM i.deadline_at)::float8 * 1000 AS deadline_ms,
            extract(epoch FROM i.deadline_at - c.since)::float8 * 1000 AS deadline_in_ms, i.run,

@@ -337,4 +337,24 @@ export const flowPlaceTests: ConformanceTests = {
     await given.accepted(second, COMPLETE);
     expect(await backend.listLimits()).toMatchObject([{ running: 0 }]);
   },
+
+  "is told of with each claim of the trunk": async ({ given }) => {
+    const claim = await taken(given, "flow");
+    expect(claim.hasPlace).toBe(true);
+    const move: Move = { kind: "park", to: given.standing({ taskId: "second" }), wakeAfterMs: 0 };
+    await given.accepted(claim, move, [anEntry()]);
+    expect((await given.claimOf("a")).hasPlace).toBe(true);
+    await given.instance({ instanceId: "other" });
+
+    expect((await given.claimOf("other")).hasPlace ?? false).toBe(false);
+  },
+
+  "is not there any more where the instance has failed and is retried": async ({ backend, given }) => {
+    const claim = await taken(given, "flow");
+    await given.accepted(claim, given.failMove(), [failedEntry("first")]);
+    await backend.retryInstance("a", {});
+
+    expect((await given.claimOf("a")).hasPlace ?? false).toBe(false);
+    await expectFree(given);
+  },
 };
