@@ -134,8 +134,10 @@ export async function disturbEverywhere(
   kind: Disturbance["kind"],
   check: (outcome: NodeOutcome) => void,
 ): Promise<void> {
-  const first = world.isServer && ["killedAfter", "pause"].includes(kind) ? 2 : 1;
-  for (let call = first; ; call += world.isServer ? 2 : 1) {
+  const isWhole = process.env["WAYMARK_EVERY_CALL"] === "1";
+  const stride = isWhole ? 1 : 2;
+  const first = isWhole || !["killedAfter", "pause"].includes(kind) ? 1 : 2;
+  for (let call = first; ; call += stride) {
     const outcome = await runNode(node, world, { call, kind });
     if (!outcome.disturbed) return;
     check(outcome);
