@@ -45,9 +45,14 @@ const ANYBODY: Caller = { actor: "local", role: "admin" };
  * @see docs/http-api.md
  */
 export function dashboard(backend: Backend, options: DashboardOptions = {}): Dashboard {
+  return dashboardWith(backend, options, STATIC_FOLDER);
+}
+
+/** The same, with pages from another folder. @throws as `dashboard` */
+export function dashboardWith(backend: Backend, options: DashboardOptions, folder: URL): Dashboard {
   if (typeof backend?.findInstance !== "function")
     throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
-  return new Answering(backend, resolveOptions(options));
+  return new Answering(backend, resolveOptions(options), folder);
 }
 
 class Answering implements Dashboard {
@@ -57,12 +62,12 @@ class Answering implements Dashboard {
   readonly #files: StaticFiles | null;
   #closed = false;
 
-  constructor(backend: Backend, options: ResolvedOptions) {
+  constructor(backend: Backend, options: ResolvedOptions, folder: URL) {
     const { ports, tokens, redact, foldBytes, pollIntervalMs, basePath } = options;
     const client = new Client(backend, { ports });
     const root = `${basePath}${API}`;
     this.isProtected = tokens.length > 0 || options.authenticate !== null;
-    this.#files = options.ui ? new StaticFiles(STATIC_FOLDER) : null;
+    this.#files = options.ui ? new StaticFiles(folder) : null;
     this.#server = {
       ...{ client, backend, options, root, flows: knownFlows(options.flows) },
       access: new Access(tokens, ports.clock),

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Readable } from "node:stream";
 import { checkOptions } from "../engine/call-options.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
@@ -60,6 +60,7 @@ export async function serve(dashboard: Dashboard, options: ServeOptions = {}): P
   );
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.maxConnections = MOST_CONNECTIONS;
+  const connections = new Connections(server);
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
   const shownHost = address.family === "IPv6" ? `[${address.address}]` : address.address;
@@ -67,7 +68,7 @@ export async function serve(dashboard: Dashboard, options: ServeOptions = {}): P
   return {
     url: `http://${shownHost}:${address.port}`,
     port: address.port,
-    close: async () => await (closing ??= close(server, dashboard)),
+    close: async () => await (closing ??= close(server, connections, dashboard)),
   };
 }
 
@@ -81,16 +82,47 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   });
 }
 
-async function close(server: Server, dashboard: Dashboard): Promise<void> {
+async function close(server: Server, connections: Connections, dashboard: Dashboard): Promise<void> {
   await dashboard.close();
   const late = setTimeout(() => server.closeAllConnections(), CLOSING_MS);
   try {
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
-      server.closeIdleConnections();
+      connections.close();
     });
   } finally {
     clearTimeout(late);
+  }
+}
+
+/**
+ * Knows which connections nobody waits at. Node's own notion of that leaves out those on which nothing has been asked yet, which
+ * browsers open in advance.
+ */
+class Connections {
+  readonly #idle = new Set<Socket>();
+  #isClosing = false;
+
+  constructor(server: Server) {
+    server.on("connection", (socket: Socket) => {
+      this.#rest(socket);
+      socket.once("close", () => this.#idle.delete(socket));
+    });
+    server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+      this.#idle.delete(socket);
+      response.once("close", () => this.#rest(socket));
+    });
+  }
+
+  /** Ends those at which nobody waits, and the others when they have been answered. */
+  close(): void {
+    this.#isClosing = true;
+    for (const socket of this.#idle) socket.destroy();
+  }
+
+  #rest(socket: Socket): void {
+    if (this.#isClosing) socket.destroy();
+    else if (!socket.destroyed) this.#idle.add(socket);
   }
 }
 
