@@ -176,6 +176,11 @@ export abstract class Overview extends InstanceControl {
     return graph === null ? null : (JSON.parse(graph) as FlowGraph);
   }
 
+  /** The database's clock: what takes least to find out whether it answers. */
+  async now(): Promise<Date> {
+    return new Date(await this.#backend.overview.readClock());
+  }
+
   /** Marks by which it can be told whether something has changed. @param instanceIds - at most 1,000 */
   async activity(instanceIds: readonly string[] = []): Promise<Activity> {
     return await this.#backend.overview.readActivity(instanceIds);

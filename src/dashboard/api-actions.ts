@@ -57,7 +57,7 @@ export interface SubmitRequest {
   readonly tags?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly deadline?: string;
-  /** A span like "10m", or an ISO time. */
+  /** A span like "10m". */
   readonly startAfter?: string;
 }
 

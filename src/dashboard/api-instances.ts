@@ -164,7 +164,10 @@ export interface PastState {
     readonly attempt: number;
     readonly kind: "task" | "delay" | "wait" | "join";
   }[];
+  /** The last thousand of them. */
   readonly outputs: readonly { readonly taskId: string; readonly value: Payload }[];
+  /** How many outputs before those are not shown. */
+  readonly outputsOmitted: number;
   /** What the tasks shared by then; `null` if nothing. */
   readonly state: Payload | null;
 }

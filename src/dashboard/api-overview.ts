@@ -147,3 +147,17 @@ export interface FailureGroup {
   /** Up to five, the last one first. */
   readonly instanceIds: readonly string[];
 }
+
+/** `GET /api/v1/audit`: what was done through the API, the last first. */
+export interface AuditEntry {
+  readonly sequence: string;
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string | null;
+  readonly detail: string | null;
+  /** "begun": nobody has said how it ended; it may have been done. "refused": it was not done. "failed": it may have been. */
+  readonly outcome: "begun" | "done" | "refused" | "failed";
+  /** The error's code. */
+  readonly code: string | null;
+}

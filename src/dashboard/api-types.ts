@@ -25,6 +25,7 @@ export type ApiErrorCode =
   | "BODY_TOO_LARGE"
   | "TOO_MANY_REQUESTS"
   | "FLOW_UNKNOWN"
+  | "HANDLER_FAILED"
   | "CLOSED"
   | "INTERNAL";
 

@@ -155,6 +155,10 @@ export class MemoryOverviewStore implements OverviewStore {
     return null;
   }
 
+  async readClock(): Promise<number> {
+    return this.#open("readClock").now();
+  }
+
   async readActivity(instanceIds: readonly InstanceId[]): Promise<Activity> {
     const state = this.#open("readActivity");
     checkWatched(instanceIds);

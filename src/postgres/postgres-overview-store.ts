@@ -83,8 +83,11 @@ export class PostgresOverviewStore implements OverviewStore {
       "list-workers",
       listWorkers(tables, { after: page.after ?? null, limit: page.limit, now }),
     );
-    const [clock] = rows.length > 0 ? rows : await db.run("read-clock", readClock(now));
-    return { workers: rows.map(workerFromRow), now: wholeMs(clock?.now_ms ?? 0) };
+    const [first] = rows;
+    return {
+      workers: rows.map(workerFromRow),
+      now: first === undefined ? await this.readClock() : wholeMs(first.now_ms),
+    };
   }
 
   async listEvents(
@@ -135,6 +138,11 @@ export class PostgresOverviewStore implements OverviewStore {
     requireName(definitionHash, "definitionHash");
     const [row] = await this.#context.db.run("find-graph", findGraph(this.#context.tables, definitionHash));
     return row?.graph ?? null;
+  }
+
+  async readClock(): Promise<number> {
+    const [row] = await this.#context.db.run("read-clock", readClock(this.#context.now()));
+    return wholeMs(row?.now_ms ?? 0);
   }
 
   async readActivity(instanceIds: readonly string[]): Promise<Activity> {

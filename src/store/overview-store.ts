@@ -166,6 +166,9 @@ export interface OverviewStore {
   /** The graph that was published with a definition; `null` if none was. */
   findGraph(definitionHash: DefinitionHash): Promise<string | null>;
 
+  /** The store's clock, in milliseconds since the epoch: what takes least to find out whether it answers. */
+  readClock(): Promise<number>;
+
   /** @param instanceIds - at most 1,000 */
   readActivity(instanceIds: readonly InstanceId[]): Promise<Activity>;
 }

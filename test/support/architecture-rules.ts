@@ -53,7 +53,7 @@ export const MAY_IMPORT = {
   worker: RUNTIME,
   client: RUNTIME,
   testing: ["errors", "ids", "time", "flow", "codec", "snapshot", "store", "transaction", "logger"],
-  dashboard: ["client", "store", "errors"],
+  dashboard: ["client", ...RUNTIME],
   // The command line may use any public entry point.
   cli: ["index", ...RUNTIME, "memory", "postgres", "local", "runner", "worker", "client", "dashboard"],
   // Puts a runner and a backend together, for trying things out.

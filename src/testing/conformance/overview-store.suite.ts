@@ -282,5 +282,12 @@ export const overviewStoreSuite: ConformanceSuite = {
     readSeries: seriesTests,
     "listDefinitions and findGraph": definitionTests,
     readActivity: activityTests,
+    readClock: {
+      "tells the time that leases and timers go by": async ({ backend, clock }) => {
+        expect(await backend.overview.readClock()).toBe(clock.now());
+        clock.advance(1_500);
+        expect(await backend.overview.readClock()).toBe(clock.now());
+      },
+    },
   },
 };
