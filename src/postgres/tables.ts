@@ -18,6 +18,8 @@ const TABLE_NAMES = [
   "limit_keys",
   "start_keys",
   "paused_flows",
+  "schedules",
+  "schedule_requests",
   "schema_version",
 ] as const;
 

@@ -8,6 +8,7 @@ import { instanceStoreSuite, workerStoreSuite } from "./instance-store.suite.ts"
 import { limitStoreSuite } from "./limit-store.suite.ts";
 import { positionStoreSuite } from "./position-store.suite.ts";
 import { progressStoreSuite } from "./progress-store.suite.ts";
+import { scheduleStoreSuite } from "./schedule-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
 import { startKeyStoreSuite } from "./start-keys.suite.ts";
@@ -32,6 +33,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   childStoreSuite,
   historyStoreSuite,
   stateStoreSuite,
+  scheduleStoreSuite,
   argumentsSuite,
   wakeupStoreSuite,
   transactionalStoreSuite,
