@@ -22,7 +22,10 @@ const START = Date.UTC(2030, 0, 1);
 /** A flow of its own for each test: what others have scheduled is none of its concern. */
 function stampFlow(name: string): Flow<{ region: string } | undefined, string> {
   return flow<{ region: string } | undefined>(name)
-    .then("stamp", (input, { instanceId }) => `${input?.region ?? "all"} at ${slotOf(instanceId)?.slot.toISOString() ?? "no slot"}`)
+    .then(
+      "stamp",
+      (input, { instanceId }) => `${input?.region ?? "all"} at ${slotOf(instanceId)?.slot.toISOString() ?? "no slot"}`,
+    )
     .build();
 }
 
