@@ -23,6 +23,12 @@ export type {
   StartPolicyOptions,
   ThrottleOptions,
 } from "./flow/start-policy.ts";
+export { schedule } from "./schedule/schedule.ts";
+export type { Schedule, ScheduledInput, ScheduledOptions, ScheduleOptions } from "./schedule/schedule.ts";
+export type { CatchUpOptions, ScheduleTiming, SlotOptions, TermChanges } from "./schedule/schedule-terms.ts";
+export { slotOf } from "./schedule/slot-id.ts";
+export type { ScheduledSlot } from "./schedule/slot-id.ts";
+export type { OverlapPolicy, ScheduleTerms, SkippedSlot } from "./store/schedule-store.ts";
 export { LoopResult } from "./flow/loop-result.ts";
 export type { LoopAgain, LoopDone } from "./flow/loop-result.ts";
 export type { RouteBuilder } from "./flow/route-builder.ts";
@@ -77,6 +83,8 @@ export type {
   SeriesRequest,
   StatusCount,
 } from "./store/overview-store.ts";
+export type { BackfillRange, ScheduleControl, ScheduleListFilter } from "./client/schedule-control.ts";
+export type { SchedulePage, ScheduleReport } from "./client/schedule-report.ts";
 export type { InstanceControl } from "./client/instance-control.ts";
 export type { InstanceStates, UpdateArguments, UpdateOptions } from "./client/instance-states.ts";
 export type { InstanceForkOptions } from "./client/forks.ts";
@@ -128,6 +136,7 @@ export * from "./errors/instance-errors.ts";
 export * from "./errors/limit-errors.ts";
 export * from "./errors/start-errors.ts";
 export * from "./errors/local-errors.ts";
+export * from "./errors/schedule-errors.ts";
 export * from "./errors/task-errors.ts";
 export * from "./errors/transaction-errors.ts";
 export * from "./errors/waymark-error.ts";

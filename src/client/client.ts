@@ -19,6 +19,7 @@ import { LimitControl } from "./limit-control.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
 import { type MigrationPlanOptions, type MigrationPlanPage, planMigrations } from "./migration-plans.ts";
 import { migrateMany } from "./migrations.ts";
+import { ScheduleControl } from "./schedule-control.ts";
 import { Submissions } from "./submissions.ts";
 import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 
@@ -37,6 +38,8 @@ export class Client extends Submissions {
   readonly limits: LimitControl;
   /** Holds back whole flows. */
   readonly flows: FlowControl;
+  /** Shows schedules, pauses, triggers, backfills and changes them. */
+  readonly schedules: ScheduleControl;
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -50,6 +53,7 @@ export class Client extends Submissions {
     this.#results = results;
     this.limits = new LimitControl(backend);
     this.flows = new FlowControl(backend);
+    this.schedules = new ScheduleControl(backend, ports);
   }
 
   /**

@@ -45,6 +45,7 @@ export type ErrorCode =
   | "BACKEND_REFUSED"
   | "BACKEND_BUG"
   | "BACKEND_CLOSED"
+  | "SCHEDULE_NOT_FOUND"
   | "SCHEMA_TOO_OLD"
   | "SCHEMA_TOO_NEW"
   | "LOCAL_POSTGRES";

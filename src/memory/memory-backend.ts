@@ -29,12 +29,12 @@ import { type Clock, systemClock } from "../time/clock.ts";
 import { MemoryAuditStore } from "./memory-audit-store.ts";
 import { MemoryFlowStore } from "./memory-flow-store.ts";
 import { MemoryHistoryStore } from "./memory-history-store.ts";
-import { MemoryInstanceCalls } from "./memory-instance-calls.ts";
 import { MemoryLimitStore } from "./memory-limit-store.ts";
 import { MemoryOverviewStore } from "./memory-overview-store.ts";
 import { MemoryPositionStore } from "./memory-position-store.ts";
 import { MemoryProgressStore } from "./memory-progress-store.ts";
 import { MemoryStateStore } from "./memory-state-store.ts";
+import { MemoryUpkeep } from "./memory-upkeep.ts";
 import { MemoryWorkerStore } from "./memory-worker-store.ts";
 
 export interface InMemoryBackendOptions {
@@ -54,7 +54,7 @@ const DEFAULT_MAX_PAYLOAD_BYTES = 2 * 1024 * 1024;
  * A backend that keeps everything in this process's memory: for tests, and for flows that need not
  * outlive the process. Behaves as every other backend does; the conformance suites say how.
  */
-export class InMemoryBackend extends MemoryInstanceCalls implements Backend {
+export class InMemoryBackend extends MemoryUpkeep implements Backend {
   readonly codec: Codec;
   readonly maxPayloadBytes: number;
   readonly overview: OverviewStore;

@@ -73,13 +73,17 @@ import { PostgresStartKeyStore } from "./postgres-start-key-store.ts";
 import { PostgresStateStore } from "./postgres-state-store.ts";
 import { PostgresTaskClaimStore } from "./postgres-task-claim-store.ts";
 import { PostgresTransactionalStore } from "./postgres-transactional-store.ts";
+import { PostgresUpkeep } from "./postgres-upkeep.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** What a backend is besides its stores. */
 type OwnPart = "codec" | "codecIds" | "findCodec" | "maxPayloadBytes" | "subscribe" | "close";
 
 /** Every store of the PostgreSQL backend, as one object: what is behind each call is in the store that it names. */
-export abstract class PostgresStores implements Omit<Backend, OwnPart>, TransactionalStore, DefinitionStore {
+export abstract class PostgresStores
+  extends PostgresUpkeep
+  implements Omit<Backend, OwnPart>, TransactionalStore, DefinitionStore
+{
   readonly overview: OverviewStore;
   readonly audit: AuditStore;
   readonly #snapshots: PostgresSnapshotStore;
@@ -98,6 +102,7 @@ export abstract class PostgresStores implements Omit<Backend, OwnPart>, Transact
   readonly #definitions: PostgresDefinitionStore;
 
   protected constructor(context: StoreContext, maxTransactions: number) {
+    super(context);
     this.overview = new PostgresOverviewStore(context);
     this.audit = new PostgresAuditStore(context);
     this.#snapshots = new PostgresSnapshotStore(context);

@@ -19,6 +19,8 @@ const TABLE_NAMES = [
   "start_keys",
   "paused_flows",
   "audit",
+  "schedules",
+  "schedule_requests",
   "schema_version",
 ] as const;
 

@@ -15,6 +15,7 @@ import type { WakeupSubscription } from "../store/wakeup.ts";
 import { pause } from "../time/timers.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Poller, type PollTarget } from "./polling.ts";
+import { Scheduler } from "./scheduler.ts";
 import { SUSPECT_FROM_LOST, Suspects } from "./suspects.ts";
 import { lanesFor } from "./worker-lanes.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
@@ -56,6 +57,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   readonly #poller: Poller;
   readonly #suspects: Suspects;
   readonly #heartbeat: Heartbeat;
+  readonly #scheduler: Scheduler;
   readonly #lanes: readonly Lane[];
   readonly #laneKeys: ReadonlySet<string>;
   readonly #served = new WeakMap<Lane, boolean>();
@@ -91,6 +93,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     );
     const onReady = (): void => this.#poller.hint();
     this.#heartbeat = new Heartbeat({ backend, options, flows, lanes: this.#lanes, onReady });
+    this.#scheduler = new Scheduler({ backend, ports, flows, schedules: options.schedules, pollIntervalMs });
     this.#poller = new Poller(this, { store: backend, ports, concurrency, pollIntervalMs });
     this.#subscription = backend.subscribe({
       ready: (lanes) => this.#hinted(lanes),
@@ -124,6 +127,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   run(): void {
     void this.#poller.run();
     this.#heartbeat.begin();
+    this.#scheduler.begin();
   }
 
   stats(): WorkerStats {
@@ -353,6 +357,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     const { ports } = this.#options;
     this.#state = "draining";
     this.#removeLocal();
+    const scheduled = this.#scheduler.end();
     this.#suspects.dismiss();
     this.#poller.touch();
     const idle = new Promise<void>((resolve) => {
@@ -365,6 +370,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     await Promise.race([idle, inTime]);
     this.#endLeases();
     await Promise.race([idle, atLast]);
+    await Promise.race([scheduled, atLast]);
     isOver.abort();
     if (this.#active > 0) {
       const message = "Some tasks did not stop when they were told to; their leases will run out.";

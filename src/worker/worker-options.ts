@@ -8,12 +8,18 @@ import {
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { kindOf } from "../ids.ts";
+import { isSchedule, type Schedule } from "../schedule/schedule.ts";
 import { parseTags, parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 
 export interface WorkerOptions extends DriverOptions {
   /** What it can run. Instances of other definitions are left to other workers. */
   readonly flows: readonly Flow[];
+  /**
+   * What it declares when it starts, made by `schedule()`; their flows must be among `flows`. What somebody has changed by hand stays
+   * (docs/schedules.md). It starts slots of all schedules of its flows, whoever has declared them.
+   */
+  readonly schedules?: readonly Schedule[];
   /** Most tasks at once. 1 to 10,000, default 100. */
   readonly concurrency?: number;
   /**
@@ -45,13 +51,14 @@ export interface WorkerOptions extends DriverOptions {
 /** Validated, defaulted, in plain units. */
 export interface ResolvedWorkerOptions extends ResolvedDriverOptions {
   readonly flows: readonly Flow[];
+  readonly schedules: readonly Schedule[];
   readonly tags: readonly string[];
   readonly graceMs: number;
   readonly mostLost: number;
   readonly ownsProcess: boolean;
 }
 
-const KEYS = [...DRIVER_KEYS, "flows", "tags", "gracePeriod", "maxLostLeases", "ownsProcess"];
+const KEYS = [...DRIVER_KEYS, "flows", "schedules", "tags", "gracePeriod", "maxLostLeases", "ownsProcess"];
 
 /** @throws {InvalidArgumentError} naming the option */
 export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
@@ -59,9 +66,11 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   const { ownsProcess = true, tags = [], gracePeriod = "10s", maxLostLeases = 3 } = options;
   if (typeof ownsProcess !== "boolean")
     throw new InvalidArgumentError("options.ownsProcess", `must be true or false, not ${kindOf(ownsProcess)}.`);
+  const flows = parseFlows(options.flows);
   return {
     ...resolveDriverOptions(options, "worker"),
-    flows: parseFlows(options.flows),
+    flows,
+    schedules: parseSchedules(options.schedules ?? [], flows),
     tags: parseTags(tags, "options.tags"),
     graceMs: parseDuration(gracePeriod, "options.gracePeriod"),
     mostLost: parseWhole(maxLostLeases, "options.maxLostLeases", 2, 1_000),
@@ -87,4 +96,20 @@ function parseFlows(flows: readonly Flow[]): readonly Flow[] {
     names.set(flow.hash, flow.name);
   }
   return flows.slice();
+}
+
+function parseSchedules(schedules: readonly Schedule[], flows: readonly Flow[]): readonly Schedule[] {
+  if (!isArray(schedules))
+    throw new InvalidArgumentError("options.schedules", `must be an array, not ${kindOf(schedules)}.`);
+  const hashes = new Set(flows.map(({ hash }) => hash));
+  const ids = new Set<string>();
+  for (const [index, schedule] of schedules.entries()) {
+    const field = `options.schedules[${index}]`;
+    if (!isSchedule(schedule)) throw new InvalidArgumentError(field, "must be what schedule() has made.");
+    if (!hashes.has(schedule.flow.hash))
+      throw new InvalidArgumentError(field, `starts flow "${schedule.flow.name}", which is not among options.flows.`);
+    if (ids.has(schedule.id)) throw new InvalidArgumentError(field, `is there twice: the id "${schedule.id}".`);
+    ids.add(schedule.id);
+  }
+  return schedules.slice();
 }

@@ -45,21 +45,23 @@ export const MAY_IMPORT = {
     "observability",
     "logger",
   ],
+  // When flows are started by themselves.
+  schedule: ["errors", "ids", "plain-record", "time", "codec", "flow", "snapshot", "store", "engine"],
   memory: ["errors", "ids", "time", "codec", "snapshot", "store", "logger"],
   postgres: ["errors", "ids", "time", "codec", "snapshot", "store", "transaction", "logger"],
   adapters: ["errors", "ids", "transaction"],
   local: ["errors", "ids", "plain-record", "time"],
   runner: RUNTIME,
-  worker: RUNTIME,
-  client: RUNTIME,
+  worker: [...RUNTIME, "schedule"],
+  client: [...RUNTIME, "schedule"],
   testing: ["errors", "ids", "time", "flow", "codec", "snapshot", "store", "transaction", "logger"],
   dashboard: ["client", ...RUNTIME],
   // The command line may use any public entry point.
-  cli: ["index", ...RUNTIME, "memory", "postgres", "local", "runner", "worker", "client", "dashboard"],
+  cli: ["index", ...RUNTIME, "schedule", "memory", "postgres", "local", "runner", "worker", "client", "dashboard"],
   // Puts a runner and a backend together, for trying things out.
   "run-flow": [...RUNTIME, "memory", "runner"],
   // The entry point "waymark". What has an entry point of its own is not part of it.
-  index: [...RUNTIME, "memory", "runner", "worker", "client", "run-flow"],
+  index: [...RUNTIME, "schedule", "memory", "runner", "worker", "client", "run-flow"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Folders that may use any builtin of Node. Everything else must run wherever JavaScript does. */
@@ -80,6 +82,7 @@ export const PACKAGES: Readonly<Record<string, Readonly<Record<string, "static" 
   // Dynamic, so that a caller who brings a pool, or no database at all, doesn't load the driver.
   postgres: { pg: "dynamic" },
   local: { pg: "dynamic" },
+  schedule: { croner: "static" },
   testing: { vitest: "static" },
   cli: { commander: "static" },
 };
@@ -99,6 +102,7 @@ export const PURE_LAYERS: ReadonlySet<string> = new Set([
   "adapters",
   "observability",
   "engine",
+  "schedule",
   "memory",
   "runner",
   "worker",

@@ -332,6 +332,61 @@ CREATE TABLE :schema.signals (
   PRIMARY KEY (instance_id, kind)
 );
 
+-- When flows are started by themselves. What a slot's start writes here and the instance that it makes are one transaction.
+CREATE TABLE :schema.schedules (
+  schedule_id     text        COLLATE "C" PRIMARY KEY,
+  flow            text        COLLATE "C" NOT NULL,
+  definition_hash text        COLLATE "C" NOT NULL,
+  codec           text        COLLATE "C" NOT NULL,
+  input           bytea       NOT NULL,
+  priority        smallint    NOT NULL
+                  CONSTRAINT schedules_priority_in_range CHECK (priority BETWEEN 1 AND 5),
+  tags            text[]      NOT NULL,
+  labels          jsonb       NOT NULL,
+  cron            text,
+  every_ms        bigint,
+  timezone        text        NOT NULL,
+  overlap         text        COLLATE "C" NOT NULL
+                  CONSTRAINT schedules_overlap_known
+                  CHECK (overlap IN ('allow', 'skip', 'queue', 'cancelPrevious', 'terminatePrevious')),
+  catch_up_ms     bigint      NOT NULL,
+  catch_up_limit  integer     NOT NULL,
+  jitter_ms       bigint      NOT NULL,
+  -- Somebody has changed it by hand: what code says of it does not count any more.
+  changed         boolean     NOT NULL,
+  paused          boolean     NOT NULL DEFAULT false,
+  pause_reason    text,
+  -- Slots up to this time, and up to the last one that was started or skipped, are behind, whatever becomes of their instances.
+  since           timestamptz NOT NULL,
+  last_slot       timestamptz,
+  next_slot       timestamptz,
+  -- When a worker is to look at it.
+  due_at          timestamptz NOT NULL,
+  -- Which of its last instances had not ended when it was last looked at.
+  live            text[]      NOT NULL DEFAULT '{}',
+  skipped_slot    timestamptz,
+  skipped_for     text        COLLATE "C"
+                  CONSTRAINT schedules_reason_known CHECK (skipped_for IN ('missed', 'overlap')),
+  problem         text,
+  -- Grows with each change: who has looked at another one writes nothing.
+  version         bigint      NOT NULL DEFAULT 1,
+  created_at      timestamptz NOT NULL,
+  CONSTRAINT schedules_timing_given CHECK ((cron IS NULL) <> (every_ms IS NULL)),
+  CONSTRAINT schedules_skipped_has_reason CHECK ((skipped_slot IS NULL) = (skipped_for IS NULL))
+);
+
+-- Serves find-due-schedules.
+CREATE INDEX schedules_due ON :schema.schedules (flow, due_at) WHERE due_at < 'infinity';
+
+-- Slots that somebody has asked for, to be started besides those that come due.
+CREATE TABLE :schema.schedule_requests (
+  schedule_id  text        COLLATE "C" NOT NULL,
+  instance_id  text        COLLATE "C" NOT NULL,
+  slot         timestamptz NOT NULL,
+  requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (schedule_id, instance_id)
+);
+
 -- A position's place in the ready index: priority with aging, exact. A priority is worth five minutes
 -- of waiting; that is a constant of the schema, because the keys of waiting rows are made with it.
 CREATE FUNCTION :schema.order_key(priority smallint, ready_since timestamptz) RETURNS bigint
