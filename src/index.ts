@@ -29,6 +29,7 @@ export type { CatchUpOptions, ScheduleTiming, SlotOptions, TermChanges } from ".
 export { slotOf } from "./schedule/slot-id.ts";
 export type { ScheduledSlot } from "./schedule/slot-id.ts";
 export type { OverlapPolicy, ScheduleTerms, SkippedSlot } from "./store/schedule-store.ts";
+export type { EndedStatus, KeepByStatus, KeepOptions, KeepTimes } from "./flow/keep.ts";
 export { LoopResult } from "./flow/loop-result.ts";
 export type { LoopAgain, LoopDone } from "./flow/loop-result.ts";
 export type { RouteBuilder } from "./flow/route-builder.ts";
@@ -85,6 +86,11 @@ export type {
 } from "./store/overview-store.ts";
 export type { BackfillRange, ScheduleControl, ScheduleListFilter } from "./client/schedule-control.ts";
 export type { SchedulePage, ScheduleReport } from "./client/schedule-report.ts";
+export type { OrphanOptions, OrphanResult, RetentionControl } from "./client/retention-control.ts";
+export type { PruneOptions, PruneResult } from "./client/pruning.ts";
+export type { Archive, ArchivedInstance } from "./retention/archived-instance.ts";
+export type { KeptInstance } from "./retention/prune.ts";
+export type { StoredRule } from "./store/retention-store.ts";
 export type { InstanceControl } from "./client/instance-control.ts";
 export type { InstanceStates, UpdateArguments, UpdateOptions } from "./client/instance-states.ts";
 export type { InstanceForkOptions } from "./client/forks.ts";
@@ -100,7 +106,7 @@ export type {
 } from "./client/migration-plans.ts";
 export type { Misfit } from "./client/course-fit.ts";
 export type { NodeNames } from "./flow/renaming.ts";
-export type { HistoryItem } from "./client/history-item.ts";
+export type { HistoryItem } from "./engine/history-item.ts";
 export type { PastPosition, PastState } from "./client/look-back.ts";
 export type { AwaitedChild, AwaitedEvent, RunningTask, StatusReport } from "./engine/instance-status.ts";
 export type { Ports } from "./engine/ports.ts";
@@ -109,7 +115,7 @@ export type { EngineEvent, Observer } from "./observability/observer.ts";
 export { type RunFlowOptions, runFlow } from "./run-flow.ts";
 export type { WorkerHandle } from "./worker/worker.ts";
 export { Worker } from "./worker/worker.ts";
-export type { WorkerOptions } from "./worker/worker-options.ts";
+export type { RetentionOptions, WorkerOptions } from "./worker/worker-options.ts";
 export type { WorkerStats } from "./worker/running-worker.ts";
 export { Runner } from "./runner/runner.ts";
 export type { DriveOptions, RunnerOptions, RunOptions } from "./runner/runner-options.ts";

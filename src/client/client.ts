@@ -1,4 +1,5 @@
 import { checkFlow, checkOptions } from "../engine/call-options.ts";
+import { type HistoryItem, historyItem } from "../engine/history-item.ts";
 import { codecOf, getState, reportStatus, type StatusReport } from "../engine/instance-status.ts";
 import { encodePayload, eventContext } from "../engine/payloads.ts";
 import { type Ports, systemPorts } from "../engine/ports.ts";
@@ -11,7 +12,6 @@ import type { BulkFilter, BulkOptions, BulkResult } from "./bulk.ts";
 import { completeTask } from "./complete-task.ts";
 import { FlowControl } from "./flow-control.ts";
 import { forkFrom, forkIds, type InstanceForkOptions } from "./forks.ts";
-import { type HistoryItem, historyItem } from "./history-item.ts";
 import { InstanceHandle, type ResultOptions } from "./instance-handle.ts";
 import { InstanceResults } from "./instance-results.ts";
 import { type InstancePage, type ListFilter, summaryOf } from "./instance-summary.ts";
@@ -19,6 +19,7 @@ import { LimitControl } from "./limit-control.ts";
 import { between, lookBack, type PastState, requireSequence } from "./look-back.ts";
 import { type MigrationPlanOptions, type MigrationPlanPage, planMigrations } from "./migration-plans.ts";
 import { migrateMany } from "./migrations.ts";
+import { RetentionControl } from "./retention-control.ts";
 import { ScheduleControl } from "./schedule-control.ts";
 import { Submissions } from "./submissions.ts";
 import { type EventOptions, scopeIn } from "./transaction-scope.ts";
@@ -40,6 +41,8 @@ export class Client extends Submissions {
   readonly flows: FlowControl;
   /** Shows schedules, pauses, triggers, backfills and changes them. */
   readonly schedules: ScheduleControl;
+  /** Shows how long ended instances are kept, and changes it. */
+  readonly retention: RetentionControl;
 
   /** @throws {InvalidArgumentError} `backend` isn't one */
   constructor(backend: Backend, options: ClientOptions = {}) {
@@ -54,6 +57,7 @@ export class Client extends Submissions {
     this.limits = new LimitControl(backend);
     this.flows = new FlowControl(backend);
     this.schedules = new ScheduleControl(backend, ports);
+    this.retention = new RetentionControl(backend);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.t
 import type { CancelRequest, RetryRequest, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import { type BulkFilter, type BulkOptions, type BulkResult, forMany } from "./bulk.ts";
+import { type PruneOptions, type PruneResult, pruneNow } from "./pruning.ts";
 import { retryInstance } from "./retry.ts";
 
 const REQUEST_KEYS = ["reason", "requestedBy"];
@@ -138,6 +139,18 @@ export abstract class InstanceControl {
    */
   async deleteMany(filter: BulkFilter, options: BulkOptions = {}): Promise<BulkResult> {
     return await forMany(this.#store, "delete", filter, options);
+  }
+
+  /**
+   * Removes instances that have ended long enough ago, as workers do by themselves: in small batches, those that ended first first. What
+   * somebody may come back to is left (docs/retention.md).
+   *
+   * @throws {InvalidArgumentError} an argument is not acceptable, or workers archive a flow and `archive` is not given; nothing was
+   *   removed
+   * @throws {BackendError} the database failed; what was removed by then is gone, and the same call goes on
+   */
+  async prune(options: PruneOptions = {}): Promise<PruneResult> {
+    return await pruneNow(this.#store, options);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { HistoryItem } from "../engine/history-item.ts";
 import type { StatusReport } from "../engine/instance-status.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { SharedState } from "../flow/shared-state.ts";
@@ -7,7 +8,6 @@ import type { ControlOutcome, TerminateOutcome } from "../store/instance-store.t
 import type { CancelRequest, RetryRequest, SendOutcome, SignalRequest } from "../store/signal-store.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Client } from "./client.ts";
-import type { HistoryItem } from "./history-item.ts";
 import type { UpdateArguments } from "./instance-states.ts";
 import type { PastState } from "./look-back.ts";
 import type { EventOptions } from "./transaction-scope.ts";

@@ -1,5 +1,6 @@
 import type { Codec } from "../codec/codec.ts";
 import { checkFlow } from "../engine/call-options.ts";
+import type { HistoryItem } from "../engine/history-item.ts";
 import { codecOf, getState } from "../engine/instance-status.ts";
 import { decisionOfRecorded } from "../engine/interpret-output.ts";
 import { decodeOwned } from "../engine/payloads.ts";
@@ -20,7 +21,6 @@ import { STATE_ID } from "../snapshot/state-ids.ts";
 import { needsOutput, type TraceEntry } from "../snapshot/trace-entry.ts";
 import { requireBigint } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
-import type { HistoryItem } from "./history-item.ts";
 
 /** Where an instance stood after an entry of its history, and what had been recorded by then. */
 export interface PastState {

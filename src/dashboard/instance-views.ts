@@ -1,4 +1,4 @@
-import type { HistoryItem } from "../client/history-item.ts";
+import type { HistoryItem } from "../engine/history-item.ts";
 import type { InstanceSummary as Summary } from "../client/instance-summary.ts";
 import { nodeIdOf } from "../client/node-states.ts";
 import type { StatusReport } from "../engine/instance-status.ts";

@@ -1,5 +1,6 @@
 import type { CollectNode, FlowNode, ForkMode, TaskNode, WaitNode } from "./definition.ts";
 import type { Flow } from "./flow-definition.ts";
+import type { KeepTimes } from "./keep.ts";
 import type { LimitedBy } from "./limit.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { SharedState } from "./shared-state.ts";
@@ -72,6 +73,7 @@ export interface FlowHead {
   readonly description: string | null;
   readonly inputSchema: StandardSchema | null;
   readonly deadlineMs: number | null;
+  readonly keep: Partial<KeepTimes>;
   readonly onFailure: TaskNode | null;
   readonly state: SharedState | null;
   readonly limitedBy: LimitedBy | null;

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { CHILDREN_ID, type DefinitionHash } from "../ids.ts";
 import type { CollectNode, FailureHandling, FlowNode, Sequence, TaskNode, WaitNode } from "./definition.ts";
+import type { KeepTimes } from "./keep.ts";
 import type { Limit, LimitedBy } from "./limit.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { SharedState } from "./shared-state.ts";
@@ -62,6 +63,8 @@ export class Flow<Input = unknown, Output = unknown> {
   readonly inputSchema: StandardSchema | null;
   /** How long an instance may take, in milliseconds, unless it was given another deadline; `null` for ever. Not in the hash. */
   readonly deadlineMs: number | null;
+  /** How long its instances are kept after their end, as far as it says so. Not in the hash. */
+  readonly keep: Partial<KeepTimes>;
   /** Runs before an instance fails; its `run` gets a FailedInstance. Its task ids are `$onFailure[0]`, `$onFailure[1]` … */
   readonly onFailure: TaskNode | null;
   /** What its tasks share; `null` if nothing. No part of the hash. */
@@ -86,6 +89,7 @@ export class Flow<Input = unknown, Output = unknown> {
     readonly root: Sequence;
     readonly inputSchema: StandardSchema | null;
     readonly deadlineMs?: number | null;
+    readonly keep?: Partial<KeepTimes>;
     readonly onFailure: TaskNode | null;
     readonly state: SharedState | null;
     readonly limitedBy?: LimitedBy | null;
@@ -97,6 +101,7 @@ export class Flow<Input = unknown, Output = unknown> {
     this.root = parts.root;
     this.inputSchema = parts.inputSchema;
     this.deadlineMs = parts.deadlineMs ?? null;
+    this.keep = parts.keep ?? {};
     this.onFailure = parts.onFailure;
     this.state = parts.state;
     const located = new Map<string, LocatedNode>();

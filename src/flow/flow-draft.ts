@@ -105,14 +105,14 @@ export class FlowDraft {
     if (head === null)
       throw misuse(this.#name(), "build() was called in a branch's callback; return the builder instead");
     const { root, issues } = compile(head, this.#steps);
-    const { name, description, inputSchema, deadlineMs, onFailure, state, limitedBy, startPolicy } = head;
+    const { name, description, inputSchema, deadlineMs, keep, onFailure, state, limitedBy, startPolicy } = head;
     const all = [...issues, ...definitionIssues(name, root, state !== null)];
     if (limitedBy !== null && beginsSideBySide(root))
       all.push({ path: name, message: "has a limit, and begins with a fork; put a task before it" });
     if (all.length > 0) throw new DefinitionError(name, all);
     state?.addFlow(name);
     const hash = definitionHash(name, root, onFailure);
-    const policy = { deadlineMs, onFailure, state, limitedBy, startPolicy };
+    const policy = { deadlineMs, keep, onFailure, state, limitedBy, startPolicy };
     return new Flow({ name, description, inputSchema, ...policy, root, hash });
   }
 

@@ -5,6 +5,7 @@ import type { FlowHead } from "./draft.ts";
 import type { FlowBuilder } from "./flow-builder.ts";
 import type { Flow } from "./flow-definition.ts";
 import { FlowDraft } from "./flow-draft.ts";
+import { type KeepOptions, resolveKeep } from "./keep.ts";
 import { type RawOptions, readOptions, textOf } from "./known-options.ts";
 import { type Limit, resolveLimitedBy } from "./limit.ts";
 import { checked, resolveSpan } from "./option-values.ts";
@@ -29,6 +30,11 @@ export interface FlowOptions<Input = unknown> extends StartPolicyOptions<Input> 
    * change the definition hash.
    */
   readonly deadline?: Duration;
+  /**
+   * How long its instances are kept after their end: `{ completed: "30d", failed: "90d", cancelled: "30d" }` is what is not said, unless
+   * workers say something else; `"forever"` keeps them (docs/retention.md). Doesn't change the definition hash.
+   */
+  readonly keep?: KeepOptions;
   /**
    * Runs before an instance fails, when all has been undone that can be; the instance then fails as it would have without. Not
    * run for cancelled instances. Whether there is one is part of the definition hash. A flow that has one can't be inlined.
@@ -122,7 +128,7 @@ export function flow(name: unknown, options?: unknown): FlowStart {
   return new FlowDraft(headFrom(name, options)) as unknown as FlowStart;
 }
 
-const OWN_KEYS = ["description", "input", "deadline", "onFailure", "state", "limit", "limitKey"] as const;
+const OWN_KEYS = ["description", "input", "deadline", "keep", "onFailure", "state", "limit", "limitKey"] as const;
 type FlowKey = (typeof OWN_KEYS)[number] | (typeof START_POLICY_KEYS)[number];
 const FLOW_KEYS: readonly FlowKey[] = [...OWN_KEYS, ...START_POLICY_KEYS];
 
@@ -136,6 +142,7 @@ function headFrom(name: unknown, given: unknown): FlowHead {
     description: resolveDescription(options.description, issues),
     inputSchema: resolveSchema(options.input, "input", issues),
     deadlineMs: resolveSpan(options.deadline, "deadline", issues),
+    keep: resolveKeep(options.keep, "keep", issues),
     onFailure: options.onFailure === undefined ? null : resolveHandler(options.onFailure, issues),
     state: checked<SharedState | null>(options.state, "state", null, stateIssue, issues),
     ...startsFrom(options, problem === null ? textOf(name) : "", issues),

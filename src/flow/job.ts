@@ -1,6 +1,7 @@
 import type { Duration } from "../time/duration.ts";
 import { flow } from "./flow.ts";
 import type { Flow } from "./flow-definition.ts";
+import type { KeepOptions } from "./keep.ts";
 import type { StandardSchema } from "./schema.ts";
 import type { StartPolicyOptions } from "./start-policy.ts";
 import { type Accepted, type Parsed, type TaskFunction, type TaskResult, task } from "./task.ts";
@@ -15,6 +16,8 @@ export interface JobOptions<
     StartPolicyOptions<Given> {
   /** How long a job may take from its start on, waiting included; default as long as it takes. */
   readonly deadline?: Duration;
+  /** As of a flow: how long jobs are kept after their end. */
+  readonly keep?: KeepOptions;
 }
 
 /**
@@ -46,8 +49,8 @@ export function job<
   run: TaskFunction<Parsed<InputSchema, Input>, Returned, OutputSchema>,
   options: JobOptions<InputSchema, OutputSchema, Accepted<InputSchema, Input>> = {},
 ): Flow<Accepted<InputSchema, Input>, TaskResult<Returned, OutputSchema>> {
-  const { deadline, singleton, debounce, throttle, rateLimit, batch, ...own } = options;
-  const ofFlow = { deadline, singleton, debounce, throttle, rateLimit, batch };
+  const { deadline, keep, singleton, debounce, throttle, rateLimit, batch, ...own } = options;
+  const ofFlow = { deadline, keep, singleton, debounce, throttle, rateLimit, batch };
   const given = Object.fromEntries(Object.entries(ofFlow).filter(([, value]) => value !== undefined));
   const make = task as unknown as (id: string, run: unknown, options: object) => never;
   const built: unknown = flow(name, given)

@@ -14,6 +14,8 @@ export class Mailbox {
   readonly #queues = new Map<string, EventQueue>();
   readonly #dedupKeys = new Set<string>();
   #lastSequence = 0n;
+  /** When an event was accepted last, in ms since the epoch; `null` if none was. */
+  lastSentAt: number | null = null;
 
   /** Sequence of the event that was buffered last. */
   get lastSequence(): bigint {

@@ -67,6 +67,7 @@ export class MemorySignalStore implements SignalStore {
     const { dedupKey } = options;
     if (dedupKey !== undefined && mailbox.knows(dedupKey)) return "duplicate";
     if (dedupKey !== undefined) mailbox.remember(dedupKey);
+    mailbox.lastSentAt = this.#state.now();
     const waiting = mailbox.has(name) ? undefined : instance?.parked.get(name)?.peek();
     if (waiting === undefined || waiting.instance.history.conflictsWith(waiting.position)) {
       mailbox.buffer(name, copyOf(payload), codec, this.#state.now());

@@ -140,6 +140,15 @@ export class MemoryState {
     return mailbox;
   }
 
+  /** Of all instances that were sent anything, whether they exist or not. */
+  mailboxIds(): InstanceId[] {
+    return [...this.#mailboxes.keys()];
+  }
+
+  deleteMailbox(instanceId: InstanceId): void {
+    this.#mailboxes.delete(instanceId);
+  }
+
   append(
     instance: StoredInstance,
     entry: NewEntry,

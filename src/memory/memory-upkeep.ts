@@ -1,3 +1,15 @@
+import type { InstanceId } from "../ids.ts";
+import type {
+  EndedStatus,
+  OrphanRequest,
+  PrunableInstance,
+  PrunableRequest,
+  PrunedOrphans,
+  RetentionChange,
+  RetentionRule,
+  RetentionStore,
+  StoredRule,
+} from "../store/retention-store.ts";
 import type {
   DueRequest,
   DueSchedules,
@@ -11,14 +23,17 @@ import type {
 } from "../store/schedule-store.ts";
 import type { Clock } from "../time/clock.ts";
 import { MemoryInstanceCalls } from "./memory-instance-calls.ts";
+import { MemoryRetentionStore } from "./memory-retention-store.ts";
 import { MemoryScheduleStore } from "./memory-schedule-store.ts";
 
-/** What begins by itself. */
-export abstract class MemoryUpkeep extends MemoryInstanceCalls implements ScheduleStore {
+/** What begins, and ends, by itself. */
+export abstract class MemoryUpkeep extends MemoryInstanceCalls implements ScheduleStore, RetentionStore {
+  readonly #retention: MemoryRetentionStore;
   readonly #schedules: MemoryScheduleStore;
 
   constructor(clock: Clock, codecId: string) {
     super(clock, codecId);
+    this.#retention = new MemoryRetentionStore(this.state);
     this.#schedules = new MemoryScheduleStore(this.state, (instances) => this.createInstances(instances));
   }
 
@@ -60,5 +75,44 @@ export abstract class MemoryUpkeep extends MemoryInstanceCalls implements Schedu
 
   async fireSchedule(firing: Firing): Promise<boolean> {
     return await this.open("fireSchedule", this.#schedules).fireSchedule(firing);
+  }
+
+  async declareRetention(rules: readonly RetentionRule[]): Promise<void> {
+    await this.open("declareRetention", this.#retention).declareRetention(rules);
+  }
+
+  async listRetention(): Promise<readonly StoredRule[]> {
+    return await this.open("listRetention", this.#retention).listRetention();
+  }
+
+  async changeRetention(flow: string, change: RetentionChange): Promise<void> {
+    await this.open("changeRetention", this.#retention).changeRetention(flow, change);
+  }
+
+  async resetRetention(flow: string): Promise<boolean> {
+    return await this.open("resetRetention", this.#retention).resetRetention(flow);
+  }
+
+  async takeRetentionTurn(turn: { readonly archives: boolean; readonly restMs: number }): Promise<StoredRule | null> {
+    return await this.open("takeRetentionTurn", this.#retention).takeRetentionTurn(turn);
+  }
+
+  async findPrunable(request: PrunableRequest): Promise<readonly PrunableInstance[]> {
+    return await this.open("findPrunable", this.#retention).findPrunable(request);
+  }
+
+  async pruneInstances(
+    instanceIds: readonly InstanceId[],
+    which: { readonly status: EndedStatus; readonly olderThanMs: number },
+  ): Promise<readonly InstanceId[]> {
+    return await this.settled(this.open("pruneInstances", this.#retention).pruneInstances(instanceIds, which));
+  }
+
+  async listEndedFlows(): Promise<readonly string[]> {
+    return await this.open("listEndedFlows", this.#retention).listEndedFlows();
+  }
+
+  async pruneOrphanedEvents(request: OrphanRequest): Promise<PrunedOrphans> {
+    return await this.open("pruneOrphanedEvents", this.#retention).pruneOrphanedEvents(request);
   }
 }

@@ -1,4 +1,15 @@
 import type {
+  EndedStatus,
+  OrphanRequest,
+  PrunableInstance,
+  PrunableRequest,
+  PrunedOrphans,
+  RetentionChange,
+  RetentionRule,
+  RetentionStore,
+  StoredRule,
+} from "../store/retention-store.ts";
+import type {
   DueRequest,
   DueSchedules,
   Firing,
@@ -9,14 +20,17 @@ import type {
   ScheduleStore,
   StoredSchedule,
 } from "../store/schedule-store.ts";
+import { PostgresRetentionStore } from "./postgres-retention-store.ts";
 import { PostgresScheduleStore } from "./postgres-schedule-store.ts";
 import type { StoreContext } from "./store-context.ts";
 
-/** What begins by itself. */
-export abstract class PostgresUpkeep implements ScheduleStore {
+/** What begins, and ends, by itself. */
+export abstract class PostgresUpkeep implements ScheduleStore, RetentionStore {
+  readonly #retention: PostgresRetentionStore;
   readonly #schedules: PostgresScheduleStore;
 
   protected constructor(context: StoreContext) {
+    this.#retention = new PostgresRetentionStore(context);
     this.#schedules = new PostgresScheduleStore(context);
   }
 
@@ -49,5 +63,36 @@ export abstract class PostgresUpkeep implements ScheduleStore {
   }
   fireSchedule(firing: Firing): Promise<boolean> {
     return this.#schedules.fireSchedule(firing);
+  }
+
+  declareRetention(rules: readonly RetentionRule[]): Promise<void> {
+    return this.#retention.declareRetention(rules);
+  }
+  listRetention(): Promise<readonly StoredRule[]> {
+    return this.#retention.listRetention();
+  }
+  changeRetention(flow: string, change: RetentionChange): Promise<void> {
+    return this.#retention.changeRetention(flow, change);
+  }
+  resetRetention(flow: string): Promise<boolean> {
+    return this.#retention.resetRetention(flow);
+  }
+  takeRetentionTurn(turn: { readonly archives: boolean; readonly restMs: number }): Promise<StoredRule | null> {
+    return this.#retention.takeRetentionTurn(turn);
+  }
+  findPrunable(request: PrunableRequest): Promise<readonly PrunableInstance[]> {
+    return this.#retention.findPrunable(request);
+  }
+  pruneInstances(
+    instanceIds: readonly string[],
+    which: { readonly status: EndedStatus; readonly olderThanMs: number },
+  ): Promise<readonly string[]> {
+    return this.#retention.pruneInstances(instanceIds, which);
+  }
+  listEndedFlows(): Promise<readonly string[]> {
+    return this.#retention.listEndedFlows();
+  }
+  pruneOrphanedEvents(request: OrphanRequest): Promise<PrunedOrphans> {
+    return this.#retention.pruneOrphanedEvents(request);
   }
 }

@@ -21,6 +21,7 @@ const TABLE_NAMES = [
   "audit",
   "schedules",
   "schedule_requests",
+  "retention",
   "schema_version",
 ] as const;
 

@@ -10,6 +10,7 @@ import type { OverviewStore } from "./overview-store.ts";
 import type { PersistentBackend } from "./persistent-backend.ts";
 import type { PositionStore } from "./position-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
+import type { RetentionStore } from "./retention-store.ts";
 import type { ScheduleStore } from "./schedule-store.ts";
 import type { StartKeyStore } from "./start-key-store.ts";
 import type { StateStore } from "./state-store.ts";
@@ -33,6 +34,7 @@ export interface Backend
     StateStore,
     WorkerStore,
     ScheduleStore,
+    RetentionStore,
     WakeupStore,
     Partial<TransactionalStore>,
     Partial<DefinitionStore> {

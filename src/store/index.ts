@@ -20,6 +20,7 @@ export type * from "./limit-store.ts";
 export type * from "./overview-store.ts";
 export type * from "./persistent-backend.ts";
 export type * from "./position-store.ts";
+export type * from "./retention-store.ts";
 export type * from "./schedule-store.ts";
 export type * from "./signal-store.ts";
 export type * from "./snapshot-store.ts";

@@ -15,6 +15,7 @@ import type { WakeupSubscription } from "../store/wakeup.ts";
 import { pause } from "../time/timers.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Poller, type PollTarget } from "./polling.ts";
+import { Pruner } from "./pruner.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SUSPECT_FROM_LOST, Suspects } from "./suspects.ts";
 import { lanesFor } from "./worker-lanes.ts";
@@ -58,6 +59,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   readonly #suspects: Suspects;
   readonly #heartbeat: Heartbeat;
   readonly #scheduler: Scheduler;
+  readonly #pruner: Pruner;
   readonly #lanes: readonly Lane[];
   readonly #laneKeys: ReadonlySet<string>;
   readonly #served = new WeakMap<Lane, boolean>();
@@ -94,6 +96,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     const onReady = (): void => this.#poller.hint();
     this.#heartbeat = new Heartbeat({ backend, options, flows, lanes: this.#lanes, onReady });
     this.#scheduler = new Scheduler({ backend, ports, flows, schedules: options.schedules, pollIntervalMs });
+    this.#pruner = new Pruner({ ...options.retention, backend, ports, flows });
     this.#poller = new Poller(this, { store: backend, ports, concurrency, pollIntervalMs });
     this.#subscription = backend.subscribe({
       ready: (lanes) => this.#hinted(lanes),
@@ -128,6 +131,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     void this.#poller.run();
     this.#heartbeat.begin();
     this.#scheduler.begin();
+    this.#pruner.begin();
   }
 
   stats(): WorkerStats {
@@ -357,7 +361,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     const { ports } = this.#options;
     this.#state = "draining";
     this.#removeLocal();
-    const scheduled = this.#scheduler.end();
+    const upkeep = Promise.all([this.#scheduler.end(), this.#pruner.end()]);
     this.#suspects.dismiss();
     this.#poller.touch();
     const idle = new Promise<void>((resolve) => {
@@ -370,7 +374,7 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
     await Promise.race([idle, inTime]);
     this.#endLeases();
     await Promise.race([idle, atLast]);
-    await Promise.race([scheduled, atLast]);
+    await Promise.race([upkeep, atLast]);
     isOver.abort();
     if (this.#active > 0) {
       const message = "Some tasks did not stop when they were told to; their leases will run out.";

@@ -1,4 +1,4 @@
-import { checkFlow, checkOptions } from "../engine/call-options.ts";
+import { checkFlow, checkFunction, checkOptions } from "../engine/call-options.ts";
 import {
   DRIVER_KEYS,
   type DriverOptions,
@@ -7,10 +7,25 @@ import {
 } from "../engine/driver-options.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
+import { type KeepOptions, resolveKeep } from "../flow/keep.ts";
 import { kindOf } from "../ids.ts";
+import type { Archive } from "../retention/archived-instance.ts";
 import { isSchedule, type Schedule } from "../schedule/schedule.ts";
 import { parseTags, parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
+import type { ResolvedRetention } from "./pruner.ts";
+
+/** What a worker does about what has ended. */
+export interface RetentionOptions {
+  readonly keep?: KeepOptions;
+  /**
+   * Is given each instance before it is removed. If it throws, the instance is kept, and given again later. From then on, workers without
+   * one remove nothing of these flows.
+   */
+  readonly archive?: Archive;
+  /** How long between two looks. At least 10 ms, default 1 min. */
+  readonly interval?: Duration;
+}
 
 export interface WorkerOptions extends DriverOptions {
   /** What it can run. Instances of other definitions are left to other workers. */
@@ -20,6 +35,11 @@ export interface WorkerOptions extends DriverOptions {
    * (docs/schedules.md). It starts slots of all schedules of its flows, whoever has declared them.
    */
   readonly schedules?: readonly Schedule[];
+  /**
+   * How long instances are kept after their end where their flows don't say so, and what becomes of them before they are removed.
+   * `false`: this worker removes none. Default: 30 days if completed or cancelled, 90 days if failed.
+   */
+  readonly retention?: RetentionOptions | false;
   /** Most tasks at once. 1 to 10,000, default 100. */
   readonly concurrency?: number;
   /**
@@ -48,17 +68,20 @@ export interface WorkerOptions extends DriverOptions {
   readonly ownsProcess?: boolean;
 }
 
+const MIN_INTERVAL_MS = 10;
+
 /** Validated, defaulted, in plain units. */
 export interface ResolvedWorkerOptions extends ResolvedDriverOptions {
   readonly flows: readonly Flow[];
   readonly schedules: readonly Schedule[];
+  readonly retention: ResolvedRetention;
   readonly tags: readonly string[];
   readonly graceMs: number;
   readonly mostLost: number;
   readonly ownsProcess: boolean;
 }
 
-const KEYS = [...DRIVER_KEYS, "flows", "schedules", "tags", "gracePeriod", "maxLostLeases", "ownsProcess"];
+const KEYS = [...DRIVER_KEYS, "flows", "schedules", "retention", "tags", "gracePeriod", "maxLostLeases", "ownsProcess"];
 
 /** @throws {InvalidArgumentError} naming the option */
 export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
@@ -70,6 +93,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   return {
     ...resolveDriverOptions(options, "worker"),
     flows,
+    retention: parseRetention(options.retention ?? {}),
     schedules: parseSchedules(options.schedules ?? [], flows),
     tags: parseTags(tags, "options.tags"),
     graceMs: parseDuration(gracePeriod, "options.gracePeriod"),
@@ -112,4 +136,18 @@ function parseSchedules(schedules: readonly Schedule[], flows: readonly Flow[]):
     ids.add(schedule.id);
   }
   return schedules.slice();
+}
+
+function parseRetention(given: RetentionOptions | false): ResolvedRetention {
+  const options = given === false ? {} : given;
+  checkOptions(options, ["keep", "archive", "interval"], "options.retention");
+  const { archive = null, interval = "1m" } = options;
+  if (archive !== null) checkFunction(archive, "options.retention.archive");
+  const intervalMs = parseDuration(interval, "options.retention.interval");
+  if (intervalMs < MIN_INTERVAL_MS)
+    throw new InvalidArgumentError("options.retention.interval", `must be at least ${MIN_INTERVAL_MS} ms.`);
+  const issues: string[] = [];
+  const keep = resolveKeep(options.keep, "keep", issues);
+  if (issues.length > 0) throw new InvalidArgumentError("options.retention.keep", `${issues.join("; ")}.`);
+  return { keep, archive, intervalMs, isOn: given !== false };
 }

@@ -47,21 +47,35 @@ export const MAY_IMPORT = {
   ],
   // When flows are started by themselves.
   schedule: ["errors", "ids", "plain-record", "time", "codec", "flow", "snapshot", "store", "engine"],
+  // What is removed by itself.
+  retention: ["errors", "ids", "time", "codec", "flow", "snapshot", "store", "engine"],
   memory: ["errors", "ids", "time", "codec", "snapshot", "store", "logger"],
   postgres: ["errors", "ids", "time", "codec", "snapshot", "store", "transaction", "logger"],
   adapters: ["errors", "ids", "transaction"],
   local: ["errors", "ids", "plain-record", "time"],
   runner: RUNTIME,
-  worker: [...RUNTIME, "schedule"],
-  client: [...RUNTIME, "schedule"],
+  worker: [...RUNTIME, "schedule", "retention"],
+  client: [...RUNTIME, "schedule", "retention"],
   testing: ["errors", "ids", "time", "flow", "codec", "snapshot", "store", "transaction", "logger"],
   dashboard: ["client", ...RUNTIME],
   // The command line may use any public entry point.
-  cli: ["index", ...RUNTIME, "schedule", "memory", "postgres", "local", "runner", "worker", "client", "dashboard"],
+  cli: [
+    "index",
+    ...RUNTIME,
+    "schedule",
+    "retention",
+    "memory",
+    "postgres",
+    "local",
+    "runner",
+    "worker",
+    "client",
+    "dashboard",
+  ],
   // Puts a runner and a backend together, for trying things out.
   "run-flow": [...RUNTIME, "memory", "runner"],
   // The entry point "waymark". What has an entry point of its own is not part of it.
-  index: [...RUNTIME, "schedule", "memory", "runner", "worker", "client", "run-flow"],
+  index: [...RUNTIME, "schedule", "retention", "memory", "runner", "worker", "client", "run-flow"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Folders that may use any builtin of Node. Everything else must run wherever JavaScript does. */
@@ -103,6 +117,7 @@ export const PURE_LAYERS: ReadonlySet<string> = new Set([
   "observability",
   "engine",
   "schedule",
+  "retention",
   "memory",
   "runner",
   "worker",

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { Client } from "../../src/client/client.ts";
-import type { HistoryItem } from "../../src/client/history-item.ts";
+import type { HistoryItem } from "../../src/engine/history-item.ts";
 import type { StatusReport } from "../../src/engine/instance-status.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { Runner } from "../../src/runner/runner.ts";

@@ -1,4 +1,4 @@
-import type { HistoryItem } from "../../client/history-item.ts";
+import type { HistoryItem } from "../../engine/history-item.ts";
 import { nodeIdOf } from "../../client/node-states.ts";
 import type { HistoryEntry, Page, PastState } from "../api-types.ts";
 import { historyView } from "../instance-views.ts";

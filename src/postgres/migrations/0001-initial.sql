@@ -177,7 +177,8 @@ CREATE INDEX instances_parent ON :schema.instances (parent_id, instance_id) WHER
 
 -- What people look at: what was made, has ended or has failed last.
 CREATE INDEX instances_created ON :schema.instances (created_at, instance_id);
-CREATE INDEX instances_ended ON :schema.instances (ended_at, instance_id) WHERE ended_at IS NOT NULL;
+-- Of an expression, so that whoever looks for what one flow has ended is not led here, past what all others have.
+CREATE INDEX instances_ended ON :schema.instances ((ended_at AT TIME ZONE 'UTC')) WHERE ended_at IS NOT NULL;
 CREATE INDEX instances_failed ON :schema.instances (ended_at, instance_id) WHERE failure IS NOT NULL;
 
 -- What people did by hand, for ninety days. Written before it is done, and when that has ended.
@@ -386,6 +387,23 @@ CREATE TABLE :schema.schedule_requests (
   requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (schedule_id, instance_id)
 );
+
+-- How long ended instances are kept, by flow; NULL for ever.
+CREATE TABLE :schema.retention (
+  flow         text        COLLATE "C" PRIMARY KEY,
+  completed_ms bigint,
+  failed_ms    bigint,
+  cancelled_ms bigint,
+  -- They are archived before they are removed: who does not do that leaves them alone.
+  archives     boolean     NOT NULL DEFAULT false,
+  -- Somebody has changed it by hand: what code says of it does not count any more.
+  changed      boolean     NOT NULL DEFAULT false,
+  -- When somebody is to look for what can be removed.
+  due_at       timestamptz NOT NULL
+);
+
+-- Serves find-prunable: of a flow and status just the rows that are removed, in the order in which they ended.
+CREATE INDEX instances_prunable ON :schema.instances (flow, status, ended_at, instance_id) WHERE ended_at IS NOT NULL;
 
 -- A position's place in the ready index: priority with aging, exact. A priority is worth five minutes
 -- of waiting; that is a constant of the schema, because the keys of waiting rows are made with it.

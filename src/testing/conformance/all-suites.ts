@@ -10,6 +10,7 @@ import { limitStoreSuite } from "./limit-store.suite.ts";
 import { overviewStoreSuite } from "./overview-store.suite.ts";
 import { positionStoreSuite } from "./position-store.suite.ts";
 import { progressStoreSuite } from "./progress-store.suite.ts";
+import { retentionStoreSuite } from "./retention-store.suite.ts";
 import { scheduleStoreSuite } from "./schedule-store.suite.ts";
 import { signalStoreSuite } from "./signal-store.suite.ts";
 import { snapshotStoreSuite } from "./snapshot-store.suite.ts";
@@ -36,6 +37,7 @@ export const conformanceSuites: readonly ConformanceSuite[] = [
   historyStoreSuite,
   stateStoreSuite,
   scheduleStoreSuite,
+  retentionStoreSuite,
   argumentsSuite,
   wakeupStoreSuite,
   transactionalStoreSuite,

@@ -1,8 +1,8 @@
 import type { Codec } from "../codec/codec.ts";
-import { decodeFailure, entryContext } from "../engine/payloads.ts";
 import type { SerializedFailure } from "../errors/failure.ts";
 import type { InstanceId, TaskId, WorkerId } from "../ids.ts";
 import type { Bytes, EntryKind, EntryOutcome, HistoryEntry } from "../snapshot/snapshot.ts";
+import { decodeFailure, entryContext } from "./payloads.ts";
 
 /** One entry of an instance's history, decoded. */
 export interface HistoryItem {
