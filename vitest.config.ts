@@ -42,7 +42,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", ...PURE_TESTS],
+          include: ["src/**/*.test.ts", "dashboard-ui/src/**/*.test.ts", ...PURE_TESTS],
           exclude: [...configDefaults.exclude, ...TYPE_TESTS],
           testTimeout: 5_000,
         },

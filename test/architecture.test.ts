@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
 import {
+  browserImportProblems,
   IMPURE_FILES,
   importProblems,
   MAY_IMPORT,
@@ -41,6 +42,30 @@ describe("src", () => {
 
   test("has every entry point that package.json exports", () => {
     expect([...ENTRY_POINTS].filter((file) => !FILES.includes(file))).toEqual([]);
+  });
+});
+
+describe("dashboard-ui", () => {
+  const UI = fileURLToPath(new URL("../dashboard-ui/", import.meta.url));
+  const files = readdirSync(UI, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.tsx?$/.test(file) && !/\.(test|config)\.ts$/.test(file))
+    .map((file) => ({ file, facts: readSource(file, readFileSync(UI + file, "utf8")) }));
+
+  test("knows of the engine nothing but the types of the API", () => {
+    expect(
+      files.flatMap(({ file, facts }) => browserImportProblems(file, facts).map((problem) => `${file} ${problem}`)),
+    ).toEqual([]);
+  });
+
+  test("uses no any, and gives a reason wherever a check is switched off", () => {
+    expect(files.flatMap(({ file, facts }) => facts.anyLines.map((line) => `${file}:${line}`))).toEqual([]);
+    expect(files.flatMap(({ file, facts }) => suppressionProblems(facts).map((it) => `${file} ${it}`))).toEqual([]);
+  });
+
+  test("makes no markup out of texts", () => {
+    const markup =
+      /dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function/;
+    expect(files.map(({ file }) => file).filter((file) => markup.test(readFileSync(UI + file, "utf8")))).toEqual([]);
   });
 });
 
@@ -208,3 +233,24 @@ function entryPoints(exportsMap: Readonly<Record<string, string>>): ReadonlySet<
       .map((target) => target.replace("./dist/", "").replace(/\.js$/, ".ts")),
   );
 }
+
+describe("browserImportProblems", () => {
+  test.each([
+    ["src/main.tsx", 'import { Client } from "../../src/client/client.ts";', "outside of dashboard-ui"],
+    ["src/main.tsx", 'import { x } from "../../src/dashboard/api-types.ts";', "for types only"],
+    ["src/main.tsx", 'import { readFile } from "node:fs";', "not for browsers"],
+    ["src/main.tsx", 'import { Graph } from "@dagrejs/dagre";', "may only be loaded by import()"],
+    ["src/main.tsx", 'import { x } from "./place";', "must name the file"],
+  ])("of %s refuses %s", (file, source, problem) => {
+    expect(browserImportProblems(file, readSource("sample.tsx", source)).join()).toContain(problem);
+  });
+
+  test("accepts types of the API, style sheets, and what is loaded when it is needed", () => {
+    const source = `
+      import type { InstanceDto } from "../../src/dashboard/api-types.ts";
+      import "./styles/index.css";
+      import { render } from "preact";
+      const { layout } = await import("@dagrejs/dagre");`;
+    expect(browserImportProblems("src/main.tsx", readSource("sample.tsx", source))).toEqual([]);
+  });
+});

@@ -101,6 +101,17 @@ export const PACKAGES: Readonly<Record<string, Readonly<Record<string, "static" 
   cli: { commander: "static" },
 };
 
+/** The one file of src whose types the dashboard's browser code may use: it knows nothing else of what it talks to. */
+const API_TYPES = "../src/dashboard/api-types.ts";
+
+/** Packages that the dashboard's browser code may import, and how. They are bundled. */
+const BROWSER_PACKAGES: Readonly<Record<string, "static" | "dynamic">> = {
+  preact: "static",
+  "preact/hooks": "static",
+  // Large, and needed on one page only.
+  "@dagrejs/dagre": "dynamic",
+};
+
 /** Layers that get time, chance, timers and settings from outside, so that a simulation can decide them. */
 export const PURE_LAYERS: ReadonlySet<string> = new Set([
   "index",
@@ -178,6 +189,28 @@ function builtinProblem(file: string, layer: string, specifier: string): string 
 function packageProblem(layer: string, specifier: string, kind: "static" | "dynamic" | "type"): string | null {
   const allowed = PACKAGES[layer]?.[specifier];
   if (allowed === undefined) return `${layer} may not import the package ${specifier}`;
+  return allowed === "dynamic" && kind === "static" ? `${specifier} may only be loaded by import()` : null;
+}
+
+/** What is wrong with the imports of a file of dashboard-ui, given by its path from there, one line each. */
+export function browserImportProblems(file: string, facts: SourceFacts): string[] {
+  return facts.imports.flatMap(({ specifier, kind, line }) => {
+    const problem = specifier.startsWith(".")
+      ? browserSiblingProblem(posix.join(posix.dirname(file), specifier), kind)
+      : browserPackageProblem(specifier, kind);
+    return problem === null ? [] : [`line ${line}: ${problem}`];
+  });
+}
+
+function browserSiblingProblem(target: string, kind: "static" | "dynamic" | "type"): string | null {
+  if (!target.startsWith("..")) return /\.(tsx?|css)$/.test(target) ? null : `${target} must name the file`;
+  if (target !== API_TYPES) return `${target} is outside of dashboard-ui`;
+  return kind === "type" ? null : `${API_TYPES} is for types only`;
+}
+
+function browserPackageProblem(specifier: string, kind: "static" | "dynamic" | "type"): string | null {
+  const allowed = BROWSER_PACKAGES[specifier];
+  if (allowed === undefined) return `the package ${specifier} is not for browsers here`;
   return allowed === "dynamic" && kind === "static" ? `${specifier} may only be loaded by import()` : null;
 }
 
