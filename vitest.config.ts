@@ -18,6 +18,8 @@ const PURE_TESTS = [
 // They start servers of their own, whichever one the others use.
 const LOCAL_TESTS = ["test/integration/local-postgres*.test.ts"];
 const PACKAGE_TESTS = ["test/package/**/*.test.ts"];
+// They need Chromium, and the dashboard's browser code built.
+const BROWSER_TESTS = ["test/dashboard-ui/**/*.test.ts"];
 // Checked by tsc alone: to run them would prove nothing.
 const TYPE_TESTS = ["test/types/**"];
 
@@ -52,7 +54,14 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...PURE_TESTS, ...LOCAL_TESTS, ...PACKAGE_TESTS, ...TYPE_TESTS],
+          exclude: [
+            ...configDefaults.exclude,
+            ...PURE_TESTS,
+            ...LOCAL_TESTS,
+            ...PACKAGE_TESTS,
+            ...BROWSER_TESTS,
+            ...TYPE_TESTS,
+          ],
           globalSetup: existsSync(new URL(GLOBAL_SETUP, import.meta.url)) ? [GLOBAL_SETUP] : [],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -64,6 +73,16 @@ export default defineConfig({
           name: "local",
           include: LOCAL_TESTS,
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: BROWSER_TESTS,
+          globalSetup: [GLOBAL_SETUP, "./test/support/dashboard-build.ts"],
+          testTimeout: 30_000,
           hookTimeout: 60_000,
         },
       },

@@ -1,6 +1,6 @@
-import type { HistoryItem } from "../engine/history-item.ts";
 import type { InstanceSummary as Summary } from "../client/instance-summary.ts";
 import { nodeIdOf } from "../client/node-states.ts";
+import type { HistoryItem } from "../engine/history-item.ts";
 import type { StatusReport } from "../engine/instance-status.ts";
 import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { Position as StoredPosition } from "../snapshot/position.ts";

@@ -9,6 +9,8 @@ const ALLOWED = [
   /^docs\/.+\.md$/,
   /^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/,
   /^dist\/[\w/-]+(\.suite)?\.(js|js\.map|d\.ts|d\.ts\.map)$/,
+  // What browsers load of the dashboard.
+  /^dist\/dashboard\/static\/(index\.html|favicon\.svg|assets\/[\w.-]+\.(js|css))$/,
   // For source maps and for "go to definition".
   /^src\/[\w/-]+(\.suite)?\.ts$/,
   /^src\/postgres\/migrations\/\d{4}-[\w-]+\.sql$/,

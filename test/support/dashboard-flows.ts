@@ -29,7 +29,7 @@ const charge: Task<"charge", Order, { cents: number; at: Date; reference: bigint
   { retry: { attempts: 3, initialDelay: "10ms" }, description: "Takes the money." },
 );
 
-const shipment = flow<string>("shipment")
+export const shipment: Flow<string> = flow<string>("shipment")
   .then("pack", (what) => `parcel with ${what}`)
   .waitForEvent<string, "collected">("collected", "collected")
   .build();

@@ -22,6 +22,11 @@ export type LiveState = "connecting" | "live" | "lost";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
+/** Several instances may come into view at a time. */
+const SETTLE_MS = 50;
+/** The server names no more. */
+const MOST_WATCHED = 20;
+const ANYTHING: Hint = { topics: null, instanceIds: [] };
 
 const hearers = new Set<(hint: Hint) => void>();
 const watchers = new Set<() => void>();
@@ -30,6 +35,8 @@ const watched = new Map<string, number>();
 let state: LiveState = "connecting";
 let stream: EventSource | null = null;
 let isListening = false;
+/** Whether something may have happened that was not told. */
+let isBehind = false;
 let pauseMs = FIRST_PAUSE_MS;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -68,43 +75,53 @@ export function watchInstance(instanceId: string): () => void {
 }
 
 /**
- * Listens to the server's hints until it is ended, and connects again when the stream breaks. After a break, whatever is
- * shown is asked again.
+ * Listens to the server's hints while the page is visible, until it is ended, and connects again when the stream breaks. After
+ * a break, whatever is shown is asked again.
  */
 export function listen(): () => void {
   isListening = true;
-  connect();
+  const onVisible = (): void => (document.hidden ? disconnect() : connect());
+  // A browser has few connections for each host: those of pages that nobody sees are left to the others.
+  document.addEventListener("visibilitychange", onVisible);
+  onVisible();
   return () => {
     isListening = false;
-    clearTimeout(timer);
-    stream?.close();
-    stream = null;
+    document.removeEventListener("visibilitychange", onVisible);
+    disconnect();
   };
 }
 
 /** Opens the stream anew, once the page has settled: what is looked at has changed. */
 function restart(): void {
-  if (!isListening) return;
+  if (!isListening || document.hidden) return;
   clearTimeout(timer);
-  timer = setTimeout(connect, 50);
+  timer = setTimeout(connect, SETTLE_MS);
+}
+
+function disconnect(): void {
+  clearTimeout(timer);
+  stream?.close();
+  stream = null;
+  isBehind = true;
 }
 
 function connect(): void {
+  clearTimeout(timer);
   stream?.close();
-  const source = new EventSource(urlOf("changes", { instance: [...watched.keys()].slice(-20) }));
+  const source = new EventSource(urlOf("changes", { instance: [...watched.keys()].slice(-MOST_WATCHED) }));
   stream = source;
   source.addEventListener("open", () => {
     pauseMs = FIRST_PAUSE_MS;
-    if (state === "lost") tellHint({ topics: null, instanceIds: [] });
+    if (isBehind) tellHint(ANYTHING);
+    isBehind = false;
     setState("live");
   });
   source.addEventListener("change", ({ data }: MessageEvent<string>) => tellHint(JSON.parse(data) as Change));
-  source.addEventListener("reset", () => tellHint({ topics: null, instanceIds: [] }));
+  source.addEventListener("reset", () => tellHint(ANYTHING));
   source.addEventListener("error", () => {
     // A browser that tries again by itself does so without a pause that grows.
-    source.close();
+    disconnect();
     setState("lost");
-    clearTimeout(timer);
     timer = setTimeout(connect, pauseMs);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   });

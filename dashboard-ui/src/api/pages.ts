@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { Page } from "../../../src/dashboard/api-types.ts";
 import { get, type Parameters, urlOf } from "./client.ts";
 import type { Interest } from "./live.ts";
@@ -59,7 +59,7 @@ export function usePages<T>(path: string, parameters: Parameters, interest: Inte
       if (!signal.aborted) set(current.current.pages, problemOf(error));
     }
   });
-  const items = state.pages.flatMap((page) => page.items);
+  const items = useMemo(() => state.pages.flatMap((page) => page.items), [state.pages]);
   const last = state.pages.at(-1);
   const look = (first: number, lastSeen: number): void => {
     range.current = { key, first, last: lastSeen };

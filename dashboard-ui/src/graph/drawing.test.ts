@@ -50,11 +50,12 @@ describe("drawingOf", () => {
 
   test("leads from the ends of a route's ways to what comes next", () => {
     const route = graph(
-      [node("way", "route"), node("x", "task", "way", "one"), node("z", "task")],
-      ["way>x enter one", "way>way leave none", "x>way leave", "way>z"],
+      [{ ...node("way", "route"), detail: { keys: "one, none" } }, node("x", "task", "way", "one"), node("z", "task")],
+      ["way>x enter one", "x>way leave", "way>z"],
       ["way"],
       ["z"],
     );
+    expect(drawingOf(route).edges.find(({ from, to }) => from === "way" && to === "z")?.label).toBe("none");
     expect(drawn(route)).toEqual([":start>way", "way>x", "way>z", "x>z", "z>:end"]);
   });
 
@@ -75,7 +76,7 @@ describe("drawingOf", () => {
         "sub>poll",
         "poll>poll/ask enter",
         "poll/ask>poll leave",
-        "poll>poll again",
+        "poll>poll/ask again",
       ],
       ["sub"],
       ["poll"],

@@ -84,7 +84,9 @@ class Drawer {
     if (outer === undefined) return;
     switch (kind) {
       case "next":
-        return this.#connect(this.#outOf(from), this.#into(to), label);
+        for (const start of this.#outOf(from))
+          this.#connect([start], this.#into(to), label ?? (start === from ? this.#passingKeys(outer) : null));
+        return;
       case "enter":
         if (outer.kind === "subflow") return;
         return this.#connect([this.#begin(outer)], this.#into(to), label);
@@ -94,8 +96,9 @@ class Drawer {
         return this.#connect(this.#outOf(from), [target], label);
       }
       case "again":
-        if (from === to && !this.#isFramed(outer)) return;
-        return this.#connect([from], from === to ? [inId(from)] : this.#into(to), label ?? "again", true);
+        // How often a loop of one task runs stands in its box.
+        if (this.#isFramed(outer)) this.#connect([from], [inId(from)], label ?? "again", true);
+        return;
       case "timeout":
       case "failed":
         return this.#connect([from], this.#into(to), label ?? kind);
@@ -129,9 +132,19 @@ class Drawer {
         .filter(({ kind, to, from }) => kind === "leave" && to === id && from !== id)
         .flatMap(({ from }) => this.#outOf(from)),
     );
-    const passesItself = this.#graph.edges.some(({ kind, to, from }) => kind === "leave" && to === id && from === id);
-    const goesOn = node.kind === "wait" || node.kind === "collect" || passesItself || leaving.length === 0;
+    const goesOn =
+      node.kind === "wait" || node.kind === "collect" || this.#passingKeys(node) !== null || leaving.length === 0;
     return goesOn ? [id, ...leaving] : leaving;
+  }
+
+  /** The keys of a route for which nothing is run: its input goes on as it is. `null` if there are none. */
+  #passingKeys({ id, kind, detail: { keys } }: ApiNode): string | null {
+    if (kind !== "route" || typeof keys !== "string") return null;
+    const entered = new Set(
+      this.#graph.edges.filter((edge) => edge.kind === "enter" && edge.from === id).map(({ label }) => label),
+    );
+    const passing = keys.split(", ").filter((key) => !entered.has(key));
+    return passing.length === 0 ? null : passing.join(", ");
   }
 
   /** Definitions hold no circles of nodes that enclose each other; if one does, it is not followed for ever. */

@@ -142,14 +142,16 @@ function NodeShape({ node: drawn, box, state, isSelected, onSelect }: NodeShapeP
   const told = state === undefined ? "not reached" : lookOf(state.state).text;
   const colour = state === undefined ? "" : COLOURS[state.state];
   const choose = (): void => onSelect(isSelected ? null : node.id);
+  const nameRoom = (box.width - 40) / 7;
+  const shownWords = cut(words, (box.width - 40) / 5.6);
   const count = (state?.completed ?? 0) + (state?.taskIds.length ?? 0);
   return (
     <g
       class={`g-node ${colour} ${isSelected ? "is-selected" : ""}`}
       role="button"
-      tabIndex={0}
+      tabindex={0}
       aria-pressed={isSelected}
-      aria-label={`${node.name}, ${node.kind}, ${told}`}
+      aria-label={`${cut(title, nameRoom)} ${shownWords} ${count > 1 ? `×${count} ` : ""}${node.kind}, ${told}`}
       data-node={node.id}
       data-state={state?.state}
       onClick={choose}
@@ -167,11 +169,11 @@ function NodeShape({ node: drawn, box, state, isSelected, onSelect }: NodeShapeP
         </svg>
       )}
       <text x={box.x + (state === undefined ? 14 : 31)} y={box.y + (words === "" ? 20 : 18)}>
-        {cut(title, (box.width - 40) / 7)}
+        {cut(title, nameRoom)}
       </text>
       {words !== "" && (
         <text class="g-sub" x={box.x + (state === undefined ? 14 : 31)} y={box.y + 34}>
-          {cut(words, (box.width - 40) / 5.6)}
+          {shownWords}
         </text>
       )}
       {count > 1 && (

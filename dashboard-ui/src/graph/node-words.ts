@@ -42,6 +42,8 @@ export function wordsOfNode({
         maxAttempts === null || maxAttempts === 1 ? "" : `${maxAttempts} attempts`,
         transactional ? "transactional" : "",
         hasUndo ? "undo" : "",
+        detail["onFailure"] === "skip" ? "skipped if it fails" : "",
+        text("fallback") === "" ? "" : `else ${text("fallback")}`,
       ]);
   }
 }

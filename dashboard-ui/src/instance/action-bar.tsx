@@ -27,21 +27,23 @@ export function ActionBar({ detail }: { detail: InstanceDetail }): JSX.Element |
   const actions = actionsFor(detail).filter(({ name }) => session?.actions[name] === true);
   if (actions.length === 0) return null;
   return (
-    <div class="row" role="toolbar" aria-label="Actions">
-      {actions.map(({ name, text, icon, isDanger = false, obstacle = null }) => (
-        <button
-          key={name}
-          type="button"
-          class={isDanger ? "button is-danger" : "button"}
-          disabled={obstacle !== null}
-          title={obstacle ?? undefined}
-          onClick={() => setOpen(name)}
-        >
-          <Icon name={icon} size={14} /> {text}
-        </button>
-      ))}
+    <>
+      <div class="row" role="toolbar" aria-label="Actions">
+        {actions.map(({ name, text, icon, isDanger = false, obstacle = null }) => (
+          <button
+            key={name}
+            type="button"
+            class={isDanger ? "button is-danger" : "button"}
+            disabled={obstacle !== null}
+            title={obstacle ?? undefined}
+            onClick={() => setOpen(name)}
+          >
+            <Icon name={icon} size={14} /> {text}
+          </button>
+        ))}
+      </div>
       {open !== null && <ActionDialog action={open} detail={detail} onClose={() => setOpen(null)} />}
-    </div>
+    </>
   );
 }
 

@@ -71,7 +71,7 @@ function sentenceOf(entries: readonly HistoryEntry[]): string {
 function comparable({ positions, outputs, state, ended }: PastState): unknown {
   return {
     positions: Object.fromEntries(
-      positions.map(({ path, taskId, attempt }) => [path, `${taskId}, attempt ${attempt}`]),
+      positions.map(({ path, taskId, attempt }) => [path === "" ? "trunk" : path, `${taskId}, attempt ${attempt}`]),
     ),
     outputs: Object.fromEntries(outputs.map(({ taskId, value }) => [taskId, shown(value)])),
     ...(state === null ? {} : { state: shown(state) }),

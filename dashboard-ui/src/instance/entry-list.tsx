@@ -60,7 +60,7 @@ function Entry({ detail, entry, compare, onFork }: EntryProps): JSX.Element {
   return (
     <li class="entry" data-sequence={sequence} data-task={taskId}>
       <div class="entry-line">
-        {compare !== undefined && <Marks sequence={sequence} compare={compare} />}
+        {compare === undefined ? <span /> : <Marks sequence={sequence} compare={compare} />}
         <button type="button" class="fold entry-name" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           <Icon name={isOpen ? "down" : "right"} size={11} /> <code>{taskId}</code>
           {attempt > 1 && <span class="muted"> attempt {attempt}</span>}

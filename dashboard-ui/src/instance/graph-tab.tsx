@@ -70,7 +70,7 @@ function NodePanel({ detail, graph, node, interest }: NodePanelProps): JSX.Eleme
         <dd>{node.kind}</dd>
         {words !== "" && (
           <>
-            <dt>Says</dt>
+            <dt>Policy</dt>
             <dd>{words}</dd>
           </>
         )}

@@ -27,23 +27,25 @@ export function BulkBar({ selected, clear, search }: BulkBarProps): JSX.Element 
   if (selected.size === 0 && !hasConditions) return null;
   const target: BulkTarget = selected.size > 0 ? { ids: [...selected] } : { filter: filter ?? {} };
   return (
-    <div class="bulk" role="toolbar" aria-label="Actions for several instances">
-      <strong>{selected.size > 0 ? `${countText(selected.size)} selected` : "All that fit"}</strong>
-      {ACTIONS.map(([action, text]) => (
-        <button
-          key={action}
-          type="button"
-          class={action === "cancel" || action === "delete" ? "button is-small is-danger" : "button is-small"}
-          onClick={() => setOpen({ action, target })}
-        >
-          {text} …
-        </button>
-      ))}
-      {selected.size > 0 && (
-        <button type="button" class="link" onClick={clear}>
-          Clear
-        </button>
-      )}
+    <>
+      <div class="bulk" role="toolbar" aria-label="Actions for several instances">
+        <strong>{selected.size > 0 ? `${countText(selected.size)} selected` : "All that fit"}</strong>
+        {ACTIONS.map(([action, text]) => (
+          <button
+            key={action}
+            type="button"
+            class={action === "cancel" || action === "delete" ? "button is-small is-danger" : "button is-small"}
+            onClick={() => setOpen({ action, target })}
+          >
+            {text} …
+          </button>
+        ))}
+        {selected.size > 0 && (
+          <button type="button" class="link" onClick={clear}>
+            Clear
+          </button>
+        )}
+      </div>
       {open !== null && (
         <BulkDialog
           {...open}
@@ -53,6 +55,6 @@ export function BulkBar({ selected, clear, search }: BulkBarProps): JSX.Element 
           onClose={() => setOpen(null)}
         />
       )}
-    </div>
+    </>
   );
 }

@@ -62,7 +62,7 @@ export function BulkDialog({ action, target, onDone, onClose }: BulkDialogProps)
   return (
     <Dialog title={`${verb} several instances`} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void act(event)}>
-        <About tried={tried} action={action} />
+        <About tried={tried} action={action} isTrying={problem === null} />
         {action !== "unpause" && action !== "delete" && !isOver && <ReasonField reason={reason} onReason={setReason} />}
         {progress !== null && <Outcome result={progress} />}
         {problem !== null && <ProblemBox problem={problem} />}
@@ -92,10 +92,16 @@ export function BulkDialog({ action, target, onDone, onClose }: BulkDialogProps)
   );
 }
 
-function About({ tried, action }: { tried: BulkResult | null; action: BulkRequest["action"] }): JSX.Element {
+interface AboutProps {
+  readonly tried: BulkResult | null;
+  readonly action: BulkRequest["action"];
+  readonly isTrying: boolean;
+}
+
+function About({ tried, action, isTrying }: AboutProps): JSX.Element {
   return (
     <>
-      <p>{tried === null ? "Looking how many there are …" : sentenceOf(tried, VERBS[action])}</p>
+      {tried !== null ? <p>{sentenceOf(tried, VERBS[action])}</p> : isTrying && <p>Looking how many there are …</p>}
       {action === "delete" && <p class="problem">What is deleted can't be brought back, its history included.</p>}
     </>
   );

@@ -13,10 +13,7 @@ export function SearchField({ text }: { text: string }): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => setTyped(text), [text]);
-  useKeys({
-    "/": () => field.current?.focus(),
-    Escape: () => field.current?.blur(),
-  });
+  useKeys({ "/": () => field.current?.focus() });
   return (
     <div class="search">
       <Icon name="search" size={14} />
@@ -28,6 +25,12 @@ export function SearchField({ text }: { text: string }): JSX.Element {
         placeholder="Id, label=value or #tag"
         spellcheck={false}
         value={typed}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          // It would be emptied.
+          event.preventDefault();
+          field.current?.blur();
+        }}
         onInput={(event) => {
           const { value } = event.currentTarget;
           setTyped(value);

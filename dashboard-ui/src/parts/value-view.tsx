@@ -117,7 +117,7 @@ function Parts({ shape, depth, name }: { shape: PartsShape; depth: number; name:
         {begin}
         {!isOpen && (
           <span class="muted">
-            {shape.summary ?? `${countText(shape.count)} ${begin === "[" ? "items" : "fields"}`}
+            {shape.summary ?? partsText(shape)}
             {end}
           </span>
         )}
@@ -139,6 +139,10 @@ function Parts({ shape, depth, name }: { shape: PartsShape; depth: number; name:
       )}
     </span>
   );
+}
+
+function partsText({ count, brackets: [begin] }: PartsShape): string {
+  return `${countText(count)} ${begin === "[" ? "item" : "field"}${count === 1 ? "" : "s"}`;
 }
 
 function PartLine({ part: { key, value }, depth, name }: { part: Part; depth: number; name: string }): JSX.Element {

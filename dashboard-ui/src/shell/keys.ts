@@ -26,6 +26,6 @@ function isFree({ ctrlKey, altKey, metaKey, key, target }: KeyboardEvent): boole
   if (ctrlKey || altKey || metaKey || document.querySelector("dialog[open]") !== null) return false;
   if (!(target instanceof HTMLElement)) return true;
   if (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-    return key === "Escape" || (target instanceof HTMLInputElement && target.type === "checkbox" && key !== " ");
+    return target instanceof HTMLInputElement && target.type === "checkbox" && key !== " ";
   return key !== "Enter" || target.closest("a, button, summary") === null;
 }

@@ -59,6 +59,7 @@ interface RowProps {
 }
 
 function Row({ row: { taskId, bars }, y, width, scale, onOpen }: RowProps): JSX.Element {
+  const shownName = taskId.length > 27 ? `…${taskId.slice(-26)}` : taskId;
   const last = bars.at(-1);
   const spent = bars.reduce((sum, { from, to }) => sum + to - from, 0);
   const words = bars.map((bar) => `${bar.text}: ${durationText(bar.to - bar.from)}`).join("; ");
@@ -66,8 +67,8 @@ function Row({ row: { taskId, bars }, y, width, scale, onOpen }: RowProps): JSX.
     <g
       class="t-row g-node"
       role="button"
-      tabIndex={0}
-      aria-label={`${taskId}, ${words}`}
+      tabindex={0}
+      aria-label={`${shownName} ${durationText(spent)}, ${words}`}
       onClick={() => onOpen(taskId)}
       onKeyDown={(event) => {
         if (event.key !== "Enter" && event.key !== " ") return;
@@ -77,7 +78,7 @@ function Row({ row: { taskId, bars }, y, width, scale, onOpen }: RowProps): JSX.
     >
       <rect class="t-back" x={0} y={y} width={width} height={ROW} />
       <text x={4} y={y + 17}>
-        {taskId.length > 27 ? `…${taskId.slice(-26)}` : taskId}
+        {shownName}
         <title>{taskId}</title>
       </text>
       {bars.map((bar, index) => (

@@ -1,5 +1,5 @@
-import type { HistoryItem } from "../../engine/history-item.ts";
 import { nodeIdOf } from "../../client/node-states.ts";
+import type { HistoryItem } from "../../engine/history-item.ts";
 import type { HistoryEntry, Page, PastState } from "../api-types.ts";
 import { historyView } from "../instance-views.ts";
 import { type Call, get, type Parameter, pageOf, paging, type Route, typed } from "../route.ts";
