@@ -22,6 +22,7 @@ import {
   changeRetention,
   declareRetention,
   findPrunable,
+  inOrder,
   listEndedFlows,
   listRetention,
   pruneInstances,
@@ -80,7 +81,10 @@ export class PostgresRetentionStore implements RetentionStore {
   async findPrunable(request: PrunableRequest): Promise<readonly PrunableInstance[]> {
     checkPrunableRequest(request);
     const { db, tables } = this.#context;
-    const rows = await db.run("find-prunable", findPrunable(tables, { ...request, now: this.#context.now() }));
+    const rows = await db.transaction("find-prunable", async (tx) => {
+      await tx.run("in-order", inOrder());
+      return await tx.run("find-prunable", findPrunable(tables, { ...request, now: this.#context.now() }));
+    });
     return rows.map(({ instance_id: instanceId, ended_us: endedAt }) => ({ instanceId, endedAt }));
   }
 

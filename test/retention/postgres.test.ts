@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { flow } from "../../src/flow/flow.ts";
 import { task } from "../../src/flow/task.ts";
-import { findPrunable, listEndedFlows } from "../../src/postgres/queries/retention.ts";
+import { findPrunable, inOrder, listEndedFlows } from "../../src/postgres/queries/retention.ts";
 import { tablesIn } from "../../src/postgres/tables.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { runExplained } from "../support/query-plan.ts";
@@ -108,7 +108,7 @@ describe("what is pruned", () => {
       limit: 100,
       now: null,
     } as const;
-    const plan = await runExplained(database.pool, findPrunable(tables, request));
+    const plan = await runExplained(database.pool, findPrunable(tables, request), [inOrder().text]);
     expect(plan.rows).toBe(100);
     // The tables of what has yet to be told are empty but for moments.
     expect(plan.scans.filter(({ read }) => read > 0)).toMatchObject([

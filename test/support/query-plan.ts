@@ -50,8 +50,12 @@ export interface Allowance {
 /**
  * Runs a statement with the values that it would be sent with, and reports what it read. Nothing that it writes stays.
  */
-export async function runExplained(pool: Pool, { text, values }: Query<unknown>): Promise<ExecutedPlan> {
-  return await explained(pool, [], { text: `${EXPLAIN} ${text}`, values: [...values] });
+export async function runExplained(
+  pool: Pool,
+  { text, values }: Query<unknown>,
+  before: readonly string[] = [],
+): Promise<ExecutedPlan> {
+  return await explained(pool, before, { text: `${EXPLAIN} ${text}`, values: [...values] });
 }
 
 /**

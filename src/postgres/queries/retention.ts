@@ -98,7 +98,8 @@ export function takeRetentionTurn(
 
 /**
  * Ended instances, the first to end first. The inner limit is hidden from the planner, so that it reads in order and stops with the
- * outer one, instead of reading and sorting all that there is.
+ * outer one, instead of reading and sorting all that there is. Flow and status are bounds, not equal to something: another index has the
+ * same order behind them, and would read past all that others keep for ever. Runs behind `inOrder`.
  *
  * Index: instances_prunable; for what needs them, instances_pkey, endings_pkey and closings_pkey.
  */
@@ -109,17 +110,26 @@ export function findPrunable(
   return sql`
     SELECT i.instance_id, (extract(epoch FROM i.ended_at)::numeric * 1000000)::bigint AS ended_us
     FROM (
-      SELECT e.instance_id, e.parent_id, e.parent_run, e.ended_at
+      SELECT e.instance_id, e.parent_id, e.parent_run, e.flow, e.status, e.ended_at
       FROM ${t.instances} AS e
-      WHERE e.flow = ${p.flow}::text AND e.status = ${p.status}::text AND e.ended_at IS NOT NULL
-        AND e.ended_at <= ${endedBy(p.olderThanMs, p.now)}
-        AND (e.ended_at, e.instance_id) > (${behind(p.after?.endedAt ?? null)}, ${p.after?.instanceId ?? ""}::text COLLATE "C")
-      ORDER BY e.ended_at, e.instance_id
+      WHERE e.ended_at IS NOT NULL
+        AND (e.flow, e.status, e.ended_at, e.instance_id)
+          > (${p.flow}::text, ${p.status}::text, ${behind(p.after?.endedAt ?? null)}, ${p.after?.instanceId ?? ""}::text)
+        AND (e.flow, e.status, e.ended_at) <= (${p.flow}::text, ${p.status}::text, ${endedBy(p.olderThanMs, p.now)})
+      ORDER BY e.flow, e.status, e.ended_at, e.instance_id
       LIMIT (SELECT 1000000)
     ) AS i
     WHERE NOT ${isNeeded(t)}
-    ORDER BY i.ended_at, i.instance_id
+    ORDER BY i.flow, i.status, i.ended_at, i.instance_id
     LIMIT ${p.limit}::int
+  `;
+}
+
+/** Keeps the planner, until the transaction ends, from reading all there is and sorting it: it can't know how much may go. */
+export function inOrder(): Query<never> {
+  return sql`
+    SELECT pg_catalog.set_config('enable_sort', 'off', true), pg_catalog.set_config('enable_bitmapscan', 'off', true),
+           pg_catalog.set_config('enable_seqscan', 'off', true)
   `;
 }
 
