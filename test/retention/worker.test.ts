@@ -104,6 +104,9 @@ describe.each(await bothBackends())("a worker on $name", ({ open }) => {
     };
     const logger = new LoggedLines();
     start(backend, { flows: [double], retention: { ...prunesOften, archive }, logger, ...poll });
+    // Until it has said that it archives, others remove what they may.
+    const archives = async () => (await client.retention.list()).find((rule) => rule.flow === double.name)?.archives;
+    await expect.poll(archives, soon).toBe(true);
     start(backend, { flows: [double], retention: prunesOften, ...poll });
     const [, two = ""] = await run(client, double, [1, 2, 3, -1]);
     clock.advance(HOUR);

@@ -98,7 +98,7 @@ export const PACKAGES: Readonly<Record<string, Readonly<Record<string, "static" 
   local: { pg: "dynamic" },
   schedule: { croner: "static" },
   testing: { vitest: "static" },
-  cli: { commander: "static" },
+  cli: { commander: "static", pg: "dynamic" },
 };
 
 /** The one file of src whose types the dashboard's browser code may use: it knows nothing else of what it talks to. */

@@ -178,7 +178,7 @@ CREATE INDEX instances_parent ON :schema.instances (parent_id, instance_id) WHER
 -- What people look at: what was made, has ended or has failed last.
 CREATE INDEX instances_created ON :schema.instances (created_at, instance_id);
 -- Of an expression, so that whoever looks for what one flow has ended is not led here, past what all others have.
-CREATE INDEX instances_ended ON :schema.instances ((ended_at AT TIME ZONE 'UTC')) WHERE ended_at IS NOT NULL;
+CREATE INDEX instances_ended ON :schema.instances (timezone('UTC', ended_at)) WHERE ended_at IS NOT NULL;
 CREATE INDEX instances_failed ON :schema.instances (ended_at, instance_id) WHERE failure IS NOT NULL;
 
 -- What people did by hand, for ninety days. Written before it is done, and when that has ended.

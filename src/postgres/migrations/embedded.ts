@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "abd3df94b30ff7555d1af2c77fc15283b49b088684a110bd9fd4645fdf7acffa",
+    sha256: "24fccb5dcb6e806e2045bc96d8ff2e51e097b7b8c714323eba9dafc561c663ea",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -200,7 +200,7 @@ CREATE INDEX instances_parent ON :schema.instances (parent_id, instance_id) WHER
 -- What people look at: what was made, has ended or has failed last.
 CREATE INDEX instances_created ON :schema.instances (created_at, instance_id);
 -- Of an expression, so that whoever looks for what one flow has ended is not led here, past what all others have.
-CREATE INDEX instances_ended ON :schema.instances ((ended_at AT TIME ZONE 'UTC')) WHERE ended_at IS NOT NULL;
+CREATE INDEX instances_ended ON :schema.instances (timezone('UTC', ended_at)) WHERE ended_at IS NOT NULL;
 CREATE INDEX instances_failed ON :schema.instances (ended_at, instance_id) WHERE failure IS NOT NULL;
 
 -- What people did by hand, for ninety days. Written before it is done, and when that has ended.

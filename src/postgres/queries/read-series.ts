@@ -42,9 +42,9 @@ export function readSeries(
       SELECT i.flow, i.status, i.created_at, i.ended_at
       FROM ${t.instances} AS i
       WHERE i.ended_at IS NOT NULL
-        AND (i.ended_at AT TIME ZONE 'UTC') >= (SELECT s.since AT TIME ZONE 'UTC' FROM span AS s)
-        AND (i.ended_at AT TIME ZONE 'UTC') < (SELECT s.now AT TIME ZONE 'UTC' FROM span AS s)
-      ORDER BY (i.ended_at AT TIME ZONE 'UTC') DESC
+        AND timezone('UTC', i.ended_at) >= (SELECT timezone('UTC', s.since) FROM span AS s)
+        AND timezone('UTC', i.ended_at) < (SELECT timezone('UTC', s.now) FROM span AS s)
+      ORDER BY timezone('UTC', i.ended_at) DESC
       LIMIT ${p.most}::int
     ),
     happened AS (

@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addControl } from "./commands/control.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addLimits } from "./commands/limits.ts";
+import { addList } from "./commands/list.ts";
+import { addMigrate } from "./commands/migrate.ts";
+import { addOverview } from "./commands/overview.ts";
+import { addShow } from "./commands/show.ts";
+import { addSingle } from "./commands/single.ts";
+import { addWorker } from "./commands/worker.ts";
+
+/** All commands. Each loads what it needs when it is run. */
+export function programOf(): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const program = new Command("waymark")
+    .description("Looks at durable flows in PostgreSQL, and mends them. What it exits with is in docs/cli.md.")
+    .version(version)
+    .option("--database-url <url>", "of the database; default DATABASE_URL")
+    .option("--schema <name>", "that all tables live in", "waymark")
+    .option("--json", "say it as JSON")
+    .showHelpAfterError("(add --help for what there is)")
+    .exitOverride();
+  for (const add of [addList, addShow, addControl, addSingle, addLimits, addOverview, addWorker, addMigrate, addDoctor])
+    add(program);
+  for (const command of program.commands) {
+    command.exitOverride();
+    for (const sub of command.commands) sub.exitOverride();
+  }
+  return program;
+}
