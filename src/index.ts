@@ -62,6 +62,7 @@ export type { BulkFilter, BulkOptions, BulkResult, RefusedInstance } from "./cli
 export { Client } from "./client/client.ts";
 export type { ClientOptions } from "./client/client.ts";
 export type { EnqueueOptions } from "./client/submissions.ts";
+export { metricsText } from "./client/metrics-text.ts";
 export type { BackPressureOptions } from "./client/back-pressure.ts";
 export type { FlowControl } from "./client/flow-control.ts";
 export type { PausedFlow } from "./store/flow-store.ts";

@@ -4,6 +4,7 @@ import { addControl } from "./commands/control.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addLimits } from "./commands/limits.ts";
 import { addList } from "./commands/list.ts";
+import { addMetrics } from "./commands/metrics.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addOverview } from "./commands/overview.ts";
 import { addShow } from "./commands/show.ts";
@@ -23,7 +24,18 @@ export function programOf(): Command {
     .option("--json", "say it as JSON")
     .showHelpAfterError("(add --help for what there is)")
     .exitOverride();
-  for (const add of [addList, addShow, addControl, addSingle, addLimits, addOverview, addWorker, addMigrate, addDoctor])
+  for (const add of [
+    addList,
+    addShow,
+    addControl,
+    addSingle,
+    addLimits,
+    addOverview,
+    addWorker,
+    addMetrics,
+    addMigrate,
+    addDoctor,
+  ])
     add(program);
   for (const command of program.commands) {
     command.exitOverride();

@@ -1,3 +1,4 @@
+import { metricsText } from "../../client/metrics-text.ts";
 import { InvalidArgumentError } from "../../errors/argument-errors.ts";
 import { WaymarkError } from "../../errors/waymark-error.ts";
 import { knownIdIssue } from "../../ids.ts";
@@ -26,6 +27,16 @@ export const serverRoutes: readonly Route[] = [
     handle: ({ server, url }) => Reply.empty({ "set-cookie": clearedCookie(server.options, url) }),
   },
   get("/health", "Tells whether the database answers", typed("Health"), {}, health),
+  {
+    ...get(
+      "/metrics",
+      "Says how many instances, workers and places of limits there are, for Prometheus",
+      { type: "string" },
+      {},
+      metrics,
+    ),
+    answer: { status: 200, schema: { type: "string" }, type: "text/plain" },
+  },
   get("/openapi.json", "Describes the API", {}, {}, ({ server }) => server.openApi()),
   {
     ...get(
@@ -38,6 +49,11 @@ export const serverRoutes: readonly Route[] = [
     answer: { status: 200, schema: { type: "string" }, type: "text/event-stream" },
   },
 ];
+
+async function metrics({ server }: Call): Promise<Reply> {
+  const text = await metricsText(server.client);
+  return new Reply(200, text, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+}
 
 function sessionOf({ server, caller }: Call): unknown {
   return sessionView(server.options, caller);

@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+import { metricsText } from "../../client/metrics-text.ts";
+import { withSession } from "../session.ts";
+
+/** `waymark metrics` */
+export function addMetrics(program: Command): void {
+  program
+    .command("metrics")
+    .description("how many instances, workers and places of limits there are, in the text format of Prometheus")
+    .action(async (_: object, command: Command) => {
+      await withSession(command, async ({ client }) => {
+        process.stdout.write(await metricsText(client));
+      });
+    });
+}
