@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addControl } from "./commands/control.ts";
+import { addDashboard } from "./commands/dashboard.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addLimits } from "./commands/limits.ts";
 import { addList } from "./commands/list.ts";
@@ -32,6 +33,7 @@ export function programOf(): Command {
     addLimits,
     addOverview,
     addWorker,
+    addDashboard,
     addMetrics,
     addMigrate,
     addDoctor,

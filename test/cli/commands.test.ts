@@ -197,4 +197,18 @@ describe("commands", { timeout: 60_000 }, () => {
     expect(await running.ended).toMatchObject({ code: 0, out: expect.stringContaining("runs unknown") as unknown });
     expect(await run("worker", join(folder, "none.mjs"))).toMatchObject({ code: 2 });
   });
+
+  test("serve the dashboard, until they are told to stop, and to nobody else without a token", async () => {
+    const open = await run("dashboard", "--host", "0.0.0.0", "--port", "0");
+    expect(open).toMatchObject({ code: 2, out: "" });
+    expect(open.err).toContain("tokens");
+    await client.submit(unknown, "shown", 1);
+    const running = startWaymark(database.url, "--json", "dashboard", "--port", "0", "--read-only");
+    const { url } = JSON.parse(await running.firstOutput) as { url: string };
+    const response = await fetch(`${url}/api/v1/instances?limit=1`);
+    expect(await response.json()).toMatchObject({ items: [{ instanceId: expect.any(String) as unknown }] });
+    running.stop();
+
+    expect(await running.ended).toMatchObject({ code: 0, err: "" });
+  });
 });

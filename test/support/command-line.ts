@@ -18,7 +18,13 @@ export async function waymark(url: string | null, ...args: readonly string[]): P
 export function startWaymark(
   url: string | null,
   ...args: readonly string[]
-): { readonly ended: Promise<Ran>; stop(): void; closeOutput(): void } {
+): {
+  readonly ended: Promise<Ran>;
+  /** What it says first: all of one value, or one line. */
+  readonly firstOutput: Promise<string>;
+  stop(): void;
+  closeOutput(): void;
+} {
   const { DATABASE_URL: _, ...env } = process.env;
   const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
     env: { ...env, ...(url === null ? {} : { DATABASE_URL: url }) },
@@ -28,5 +34,6 @@ export function startWaymark(
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
   const ended = new Promise<Ran>((resolve) => child.on("close", (code) => resolve({ code, out, err })));
-  return { ended, stop: () => void child.kill("SIGTERM"), closeOutput: () => void child.stdout.destroy() };
+  const firstOutput = new Promise<string>((resolve) => child.stdout.once("data", (text: string) => resolve(text)));
+  return { ended, firstOutput, stop: () => void child.kill("SIGTERM"), closeOutput: () => void child.stdout.destroy() };
 }
