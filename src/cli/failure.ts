@@ -39,16 +39,25 @@ export interface Failure {
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof CommandError) return { code: "COMMAND", message: error.message, exitCode: error.exitCode };
-  // Commander has written what was wrong by itself; help and version are no failures.
-  if (error instanceof CommanderError)
-    return { code: "", message: "", exitCode: error.exitCode === 0 ? EXIT.ok : EXIT.usage };
+  if (error instanceof CommanderError) return ofUsage(error);
   if (WaymarkError.is(error))
     return { code: error.code, message: error.message, exitCode: BY_CODE[error.code] ?? EXIT.failed };
   return { code: "UNEXPECTED", message: error instanceof Error ? error.message : String(error), exitCode: EXIT.failed };
 }
 
+/** Help and version are no failures, and have been shown. */
+function ofUsage({ code, message, exitCode }: CommanderError): Failure {
+  if (exitCode === 0) return { code: "", message: "", exitCode: EXIT.ok };
+  if (code === "commander.help") return { code: "", message: "", exitCode: EXIT.usage };
+  return {
+    code: "USAGE",
+    message: `${message.replace(/^error: /, "")} (--help says what there is)`,
+    exitCode: EXIT.usage,
+  };
+}
+
 /** The lines that say it. */
 export function failureText({ code, message }: Failure, asJson: boolean): string {
   if (asJson) return JSON.stringify({ error: { code, message } });
-  return `${code === "COMMAND" ? "" : `${code}: `}${plainText(message)}`;
+  return `${code === "COMMAND" || code === "USAGE" ? "" : `${code}: `}${plainText(message)}`;
 }

@@ -23,7 +23,8 @@ export function programOf(): Command {
     .option("--database-url <url>", "of the database; default DATABASE_URL")
     .option("--schema <name>", "that all tables live in", "waymark")
     .option("--json", "say it as JSON")
-    .showHelpAfterError("(add --help for what there is)")
+    // What is wrong is said in one place, as JSON where that is asked for.
+    .configureOutput({ outputError: () => undefined })
     .exitOverride();
   for (const add of [
     addList,

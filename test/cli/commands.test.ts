@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { NonRetryableError } from "../../src/errors/task-errors.ts";
 import { flow } from "../../src/flow/flow.ts";
@@ -191,11 +191,52 @@ describe("commands", { timeout: 60_000 }, () => {
     );
     await client.submit(unknown, "by-worker", 5);
     const running = startWaymark(database.url, "worker", file);
+    onTestFinished(() => running.stop());
     expect(await client.result("by-worker")).toBe(5);
     running.stop();
 
     expect(await running.ended).toMatchObject({ code: 0, out: expect.stringContaining("runs unknown") as unknown });
     expect(await run("worker", join(folder, "none.mjs"))).toMatchObject({ code: 2 });
+  });
+
+  test("change nothing in a dry run of ids, and refuse ids beside a filter", async () => {
+    await client.submitMany(
+      unknown,
+      ["dry-1", "dry-2"].map((instanceId) => ({ instanceId, input: 1 })),
+    );
+    for (const deed of ["pause", "cancel", "delete"]) {
+      const { code, out } = await run(deed, "dry-1", "dry-2", "--dry-run");
+      expect([code, out]).toEqual([
+        0,
+        "dry-1  in_progress; nothing was changed\ndry-2  in_progress; nothing was changed\n",
+      ]);
+    }
+    for (const filter of [["--flow", "other"], ["--all"]])
+      expect(await run("cancel", "dry-1", ...filter, "--yes")).toMatchObject({ code: 2, out: "" });
+    expect(await run("delete", "nowhere", "--dry-run")).toMatchObject({ code: 3 });
+
+    expect(await client.status("dry-1")).toMatchObject({ status: "in_progress" });
+  });
+
+  test("say what was done where one of several ids can't be", async () => {
+    await client.submitMany(
+      unknown,
+      ["part-1", "part-2"].map((instanceId) => ({ instanceId, input: 1 })),
+    );
+    const { code, out, err } = await run("delete", "part-1", "nowhere", "part-2", "--yes");
+    expect([code, out]).toEqual([3, "part-1  done\npart-2  done\n"]);
+    expect(err).toContain("nowhere");
+  });
+
+  test("say usage errors, as JSON where that is asked for", async () => {
+    const label = await run("list", "--label", "bogus");
+    expect(label).toMatchObject({ code: 2, out: "" });
+    expect(label.err).toContain("--label must be name=value");
+    for (const args of [["lisst"], ["list", "--limit", "0"], ["list", "--label", "bogus"]]) {
+      const { code, err } = await run("--json", ...args);
+      expect(code).toBe(2);
+      expect(JSON.parse(err)).toMatchObject({ error: { code: "USAGE" } });
+    }
   });
 
   test("serve the dashboard, until they are told to stop, and to nobody else without a token", async () => {
@@ -204,6 +245,7 @@ describe("commands", { timeout: 60_000 }, () => {
     expect(open.err).toContain("tokens");
     await client.submit(unknown, "shown", 1);
     const running = startWaymark(database.url, "--json", "dashboard", "--port", "0", "--read-only");
+    onTestFinished(() => running.stop());
     const { url } = JSON.parse(await running.firstOutput) as { url: string };
     const response = await fetch(`${url}/api/v1/instances?limit=1`);
     expect(await response.json()).toMatchObject({ items: [{ instanceId: expect.any(String) as unknown }] });

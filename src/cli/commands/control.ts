@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import type { BulkFilter, BulkOptions, BulkResult } from "../../client/bulk.ts";
 import type { Client } from "../../client/client.ts";
-import { CommandError, EXIT } from "../failure.ts";
+import { CommandError, EXIT, type Failure, failureOf } from "../failure.ts";
 import { addFilterOptions, type FilterOptions, filterFrom } from "../filter-options.ts";
 import type { Output } from "../output.ts";
 import { withSession } from "../session.ts";
@@ -94,7 +94,7 @@ export function addControl(program: Command): void {
     )
       .description(deed.description)
       .option("--all", "a filter without conditions is meant as it stands: every instance")
-      .option("--dry-run", "count what fits the filter, and change nothing");
+      .option("--dry-run", "say what is meant, and change nothing");
     if (deed.options.includes("reason")) command.option("--reason <text>", "why; shown with the instance");
     if (deed.options.includes("undo")) command.option("--undo", "what the instance has done is undone before it ends");
     if (deed.options.includes("paused")) command.option("--paused", "they come back paused");
@@ -115,12 +115,29 @@ async function each(
   options: ControlOptions,
   output: Output,
 ): Promise<void> {
-  if (deed.isDestructive)
+  if (options.all === true || Object.keys(filterFrom(options)).length > 0)
+    throw new CommandError("Say which instances are meant by their ids or by a filter, not by both.", EXIT.usage);
+  const isDryRun = options.dryRun === true;
+  if (deed.isDestructive && !isDryRun)
     await confirm(`${deed.name} ${ids.length === 1 ? (ids[0] ?? "") : `${ids.length} instances`}?`, options);
   const done: { readonly instanceId: string; readonly outcome: unknown }[] = [];
-  for (const id of ids)
-    done.push({ instanceId: id, outcome: (await deed.one(client, id, requestOf(deed, options))) ?? "applied" });
+  const failures: { readonly instanceId: string; readonly failure: Failure }[] = [];
+  for (const id of ids) {
+    try {
+      const outcome = isDryRun
+        ? `${(await client.inspect(id)).summary.status}; nothing was changed`
+        : ((await deed.one(client, id, requestOf(deed, options))) ?? "applied");
+      done.push({ instanceId: id, outcome });
+    } catch (error) {
+      // The others are no worse for it; what was done is said, too.
+      failures.push({ instanceId: id, failure: failureOf(error) });
+    }
+  }
   output.say(done, () => done.map(({ instanceId, outcome }) => `${instanceId}  ${outcomeText(outcome)}`));
+  const [first] = failures;
+  if (first === undefined) return;
+  const said = failures.map(({ instanceId, failure }) => `${instanceId}: ${failure.message}`);
+  throw new CommandError(said.join(" "), first.failure.exitCode);
 }
 
 async function many(deed: Deed, client: Client, options: ControlOptions, output: Output): Promise<void> {
@@ -148,7 +165,8 @@ function requestOf(deed: Deed, options: ControlOptions): object {
 
 function outcomeText(outcome: unknown): string {
   if (outcome === "requested") return "requested; it takes effect at the next checkpoint";
-  return outcome === "unchanged" ? "it was so already" : "done";
+  if (outcome === "unchanged") return "it was so already";
+  return outcome === "applied" ? "done" : String(outcome);
 }
 
 /** Asks where somebody can answer. @throws {CommandError} the answer is no, or nobody can be asked */
