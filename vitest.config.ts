@@ -27,7 +27,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^waymark$/, replacement: `${src}/index.ts` },
-      { find: /^waymark\/([a-z-]+)$/, replacement: `${src}/$1/index.ts` },
+      { find: /^waymark\/([a-z-]+(?:\/[a-z-]+)?)$/, replacement: `${src}/$1/index.ts` },
     ],
   },
   test: {

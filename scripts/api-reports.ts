@@ -21,7 +21,7 @@ function entryPoints(): Map<string, string> {
   const code = Object.entries(exports).filter(([, target]) => target.endsWith(".js"));
   return new Map(
     code.map(([subpath, target]) => [
-      subpath.replace(".", "waymark").replace("/", "-"),
+      subpath.replace(".", "waymark").replaceAll("/", "-"),
       target.replace(/\.js$/, ".d.ts"),
     ]),
   );

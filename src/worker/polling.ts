@@ -146,7 +146,12 @@ export class Poller {
 
   /** A look without a reason: hints get lost. */
   #claimDue(): boolean {
-    return this.#now() - this.#claimedAtMs >= this.#intervalMs;
+    return this.#now() >= this.#nextClaimAtMs;
+  }
+
+  /** One sum for all who ask: put differently, it is rounded differently, and a claim that is due may not be told so. */
+  get #nextClaimAtMs(): number {
+    return this.#claimedAtMs + this.#intervalMs;
   }
 
   async #rest(): Promise<void> {
@@ -165,7 +170,7 @@ export class Poller {
       return mostMs * (0.5 + this.#options.ports.random.next() / 2);
     }
     const room = this.#target.room();
-    const tillClaim = this.#claimedAtMs + this.#intervalMs - now;
+    const tillClaim = this.#nextClaimAtMs - now;
     const tillPromote = this.#promoteAtMs - now;
     this.#restsFull = room === 0;
     if (room === 0) return this.#limitMs();

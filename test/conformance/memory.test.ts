@@ -1,6 +1,7 @@
 import type { Codec } from "../../src/codec/codec.ts";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
-import { type ConformanceSubject, describeBackend, TestClock } from "../../src/testing/index.ts";
+import { type ConformanceSubject, describeBackend } from "../../src/testing/conformance/index.ts";
+import { TestClock } from "../../src/testing/index.ts";
 import { everyCodec } from "../support/codecs.ts";
 
 for (const codec of everyCodec) {

@@ -1,5 +1,5 @@
 import { JsonCodec } from "../../src/codec/json-codec.ts";
-import { describeBackend } from "../../src/testing/index.ts";
+import { describeBackend } from "../../src/testing/conformance/index.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { postgresSubject } from "../support/postgres-subject.ts";
 

@@ -1,5 +1,5 @@
 import type { Backend } from "../../src/store/backend.ts";
-import type { SubjectClock } from "../../src/testing/index.ts";
+import type { SubjectClock } from "../../src/testing/conformance/index.ts";
 import { ComparableOutcomes } from "./comparable-outcome.ts";
 import { StoreInvariants } from "./store-invariants.ts";
 import { EVENT_NAMES, INSTANCE_IDS, type StoreOperation } from "./store-operation.ts";

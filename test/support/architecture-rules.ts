@@ -56,7 +56,8 @@ export const MAY_IMPORT = {
   runner: RUNTIME,
   worker: [...RUNTIME, "schedule", "retention"],
   client: [...RUNTIME, "schedule", "retention"],
-  testing: ["errors", "ids", "time", "flow", "codec", "snapshot", "store", "transaction", "logger"],
+  // The simulation puts workers, clients and the in-memory backend together.
+  testing: [...RUNTIME, "memory", "worker", "client"],
   dashboard: ["client", ...RUNTIME],
   // The command line may use any public entry point.
   cli: [

@@ -11,9 +11,18 @@ export type CrashMode =
   | "repeated"
   /** The caller's process dies before the call arrives, or after it has had its effect. */
   | "killedBefore"
-  | "killedAfter";
+  | "killedAfter"
+  /** It arrives when the caller's leases have run out. */
+  | "stalled";
 
-export const CRASH_MODES: readonly CrashMode[] = ["refused", "answerLost", "repeated", "killedBefore", "killedAfter"];
+export const CRASH_MODES: readonly CrashMode[] = [
+  "refused",
+  "answerLost",
+  "repeated",
+  "killedBefore",
+  "killedAfter",
+  "stalled",
+];
 
 /** A call of the store by number, counted from 1 over all lives, and what happens there. */
 export type CrashPlan = ReadonlyMap<number, CrashMode>;
@@ -25,15 +34,21 @@ export class CrashingStore {
   readonly #inner: Backend;
   readonly #plan: CrashPlan;
   readonly #beforeCall: (call: number) => Promise<void>;
+  readonly #stall: () => Promise<void>;
   #calls = 0;
   /** What has happened so far. */
   readonly crashes: string[] = [];
 
-  /** @param beforeCall - for what others do meanwhile */
-  constructor(inner: Backend, plan: CrashPlan, beforeCall: (call: number) => Promise<void> = async () => undefined) {
+  /** @param happenings - `beforeCall`: what others do meanwhile; `stall`: takes longer than a lease */
+  constructor(
+    inner: Backend,
+    plan: CrashPlan,
+    happenings: { readonly beforeCall: (call: number) => Promise<void>; readonly stall: () => Promise<void> },
+  ) {
     this.#inner = inner;
     this.#plan = plan;
-    this.#beforeCall = beforeCall;
+    this.#beforeCall = happenings.beforeCall;
+    this.#stall = happenings.stall;
   }
 
   get calls(): number {
@@ -63,6 +78,7 @@ export class CrashingStore {
     const mode = this.#plan.get(number);
     if (mode !== undefined) this.crashes.push(`${number} ${name} ${mode}`);
     if (mode === "refused") throw unavailable(name);
+    if (mode === "stalled") await this.#stall();
     if (mode === "killedBefore") life.kill();
     if (life.isDead) return await never;
     let answer = await call();

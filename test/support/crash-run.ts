@@ -1,20 +1,16 @@
 import { expect } from "vitest";
 import { Client } from "../../src/client/client.ts";
-import type { HistoryItem } from "../../src/engine/history-item.ts";
-import type { StatusReport } from "../../src/engine/instance-status.ts";
 import type { Ports } from "../../src/engine/ports.ts";
 import type { Flow } from "../../src/flow/flow-definition.ts";
 import { update } from "../../src/flow/state-handlers.ts";
-import { nextToUndo } from "../../src/flow/undo-order.ts";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import type { Backend } from "../../src/store/backend.ts";
-import { systemTimers, type Timers } from "../../src/time/timers.ts";
+import { pause, systemTimers, type Timers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
+import { checkCourse } from "./course-check.ts";
 import { CrashingStore, type CrashPlan, type Life } from "./crash-plan.ts";
-import { dependenciesOf, undoneBefore } from "./expected-order.ts";
-import { expectedRun, SOME_FAILED } from "./expected-run.ts";
-import type { FlowDescription, StepDescription } from "./flow-description.ts";
+import type { FlowDescription } from "./flow-description.ts";
 import { fresh } from "./instance-ids.ts";
 import { eventsOf, flowFrom, trail } from "./random-flow.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -64,6 +60,7 @@ export function postgresWorld(backend: Backend): World {
 /** What somebody outside does to a state, again and again. */
 const touch = update("touch", trail, () => ({ change: { outside: 1 } }));
 
+const STALL_IN_LEASES = 1.5;
 const MOST_LIVES = 40;
 const FAR_OFF = "1000d";
 const payloadOf = (event: string): unknown => `payload of ${event}`;
@@ -118,11 +115,14 @@ export class CrashRun {
         return fates;
       },
     });
-    this.#store = new CrashingStore(watched, scenario.plan, async (call) => {
+    const beforeCall = async (call: number): Promise<void> => {
       await this.#request(call);
       if (scenario.description.hasState === true && call % 3 === 1) await this.#touch();
       if (scenario.events === "during" && call % 3 === 0) await this.#sendNext();
-    });
+    };
+    const { timers = systemTimers } = world.ports;
+    const stall = async (): Promise<void> => await pause(timers, STALL_IN_LEASES * world.leaseTtl);
+    this.#store = new CrashingStore(watched, scenario.plan, { beforeCall, stall });
   }
 
   get crashes(): readonly string[] {
@@ -215,49 +215,18 @@ export class CrashRun {
 
   async check(): Promise<void> {
     const { description, events, input, request } = this.#scenario;
-    const expected = expectedRun(description, input, events === "never" ? () => undefined : payloadOf);
-    const report = await this.#client.status(this.#id);
-    this.status = report.status;
-    const history = await this.#client.history(this.#id, { limit: 10_000 });
-    const outputs = new Map(Array.from(expected.outputs, ([id, value]) => [id, [recordedFor(value)]]));
-    const recorded = recordedIn(history);
-    if (report.status === "cancelled" && (request?.kind === "cancel" || request?.kind === "undo")) {
-      for (const [taskId, values] of recorded)
-        expect([taskId, values]).toEqual([taskId, outputs.get(taskId.replace(/~undo$/, ""))]);
-      expect(history.filter((item) => item.taskId === "$cancel")).toHaveLength(1);
-      const done = [...recorded.keys()].filter((taskId) => recorded.has(`${taskId}~undo`));
-      expectOrder(history, undoneBefore(done, dependenciesOf(description, expected.outputs)));
-      if (request.kind === "undo") expect(nextToUndo(flowFrom(description), [...recorded.keys()])).toEqual([]);
-    } else if (description.isUndone === true) {
-      expect(report).toMatchObject({ status: "failed", failure: { message: "undo it", taskId: "fails-at-last" } });
-      const done = [...outputs.keys()].filter((taskId) => /(^|\/)task-\d+$/.test(taskId));
-      for (const taskId of done) outputs.set(`${taskId}~undo`, outputs.get(taskId) ?? []);
-      outputs.set("$onFailure[0]", ["undo it"]);
-      expect(recorded).toEqual(outputs);
-      expectOrder(
-        history,
-        done.map((taskId) => [`${taskId}~undo`, "$onFailure[0]"] as const),
-      );
-      expectOrder(history, undoneBefore(done, dependenciesOf(description, expected.outputs)));
-    } else {
-      const { deadline: _, ...end } = report;
-      expect(end).toEqual({ status: "completed", output: expected.output } satisfies StatusReport);
-      expect(recorded).toEqual(outputs);
-      expectOrder(history, dependenciesOf(description, expected.outputs));
-      for (const step of tasksIn(description.steps, "")) expectAttempts(history, step.taskId, step.failures);
-      if (description.hasState === true) await this.#checkState(expected.trail);
-    }
+    const isCancelled = request?.kind === "cancel" || request?.kind === "undo";
+    this.status = await checkCourse({
+      client: this.#client,
+      instanceId: this.#id,
+      description,
+      input,
+      payloads: events === "never" ? () => undefined : payloadOf,
+      cancel: isCancelled ? request.kind : null,
+      touched: this.#touched,
+    });
     expect(this.#lateStarts).toEqual([]);
     expect((await this.#world.backend.findInstance(this.#id))?.positions).toEqual([]);
-  }
-
-  /** Each change is there once, in the order of the flow, whatever the order in which it was made. */
-  async #checkState(tasks: readonly string[]): Promise<void> {
-    expect(await this.#client.readState(trail, this.#id)).toEqual({
-      tasks,
-      last: tasks.at(-1) ?? "",
-      outside: this.#touched,
-    });
   }
 }
 
@@ -275,79 +244,4 @@ function mortal(timers: Timers, life: Life): Timers {
     after: (delayMs, callback) => timers.after(delayMs, unlessDead(callback)),
     soon: (callback) => timers.soon(unlessDead(callback)),
   };
-}
-
-/**
- * The recorded values of each task: none of what has none of its own (delays, ends, loops over flows), no notes.
- */
-function recordedIn(history: readonly HistoryItem[]): Map<string, unknown[]> {
-  const recorded = new Map<string, unknown[]>();
-  for (const { taskId, kind, outcome, output, outputRef } of history) {
-    if (["delay", "branch", "children", "instance", "state", "update"].includes(kind) || outcome === "failed") continue;
-    if (kind === "loop" && (outputRef !== null || output === undefined)) continue;
-    recorded.set(taskId, [...(recorded.get(taskId) ?? []), hasFailure(output) ? SOME_FAILED : output]);
-  }
-  return recorded;
-}
-
-/** What stands in the history for an output: of a wait for one event, the bare payload, or nothing. */
-function recordedFor(output: unknown): unknown {
-  if (typeof output !== "object" || output === null || !("timedOut" in output) || "payloads" in output) return output;
-  return (output as { payload?: unknown }).payload;
-}
-
-function expectOrder(history: readonly HistoryItem[], dependencies: readonly (readonly [string, string])[]): void {
-  const last = new Map<string, bigint>();
-  const first = new Map<string, bigint>();
-  for (const { taskId, sequence } of history) {
-    last.set(taskId, sequence);
-    if (!first.has(taskId)) first.set(taskId, sequence);
-  }
-  const wrong = dependencies.filter(([earlier, later]) => !((last.get(earlier) ?? 0n) < (first.get(later) ?? 0n)));
-  expect(wrong).toEqual([]);
-}
-
-function expectAttempts(history: readonly HistoryItem[], taskId: string, failures: number): void {
-  const attempts = history.filter((item) => item.taskId === taskId).map((item) => [item.attempt, item.outcome]);
-  if (attempts.length === 0) return; // On a branch that was not taken.
-  const failed = Array.from({ length: failures }, (_, index) => [index + 1, "failed"]);
-  expect(attempts).toEqual([...failed, [failures + 1, "completed"]]);
-}
-
-function tasksIn(steps: readonly StepDescription[], prefix: string): { taskId: string; failures: number }[] {
-  return steps.flatMap((step) => {
-    switch (step.kind) {
-      case "task":
-        return [{ taskId: prefix + step.id, failures: step.failures }];
-      case "fork":
-        return step.branches.flatMap((it) => tasksIn(it.steps, prefix));
-      case "route":
-        return [...step.branches.flatMap((it) => tasksIn(it.steps, prefix)), ...tasksIn(step.otherwise ?? [], prefix)];
-      case "subflow":
-        return tasksIn(step.flow.steps, `${prefix}${step.id}/`);
-      case "wait":
-      case "several":
-        return tasksIn(step.late ?? [], prefix);
-      case "settled":
-        return step.branches.flatMap((it) => tasksIn(it.steps, `${prefix}${step.id}/${it.name}/`));
-      // Only of the first branch is it certain how far it comes.
-      case "first":
-        return step.branches.slice(0, 1).flatMap((it) => tasksIn(it.steps, `${prefix}${step.id}/${it.name}/`));
-      case "rounds":
-        return tasksIn(step.flow.steps, `${prefix}${step.id}[0]/`);
-      case "map":
-        return step.count === 0 ? [] : tasksIn(step.flow.steps, `${prefix}${step.id}[0]/`);
-      case "loop":
-      case "hopeless":
-      case "delay":
-      case "until":
-      case "child":
-        return [];
-    }
-  });
-}
-
-/** Whether something is the output of a map some of whose items have failed. */
-function hasFailure(output: unknown): boolean {
-  return Array.isArray(output) && output.some((item) => (item as { ok?: unknown } | null)?.ok !== undefined);
 }

@@ -6,7 +6,7 @@ import type { Flow } from "../../src/flow/flow-definition.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import type { InstanceOutline } from "../../src/snapshot/snapshot.ts";
 import type { Backend } from "../../src/store/backend.ts";
-import { systemTimers, type Timers } from "../../src/time/timers.ts";
+import { pause, systemTimers, type Timers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
 import { CrashingStore, type CrashMode, type Life } from "./crash-plan.ts";
 import type { World } from "./crash-run.ts";
@@ -37,6 +37,7 @@ export interface NodeOutcome {
 }
 
 const MOST_LIVES = 20;
+const STALL_IN_LEASES = 1.5;
 const MOST_SWEEPS = 200;
 
 /**
@@ -67,10 +68,13 @@ export async function runNode(node: NodeFlow, world: World, disturbance: Disturb
   const { call = 0, kind = null } = disturbance ?? {};
   const request = kind === "cancel" || kind === "undo" || kind === "pause" ? kind : null;
   const plan = new Map(kind === null || request !== null ? [] : [[call, kind as CrashMode]]);
-  const store = new CrashingStore(watched, plan, async (number) => {
-    if (request === null || number !== call) return;
-    const asked = request === "undo" ? client.cancel(id, { undo: true }) : client[request](id);
-    await asked.catch(ignoreTooEarlyOrLate);
+  const store = new CrashingStore(watched, plan, {
+    beforeCall: async (number) => {
+      if (request === null || number !== call) return;
+      const asked = request === "undo" ? client.cancel(id, { undo: true }) : client[request](id);
+      await asked.catch(ignoreTooEarlyOrLate);
+    },
+    stall: async () => await pause(world.ports.timers ?? systemTimers, STALL_IN_LEASES * world.leaseTtl),
   });
   const process = async (): Promise<void> => {
     for (let number = 1; number <= MOST_LIVES; number++) {

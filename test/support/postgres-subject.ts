@@ -1,6 +1,7 @@
 import type { Codec } from "../../src/codec/codec.ts";
 import { PostgresBackend } from "../../src/postgres/index.ts";
-import { type ConformanceSubject, type OpenedTransaction, TestClock } from "../../src/testing/index.ts";
+import type { ConformanceSubject, OpenedTransaction } from "../../src/testing/conformance/index.ts";
+import { TestClock } from "../../src/testing/index.ts";
 import type { TestDatabase } from "./postgres.ts";
 
 /** An empty backend whose leases and timers obey a clock that the suite moves. */
