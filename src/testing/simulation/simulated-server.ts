@@ -138,7 +138,7 @@ export class SimulatedServer {
             const isLost = fault === "answerLost";
             timeline.after(back, process, () => answer(() => (isLost ? reject(unavailable(name)) : resolve(value))));
           },
-          (error: Error) => timeline.after(back, process, () => answer(() => reject(error))),
+          (error: unknown) => timeline.after(back, process, () => answer(() => reject(asError(error)))),
         );
       });
     });
@@ -247,6 +247,10 @@ function narrowed(args: readonly unknown[], fault: CallFault | null, random: See
   if (fault !== "skipped") return args;
   const request = args[0] as ClaimRequest;
   return [{ ...request, limit: random.between(1, request.limit) }];
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function unavailable(queryName: string): BackendError {
