@@ -22,6 +22,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   CODEC_ENCODE: EXIT.usage,
   INSTANCE_NOT_FOUND: EXIT.notFound,
   LIMIT_NOT_FOUND: EXIT.notFound,
+  SCHEDULE_NOT_FOUND: EXIT.notFound,
   INSTANCE_EXISTS: EXIT.refused,
   INVALID_TRANSITION: EXIT.refused,
   RESULT_CONFLICT: EXIT.refused,
@@ -41,7 +42,12 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof CommandError) return { code: "COMMAND", message: error.message, exitCode: error.exitCode };
   if (error instanceof CommanderError) return ofUsage(error);
   if (WaymarkError.is(error))
-    return { code: error.code, message: error.message, exitCode: BY_CODE[error.code] ?? EXIT.failed };
+    return {
+      code: error.code,
+      // The error speaks to code, which would do it by an option.
+      message: error.code === "SCHEMA_TOO_OLD" ? `${error.message} Here: waymark migrate.` : error.message,
+      exitCode: BY_CODE[error.code] ?? EXIT.failed,
+    };
   return { code: "UNEXPECTED", message: error instanceof Error ? error.message : String(error), exitCode: EXIT.failed };
 }
 

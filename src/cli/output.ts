@@ -3,6 +3,8 @@ import { plainText, tableText } from "./terminal-text.ts";
 /** Where a command says what it has found: lines for people, or one JSON value for programs. */
 export class Output {
   readonly #asJson: boolean;
+  /** Whether a line of progress stands at the terminal. */
+  #isUnderWay = false;
 
   constructor(asJson: boolean) {
     this.#asJson = asJson;
@@ -19,7 +21,26 @@ export class Output {
     this.say(value, () => (rows.length === 0 ? none : tableText(head, rows)));
   }
 
+  /** One of many values that are said as they come: as JSON on a line of its own, for programs. */
+  line(value: unknown, text: string): void {
+    this.#write(this.#asJson ? JSON.stringify(value, jsonValue) : plainText(text));
+  }
+
+  /** Something besides, for people alone. */
+  hint(text: string): void {
+    if (!this.#asJson) this.#write(plainText(text));
+  }
+
+  /** How far something long is: on one line, which the next word about it replaces. Said to terminals only. */
+  progress(text: string): void {
+    if (this.#asJson || !process.stderr.isTTY) return;
+    process.stderr.write(`\r\u001B[2K${plainText(text)}`);
+    this.#isUnderWay = true;
+  }
+
   #write(text: string): void {
+    if (this.#isUnderWay) process.stderr.write("\r\u001B[2K");
+    this.#isUnderWay = false;
     if (text.length > 0) process.stdout.write(`${text}\n`);
   }
 }

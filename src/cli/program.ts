@@ -1,15 +1,23 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addCompletion } from "./commands/completion.ts";
 import { addControl } from "./commands/control.ts";
 import { addDashboard } from "./commands/dashboard.ts";
+import { addDev } from "./commands/dev.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addFork } from "./commands/fork.ts";
+import { addGraph } from "./commands/graph.ts";
+import { addInit } from "./commands/init.ts";
 import { addLimits } from "./commands/limits.ts";
 import { addList } from "./commands/list.ts";
 import { addMetrics } from "./commands/metrics.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addOverview } from "./commands/overview.ts";
+import { addRetention } from "./commands/retention.ts";
+import { addSchedules } from "./commands/schedules.ts";
 import { addShow } from "./commands/show.ts";
 import { addSingle } from "./commands/single.ts";
+import { addWatch } from "./commands/watch.ts";
 import { addWorker } from "./commands/worker.ts";
 
 /** All commands. Each loads what it needs when it is run. */
@@ -27,17 +35,25 @@ export function programOf(): Command {
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
   for (const add of [
+    addInit,
+    addDev,
     addList,
     addShow,
+    addWatch,
     addControl,
     addSingle,
+    addFork,
     addLimits,
+    addSchedules,
+    addRetention,
     addOverview,
     addWorker,
     addDashboard,
     addMetrics,
     addMigrate,
     addDoctor,
+    addGraph,
+    addCompletion,
   ])
     add(program);
   for (const command of program.commands) {

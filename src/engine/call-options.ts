@@ -26,8 +26,13 @@ export function checkAbortSignal(signal: unknown, field: string): void {
 
 /** @throws {InvalidArgumentError} naming `field` */
 export function checkFlow(flow: unknown, field: string = "flow"): asserts flow is Flow {
-  if (!isA(flow, Flow))
-    throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
+  if (isA(flow, Flow)) return;
+  if (Flow.is(flow))
+    throw new InvalidArgumentError(
+      field,
+      'is a flow of another copy of waymark, so that the two know nothing of each other. Install it once, and make the file that builds the flow an ECMAScript module ("type": "module" in package.json).',
+    );
+  throw new InvalidArgumentError(field, `must be a built flow, not ${kindOf(flow)}. Did you call .build()?`);
 }
 
 /** @throws {InvalidArgumentError} naming `field` */

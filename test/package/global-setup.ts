@@ -11,6 +11,8 @@ export interface PackedPackage {
   /** Paths in the tarball, as `npm pack` lists them. */
   readonly files: readonly string[];
   readonly packedBytes: number;
+  /** Where it lies. */
+  readonly tarball: string;
   /** `waymark`, `waymark/store`, … */
   readonly subpaths: readonly string[];
   /** A project whose only dependency is the tarball. */
@@ -45,6 +47,7 @@ export default function setup(project: TestProject): () => void {
   project.provide("package", {
     files: report.files.map(({ path }) => path),
     packedBytes: report.size,
+    tarball: join(folder, report.filename),
     subpaths: Object.keys(exports)
       .filter((subpath) => subpath !== "./package.json")
       .map((subpath) => subpath.replace(/^\./, "waymark")),

@@ -1,7 +1,7 @@
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import type { BulkFilter, BulkOptions, BulkResult } from "../../client/bulk.ts";
 import type { Client } from "../../client/client.ts";
+import { confirm } from "../confirm.ts";
 import { CommandError, EXIT, type Failure, failureOf } from "../failure.ts";
 import { addFilterOptions, type FilterOptions, filterFrom } from "../filter-options.ts";
 import type { Output } from "../output.ts";
@@ -167,15 +167,4 @@ function outcomeText(outcome: unknown): string {
   if (outcome === "requested") return "requested; it takes effect at the next checkpoint";
   if (outcome === "unchanged") return "it was so already";
   return outcome === "applied" ? "done" : String(outcome);
-}
-
-/** Asks where somebody can answer. @throws {CommandError} the answer is no, or nobody can be asked */
-async function confirm(question: string, { yes }: ControlOptions): Promise<void> {
-  if (yes === true) return;
-  if (!process.stdin.isTTY || !process.stderr.isTTY)
-    throw new CommandError("This can't be taken back, and nobody can be asked: pass --yes.", EXIT.usage);
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await asking.question(`${question} [y/N] `);
-  asking.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError("Nothing was changed.", EXIT.failed);
 }

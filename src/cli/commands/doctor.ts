@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { examine } from "../examination.ts";
 import { CommandError, EXIT } from "../failure.ts";
 import type { Finding } from "../finding.ts";
 import { databaseUrlOf, outputOf, schemaOf } from "../session.ts";
@@ -13,6 +12,7 @@ export function addDoctor(program: Command): void {
     .command("doctor")
     .description("look for what is wrong with database, schema, workers and instances; exits with 1 if something is")
     .action(async (_: object, command: Command) => {
+      const { examine } = await import("../examination.ts");
       const findings = await examine(databaseUrlOf(command), schemaOf(command));
       outputOf(command).say(findings, () =>
         findings.flatMap((finding) => linesOf(finding)).map((line) => plainText(line)),

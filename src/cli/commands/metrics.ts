@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { metricsText } from "../../client/metrics-text.ts";
 import { withSession } from "../session.ts";
 
 /** `waymark metrics` */
@@ -8,6 +7,7 @@ export function addMetrics(program: Command): void {
     .command("metrics")
     .description("how many instances, workers and places of limits there are, in the text format of Prometheus")
     .action(async (_: object, command: Command) => {
+      const { metricsText } = await import("../../client/metrics-text.ts");
       await withSession(command, async ({ client }) => {
         process.stdout.write(await metricsText(client));
       });

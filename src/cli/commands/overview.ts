@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import { timeText } from "../output.ts";
 import { withSession } from "../session.ts";
 
+const MOST_WORKERS = 1_000;
+
 /** `waymark flows …` and `waymark workers` */
 export function addOverview(program: Command): void {
   addFlows(program);
@@ -58,7 +60,7 @@ function addWorkers(program: Command): void {
     .description("workers that were heard of within the last day")
     .action(async (_: object, command: Command) => {
       await withSession(command, async ({ client, output }) => {
-        const { workers } = await client.workers({ limit: 1_000 });
+        const { workers } = await client.workers({ limit: MOST_WORKERS });
         const rows = workers.map(({ workerId, isAlive, seenAt, running, tags, lanes }) => [
           ...[workerId, isAlive ? "alive" : "silent", timeText(seenAt), String(running)],
           ...[tags.join(","), [...new Set(lanes.map(({ flow }) => flow))].join(",")],
@@ -69,6 +71,7 @@ function addWorkers(program: Command): void {
           rows,
           "No worker has been heard of.",
         );
+        if (workers.length === MOST_WORKERS) output.hint(`There may be more than these ${MOST_WORKERS}.`);
       });
     });
 }

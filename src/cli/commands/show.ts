@@ -20,8 +20,7 @@ export function addShow(program: Command): void {
     .action(async (id: string, options: { history: number }, command: Command) => {
       await withSession(command, async ({ client, output }) => {
         const inspection = await client.inspect(id);
-        const history =
-          options.history === 0 ? [] : (await client.history(id, { limit: 10_000 })).slice(-options.history);
+        const history = await lastEntries(client, id, options.history);
         const words = situationOf(inspection, await surroundings(client));
         output.say({ ...inspection, words, history }, () => {
           const { summary } = inspection;
@@ -48,6 +47,23 @@ export async function surroundings(client: Client): Promise<Surroundings> {
   const { workers } = await client.workers({ limit: MOST_WORKERS });
   const paused = await client.flows.paused();
   return { workers, pausedFlows: new Map(paused.map(({ flow, reason }) => [flow, reason])) };
+}
+
+const PAGE = 10_000;
+
+/** A history may be long; its end is what matters, and is to be had by its beginning only. */
+async function lastEntries(client: Client, id: string, count: number): Promise<readonly HistoryItem[]> {
+  let last: readonly HistoryItem[] = [];
+  if (count === 0) return last;
+  for (let after: bigint | undefined; ; ) {
+    const page: readonly HistoryItem[] = await client.history(id, {
+      limit: PAGE,
+      ...(after === undefined ? {} : { after }),
+    });
+    last = [...last, ...page].slice(-count);
+    if (page.length < PAGE) return last;
+    after = page.at(-1)?.sequence;
+  }
 }
 
 function shownText(shown: { readonly problem: string | null; readonly value?: unknown }): string {
