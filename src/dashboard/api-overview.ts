@@ -44,6 +44,8 @@ export interface Flow {
   }[];
   readonly byStatus: Readonly<Record<StoredStatus, number>>;
   readonly capped: boolean;
+  /** Set while workers take nothing of it. */
+  readonly paused: { readonly reason: string | null; readonly by: string | null; readonly since: string } | null;
 }
 
 /** Query of `GET /api/v1/series`. */

@@ -9,6 +9,7 @@ export type * from "./api-actions.ts";
 export type * from "./api-graph.ts";
 export type * from "./api-instances.ts";
 export type * from "./api-overview.ts";
+export type * from "./api-upkeep.ts";
 export type * from "./api-values.ts";
 
 /** Every code that `ApiProblem` can carry besides those of docs/errors.md. */
@@ -63,7 +64,12 @@ export type ActionName =
   | "update"
   | "delete"
   | "bulk"
-  | "changeLimits";
+  | "changeLimits"
+  | "pauseFlow"
+  | "runSchedules"
+  | "changeSchedules"
+  | "changeRetention"
+  | "prune";
 
 /** `GET /api/v1/session`: who asks, and what they may do. Answered without a token, too. */
 export interface Session {

@@ -18,6 +18,11 @@ export const ACTION_ROLES: Readonly<Record<ActionName, Role>> = {
   delete: "admin",
   bulk: "admin",
   changeLimits: "admin",
+  pauseFlow: "admin",
+  runSchedules: "operator",
+  changeSchedules: "admin",
+  changeRetention: "admin",
+  prune: "admin",
 };
 
 export function sessionView(options: ResolvedOptions, caller: Caller | null): Session {

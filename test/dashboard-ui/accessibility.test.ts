@@ -90,7 +90,14 @@ suite(`readers with other senses (skipped where ${NO_CHROMIUM})`, () => {
   });
 
   test("can use it at a width of 800 pixels without scrolling sideways", async () => {
-    for (const hash of ["#/instances", "#/instances/order-1?node=charge", "#/flows", "#/limits", "#/failures"]) {
+    for (const hash of [
+      "#/instances",
+      "#/instances/order-1?node=charge",
+      "#/flows",
+      "#/limits",
+      "#/schedules",
+      "#/failures",
+    ]) {
       const page = await pages.open(`${served.url}${hash}`, { viewport: { width: 800, height: 900 } });
       await page.locator("main h1").waitFor();
       expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);

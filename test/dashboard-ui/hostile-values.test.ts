@@ -62,14 +62,17 @@ suite(`values that are markup (skipped where ${NO_CHROMIUM})`, async () => {
   });
 
   // Each of them fails if a dialog opens, or the browser had to refuse a script.
-  test.each(["instances", "failures", "flows", "workers", "limits"])("are texts on the page %s", async (path) => {
-    const page = await pages.open(`${served.url}#/${path}`);
-    await page.locator("main h1").waitFor();
-    await page.waitForLoadState("networkidle").catch(() => undefined);
-    if (path === "instances") await page.locator("[data-id]").nth(3).waitFor();
-    if (path === "failures") await page.getByText(`${IMAGE}${SCRIPT}`).first().waitFor();
-    expect(await page.locator('main img, main script, main a[href^="javascript"]').count()).toBe(0);
-  });
+  test.each(["instances", "failures", "flows", "schedules", "workers", "limits"])(
+    "are texts on the page %s",
+    async (path) => {
+      const page = await pages.open(`${served.url}#/${path}`);
+      await page.locator("main h1").waitFor();
+      await page.waitForLoadState("networkidle").catch(() => undefined);
+      if (path === "instances") await page.locator("[data-id]").nth(3).waitFor();
+      if (path === "failures") await page.getByText(`${IMAGE}${SCRIPT}`).first().waitFor();
+      expect(await page.locator('main img, main script, main a[href^="javascript"]').count()).toBe(0);
+    },
+  );
 
   test.each(ids)("are texts on each tab of the instance %s", async (id) => {
     const page = await pages.open(`${served.url}#/instances?order=id`);

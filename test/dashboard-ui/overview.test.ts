@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { Client, flow, Worker } from "../../src/index.ts";
+import { Client, flow, schedule, Worker } from "../../src/index.ts";
 import { findChromium, NO_CHROMIUM } from "../support/chromium.ts";
 import { askFlow, broken, order, quick, shipment } from "../support/dashboard-flows.ts";
 import { browserPages } from "../support/dashboard-page.ts";
@@ -113,6 +113,72 @@ suite(`pages about all instances (skipped where ${NO_CHROMIUM})`, async () => {
     await limit.getByRole("button", { name: "Reset" }).click();
     await page.getByRole("button", { name: "Reset it" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
+    pages.expectProblems(/400/);
+  });
+
+  test("schedules show when they start something, can be held back, and started by hand", async () => {
+    const hostile = '<img src=x onerror="alert(1)">';
+    await client.schedules.put(schedule(hostile, quick, { every: "1d", input: 1 }));
+    await client.schedules.put(schedule("nightly", quick, { cron: "0 3 * * *", timezone: "Europe/Berlin", input: 2 }));
+    const page = await open("#/schedules");
+    await page.getByRole("heading", { name: hostile }).waitFor();
+    const card = page.locator('[data-schedule="nightly"]');
+    await card.getByText("0 3 * * * (Europe/Berlin)").waitFor();
+    await card.getByRole("button", { name: "Pause" }).click();
+    await page.getByLabel("Reason").fill("stocktaking");
+    await page.getByRole("button", { name: "Pause it" }).click();
+    await card.getByText("stocktaking").waitFor();
+    expect(await client.schedules.get("nightly")).toMatchObject({ isPaused: true, pauseReason: "stocktaking" });
+    await card.getByRole("button", { name: "Resume" }).click();
+    await page.getByRole("button", { name: "Resume it" }).click();
+    await card.getByRole("button", { name: "Pause" }).waitFor();
+
+    const before = (await client.list({ flow: quick.name })).instances.length;
+    await card.getByRole("button", { name: "Start one now" }).click();
+    await page.getByRole("button", { name: "Start it" }).click();
+    await expect.poll(async () => (await client.list({ flow: quick.name })).instances.length, soon).toBe(before + 1);
+    await card.getByRole("button", { name: "Backfill" }).click();
+    await page.getByLabel("From", { exact: true }).fill("2026-01-01T00:00");
+    await page.getByLabel("To", { exact: true }).fill("2026-01-03T00:00");
+    await page.getByText("2 slots:").waitFor();
+    await page.getByRole("button", { name: "Start them" }).click();
+    await expect.poll(async () => (await client.list({ flow: quick.name })).instances.length, soon).toBe(before + 3);
+
+    await card.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("button", { name: "Delete it" }).click();
+    await card.waitFor({ state: "detached" });
+  });
+
+  test("a flow can be held back and let go on, and its ended instances be removed", async () => {
+    const page = await open("#/flows/quick");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByLabel("Reason").fill("stocktaking");
+    await page.getByRole("button", { name: "Pause it" }).click();
+    await page.getByText("Workers take nothing of this flow.").waitFor();
+    expect(await client.flows.paused()).toMatchObject([{ flow: "quick", reason: "stocktaking" }]);
+    const list = await open("#/flows");
+    await list.locator('[data-flow="quick"]').getByText("Paused").waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByRole("button", { name: "Resume it" }).click();
+    await page.getByText("Workers take nothing of this flow.").waitFor({ state: "detached" });
+
+    const kept = page.getByRole("region", { name: "Kept" });
+    await kept.getByRole("button", { name: "Change" }).click();
+    await page.getByRole("dialog").getByLabel("completed").fill("a while");
+    await page.getByRole("button", { name: "Change it" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByRole("dialog").getByLabel("completed").fill("7d");
+    await page.getByRole("button", { name: "Change it" }).click();
+    await kept.getByText("changed by hand").waitFor();
+    await kept.getByRole("button", { name: "Remove now" }).click();
+    await page.getByLabel("Ended at least so long ago").fill("0s");
+    await page.getByRole("button", { name: "Count them" }).click();
+    await page.getByText(/[1-9]\d* would be removed/).waitFor();
+    await page.getByRole("button", { name: "Remove them" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await expect
+      .poll(async () => (await client.list({ flow: "quick", status: ["completed"] })).instances, soon)
+      .toEqual([]);
     pages.expectProblems(/400/);
   });
 

@@ -13,6 +13,8 @@ import { countText } from "../parts/time-text.ts";
 import { changeQuery, goTo, hrefOf, usePlace } from "../route/place.ts";
 import { useKeys } from "../shell/keys.ts";
 import { CountBarOfFlow } from "./flow-counts.tsx";
+import { FlowPauseButton, PausedBadge, PausedSince } from "./flow-pause.tsx";
+import { RetentionCard } from "./retention-card.tsx";
 import { SeriesCharts } from "./series-charts.tsx";
 import { SubmitDialog } from "./submit-dialog.tsx";
 
@@ -42,6 +44,7 @@ export function FlowPage({ flow: name }: { flow: string }): JSX.Element {
       <div class="spread">
         <div class="row">
           <h1>{name}</h1>
+          <PausedBadge paused={flow.paused} />
           <a class="button is-small" href={hrefOf(["instances"], { flow: name })}>
             <Icon name="instances" size={13} /> Instances
           </a>
@@ -56,11 +59,14 @@ export function FlowPage({ flow: name }: { flow: string }): JSX.Element {
               <Icon name="play" size={13} /> Start one …
             </button>
           )}
+          <FlowPauseButton flow={flow} />
         </div>
         <CountBarOfFlow flow={flow} />
       </div>
+      <PausedSince paused={flow.paused} />
       <Versions flow={flow} chosen={version?.definitionHash ?? null} />
       <SeriesCharts flow={name} />
+      <RetentionCard flow={name} />
       {version !== undefined && <VersionGraph flow={name} version={version} />}
       {isSubmitting && <SubmitDialog flow={name} onClose={() => setSubmitting(false)} />}
     </>

@@ -6,6 +6,7 @@ import { ProblemBox } from "../parts/problem-box.tsx";
 import { countText } from "../parts/time-text.ts";
 import { hrefOf } from "../route/place.ts";
 import { useKeys } from "../shell/keys.ts";
+import { PausedBadge } from "./flow-pause.tsx";
 import { SeriesCharts } from "./series-charts.tsx";
 
 const COLUMNS: readonly (readonly [StoredStatus, string])[] = [
@@ -57,10 +58,10 @@ function FlowTable({ flows }: { flows: readonly Flow[] }): JSX.Element {
           </tr>
         </thead>
         <tbody>
-          {flows.map(({ flow, versions, byStatus, capped }) => (
+          {flows.map(({ flow, versions, byStatus, capped, paused }) => (
             <tr key={flow} data-flow={flow}>
               <td>
-                <a href={hrefOf(["flows", flow])}>{flow}</a>
+                <a href={hrefOf(["flows", flow])}>{flow}</a> <PausedBadge paused={paused} />
               </td>
               <td class="right number">{versions.length}</td>
               <td class="right number">{versions.reduce((most, { workers }) => Math.max(most, workers), 0)}</td>

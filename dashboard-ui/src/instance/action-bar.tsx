@@ -97,6 +97,11 @@ function ActionDialog({ action, detail, onClose }: ActionDialogProps): JSX.Eleme
     case "submit":
     case "bulk":
     case "changeLimits":
+    case "pauseFlow":
+    case "runSchedules":
+    case "changeSchedules":
+    case "changeRetention":
+    case "prune":
       return null;
   }
 }

@@ -8,6 +8,7 @@ import { InstancesPage } from "../instances/instances-page.tsx";
 import { LimitsPage } from "../limits/limits-page.tsx";
 import { Empty } from "../parts/empty.tsx";
 import type { Place } from "../route/place.ts";
+import { SchedulesPage } from "../schedules/schedules-page.tsx";
 import { WorkersPage } from "../workers/workers-page.tsx";
 
 /** The page that an address names. */
@@ -23,6 +24,8 @@ export function PageFor({ place: { path } }: { place: Place }): JSX.Element {
       return <FailuresPage />;
     case "flows":
       return id === undefined ? <FlowsPage /> : <FlowPage key={id} flow={id} />;
+    case "schedules":
+      return <SchedulesPage />;
     case "workers":
       return <WorkersPage />;
     case "limits":

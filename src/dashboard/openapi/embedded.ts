@@ -19,7 +19,12 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
    "update",
    "delete",
    "bulk",
-   "changeLimits"
+   "changeLimits",
+   "pauseFlow",
+   "runSchedules",
+   "changeSchedules",
+   "changeRetention",
+   "prune"
   ],
   "description": "Everything that a request can do beyond reading."
  },
@@ -229,6 +234,24 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
    "code"
   ],
   "description": "`GET /api/v1/audit`: what was done through the API, the last first."
+ },
+ "BackfillRequest": {
+  "type": "object",
+  "properties": {
+   "from": {
+    "type": "string"
+   },
+   "to": {
+    "type": "string",
+    "description": "Not in the future."
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "from",
+   "to"
+  ],
+  "description": "Body of `POST /api/v1/schedules/{id}/backfill`: times in ISO 8601."
  },
  "BufferedEvent": {
   "type": "object",
@@ -991,6 +1014,48 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
    },
    "capped": {
     "type": "boolean"
+   },
+   "paused": {
+    "anyOf": [
+     {
+      "type": "object",
+      "properties": {
+       "reason": {
+        "anyOf": [
+         {
+          "type": "string"
+         },
+         {
+          "type": "null"
+         }
+        ]
+       },
+       "by": {
+        "anyOf": [
+         {
+          "type": "string"
+         },
+         {
+          "type": "null"
+         }
+        ]
+       },
+       "since": {
+        "type": "string"
+       }
+      },
+      "additionalProperties": false,
+      "required": [
+       "reason",
+       "by",
+       "since"
+      ]
+     },
+     {
+      "type": "null"
+     }
+    ],
+    "description": "Set while workers take nothing of it."
    }
   },
   "additionalProperties": false,
@@ -998,9 +1063,27 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
    "flow",
    "versions",
    "byStatus",
-   "capped"
+   "capped",
+   "paused"
   ],
   "description": "`GET /api/v1/flows`."
+ },
+ "FlowChanges": {
+  "type": "object",
+  "properties": {
+   "isPaused": {
+    "type": "boolean"
+   },
+   "reason": {
+    "type": "string",
+    "description": "With a pause."
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "isPaused"
+  ],
+  "description": "Body of `PATCH /api/v1/flows/{flow}`."
  },
  "ForkRequest": {
   "type": "object",
@@ -2640,6 +2723,65 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   ],
   "description": "A point at which an instance stands."
  },
+ "PruneRequest": {
+  "type": "object",
+  "properties": {
+   "flow": {
+    "type": "string",
+    "description": "Only of this flow. Default: of all that have a rule."
+   },
+   "olderThan": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "number"
+     }
+    ],
+    "description": "Those that ended at least so long ago, as a span. Default: as long as they are kept."
+   },
+   "limit": {
+    "type": "number",
+    "description": "At most so many. Default: 10,000."
+   },
+   "dryRun": {
+    "type": "boolean",
+    "description": "Only tells how many."
+   },
+   "withoutArchive": {
+    "type": "boolean",
+    "description": "Also those that workers would archive before."
+   }
+  },
+  "additionalProperties": false,
+  "description": "Body of `POST /api/v1/prune`."
+ },
+ "Pruned": {
+  "type": "object",
+  "properties": {
+   "pruned": {
+    "type": "number"
+   },
+   "instanceIds": {
+    "type": "array",
+    "items": {
+     "type": "string"
+    },
+    "description": "The first thousand."
+   },
+   "dryRun": {
+    "type": "boolean"
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "pruned",
+   "instanceIds",
+   "dryRun"
+  ],
+  "description": "What was removed, or would be."
+ },
  "ReasonRequest": {
   "type": "object",
   "properties": {
@@ -2662,6 +2804,107 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   "required": [
    "reply"
   ]
+ },
+ "Retention": {
+  "type": "object",
+  "properties": {
+   "flow": {
+    "type": "string"
+   },
+   "keep": {
+    "type": "object",
+    "properties": {
+     "completed": {
+      "anyOf": [
+       {
+        "type": "number"
+       },
+       {
+        "type": "null"
+       }
+      ]
+     },
+     "failed": {
+      "anyOf": [
+       {
+        "type": "number"
+       },
+       {
+        "type": "null"
+       }
+      ]
+     },
+     "cancelled": {
+      "anyOf": [
+       {
+        "type": "number"
+       },
+       {
+        "type": "null"
+       }
+      ]
+     }
+    },
+    "additionalProperties": false,
+    "required": [
+     "completed",
+     "failed",
+     "cancelled"
+    ]
+   },
+   "archives": {
+    "type": "boolean",
+    "description": "Whether workers archive them before."
+   },
+   "isChanged": {
+    "type": "boolean"
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "flow",
+   "keep",
+   "archives",
+   "isChanged"
+  ],
+  "description": "`GET /api/v1/retention`: how long instances of a flow are kept after their end, in milliseconds; `null` for ever."
+ },
+ "RetentionChanges": {
+  "type": "object",
+  "properties": {
+   "completed": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "number"
+     }
+    ]
+   },
+   "failed": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "number"
+     }
+    ]
+   },
+   "cancelled": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "number"
+     }
+    ]
+   }
+  },
+  "additionalProperties": false,
+  "description": "Body of `PATCH /api/v1/retention/{flow}`: spans such as \"30d\", milliseconds, or \"forever\"; what is not named stays."
  },
  "RetryRequest": {
   "type": "object",
@@ -2784,6 +3027,188 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
    "progress"
   ],
   "description": "A task that can run, runs, or will be tried again."
+ },
+ "Schedule": {
+  "type": "object",
+  "properties": {
+   "id": {
+    "type": "string"
+   },
+   "flow": {
+    "type": "string"
+   },
+   "cron": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "null"
+     }
+    ],
+    "description": "Either this or `everyMs`; the other one is `null`."
+   },
+   "everyMs": {
+    "anyOf": [
+     {
+      "type": "number"
+     },
+     {
+      "type": "null"
+     }
+    ]
+   },
+   "timezone": {
+    "type": "string"
+   },
+   "overlap": {
+    "type": "string"
+   },
+   "catchUp": {
+    "type": "object",
+    "properties": {
+     "withinMs": {
+      "type": "number"
+     },
+     "limit": {
+      "type": "number"
+     }
+    },
+    "additionalProperties": false,
+    "required": [
+     "withinMs",
+     "limit"
+    ]
+   },
+   "jitterMs": {
+    "type": "number"
+   },
+   "isChanged": {
+    "type": "boolean",
+    "description": "What code says of it does not count."
+   },
+   "isPaused": {
+    "type": "boolean"
+   },
+   "pauseReason": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "null"
+     }
+    ]
+   },
+   "lastSlot": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "null"
+     }
+    ]
+   },
+   "nextSlot": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "null"
+     }
+    ],
+    "description": "`null` if no worker has looked at it yet."
+   },
+   "live": {
+    "type": "array",
+    "items": {
+     "type": "string"
+    },
+    "description": "Those of the last 100 instances that it has started that have not ended."
+   },
+   "skipped": {
+    "anyOf": [
+     {
+      "type": "object",
+      "properties": {
+       "slot": {
+        "type": "string"
+       },
+       "reason": {
+        "type": "string"
+       }
+      },
+      "additionalProperties": false,
+      "required": [
+       "slot",
+       "reason"
+      ]
+     },
+     {
+      "type": "null"
+     }
+    ]
+   },
+   "problem": {
+    "anyOf": [
+     {
+      "type": "string"
+     },
+     {
+      "type": "null"
+     }
+    ],
+    "description": "Why its slots can't be started at present; `null` if nothing is wrong."
+   },
+   "requested": {
+    "type": "number",
+    "description": "Slots that were asked for by hand and are not started yet."
+   },
+   "createdAt": {
+    "type": "string"
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "id",
+   "flow",
+   "cron",
+   "everyMs",
+   "timezone",
+   "overlap",
+   "catchUp",
+   "jitterMs",
+   "isChanged",
+   "isPaused",
+   "pauseReason",
+   "lastSlot",
+   "nextSlot",
+   "live",
+   "skipped",
+   "problem",
+   "requested",
+   "createdAt"
+  ],
+  "description": "`GET /api/v1/schedules`."
+ },
+ "ScheduleChanges": {
+  "type": "object",
+  "properties": {
+   "isPaused": {
+    "type": "boolean"
+   },
+   "reason": {
+    "type": "string",
+    "description": "With a pause."
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "isPaused"
+  ],
+  "description": "Body of `PATCH /api/v1/schedules/{id}`."
  },
  "Series": {
   "type": "object",
@@ -2963,6 +3388,21 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
      },
      "changeLimits": {
       "type": "boolean"
+     },
+     "pauseFlow": {
+      "type": "boolean"
+     },
+     "runSchedules": {
+      "type": "boolean"
+     },
+     "changeSchedules": {
+      "type": "boolean"
+     },
+     "changeRetention": {
+      "type": "boolean"
+     },
+     "prune": {
+      "type": "boolean"
      }
     },
     "additionalProperties": false,
@@ -2980,7 +3420,12 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
      "update",
      "delete",
      "bulk",
-     "changeLimits"
+     "changeLimits",
+     "pauseFlow",
+     "runSchedules",
+     "changeSchedules",
+     "changeRetention",
+     "prune"
     ],
     "description": "What would be allowed; all `false` unless authenticated."
    }
@@ -3008,6 +3453,38 @@ export const API_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
    "token"
   ],
   "description": "`POST /api/v1/session`. The answer is a `Session`, and a cookie."
+ },
+ "Slots": {
+  "type": "object",
+  "properties": {
+   "slots": {
+    "type": "array",
+    "items": {
+     "type": "string"
+    }
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "slots"
+  ],
+  "description": "`GET /api/v1/schedules/{id}/slots`: slots in order, as far as nobody changes the schedule."
+ },
+ "StartedSlots": {
+  "type": "object",
+  "properties": {
+   "instanceIds": {
+    "type": "array",
+    "items": {
+     "type": "string"
+    }
+   }
+  },
+  "additionalProperties": false,
+  "required": [
+   "instanceIds"
+  ],
+  "description": "What is started by hand: by the next worker that looks."
  },
  "Status": {
   "type": "object",

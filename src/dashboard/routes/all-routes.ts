@@ -9,6 +9,8 @@ import { historyRoutes } from "./history.ts";
 import { instanceRoutes } from "./instances.ts";
 import { limitRoutes } from "./limits.ts";
 import { payloadRoutes } from "./payloads.ts";
+import { retentionRoutes } from "./retention.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { serverRoutes } from "./server.ts";
 import { workerRoutes } from "./workers.ts";
 
@@ -24,6 +26,8 @@ export const ROUTES: readonly Route[] = [
   ...workerRoutes,
   ...flowRoutes,
   ...limitRoutes,
+  ...scheduleRoutes,
+  ...retentionRoutes,
   ...failureRoutes,
   ...auditRoutes,
 ];

@@ -1,8 +1,10 @@
 import { InvalidArgumentError } from "../../errors/argument-errors.ts";
 import type { InstanceStatus } from "../../snapshot/snapshot.ts";
+import type { PausedFlow } from "../../store/flow-store.ts";
 import { parseDuration } from "../../time/duration.ts";
-import type { Flow, Page, Series } from "../api-types.ts";
+import type { Flow, FlowChanges, Page, Series } from "../api-types.ts";
 import { RequestRefused } from "../problems.ts";
+import { Reply } from "../responses.ts";
 import { type Call, get, pageOf, type Route, typed } from "../route.ts";
 import { findGraph } from "./instance-graph.ts";
 
@@ -26,6 +28,24 @@ export const flowRoutes: readonly Route[] = [
       "Neither this server nor the database knows what this definition looks like.",
     );
   }),
+  {
+    ...{ method: "PATCH", path: "/flows/{flow}", role: "admin", action: "pauseFlow", query: {} },
+    ...{ body: "FlowChanges", answer: { status: 204, schema: null } },
+    summary: "Has workers take nothing of a flow, or again",
+    target: ({ params }) => params["flow"] ?? null,
+    detail: ({ body }) => JSON.stringify(body).slice(0, 2_000),
+    handle: async ({ server, params, body, caller }) => {
+      const { isPaused, reason } = body as FlowChanges;
+      const flow = params["flow"] ?? "";
+      const request = {
+        ...(reason === undefined ? {} : { reason }),
+        ...(caller === null ? {} : { requestedBy: caller.actor }),
+      };
+      if (isPaused) await server.client.flows.pause(flow, request);
+      else await server.client.flows.unpause(flow);
+      return Reply.empty();
+    },
+  },
   get(
     "/series",
     "Counts what began and ended by time",
@@ -85,10 +105,27 @@ async function listFlows({ server }: Call): Promise<Page<Flow>> {
     const version = versions.get(definitionHash);
     if (version !== undefined && (status === "in_progress" || status === "paused")) version.live += count;
   }
+  const paused = new Map((await client.flows.paused()).map((one) => [one.flow, one]));
+  // One may be held back before anything of it is known.
+  for (const flow of paused.keys()) flowNamed(flow);
   const items = [...known]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([flow, { versions, byStatus }]) => ({ flow, versions: [...versions.values()], byStatus, capped: isCapped }));
+    .map(([flow, { versions, byStatus }]) => {
+      return {
+        flow,
+        versions: [...versions.values()],
+        byStatus,
+        capped: isCapped,
+        paused: pausedView(paused.get(flow)),
+      };
+    });
   return { items, next: null };
+}
+
+function pausedView(paused: PausedFlow | undefined): Flow["paused"] {
+  if (paused === undefined) return null;
+  const { reason, requestedBy, since } = paused;
+  return { reason, by: requestedBy, since: new Date(since).toISOString() };
 }
 
 async function readSeries({ server, query }: Call): Promise<Series> {
