@@ -10,6 +10,7 @@ export async function examineWork(db: Connection, schema: string): Promise<reado
   return [
     await unserved(db, tables),
     await lapsed(db, tables),
+    await stuck(db, tables),
     await lost(db, tables),
     await held(db, tables),
     await bloat(db, schema),
@@ -56,6 +57,20 @@ async function lapsed(db: Connection, t: Tables): Promise<Finding> {
     "leases",
     `some have run out, and nobody takes over: ${named}`,
     "No worker polls this schema: start one. If one runs, look at its log.",
+  );
+}
+
+/** What the other findings don't name: see the view. */
+async function stuck(db: Connection, t: Tables): Promise<Finding> {
+  const { rows } = await db.query<{ id: string; reason: string; remedy: string }>(
+    `SELECT s.instance_id AS id, s.reason, s.remedy FROM ${t.stuckInstances.sql} AS s LIMIT ${MOST_NAMED}`,
+  );
+  const [first] = rows;
+  if (first === undefined) return ok("stuck instances", "none");
+  return problem(
+    "stuck instances",
+    rows.map(({ id, reason }) => `${id}: ${reason}`).join("; "),
+    `${first.remedy[0]?.toUpperCase() ?? ""}${first.remedy.slice(1)}.`,
   );
 }
 

@@ -37,6 +37,7 @@ export type Tables = Readonly<Record<TableName, Identifier>> & {
   readonly recordedOutput: Identifier;
   readonly tellParents: Identifier;
   readonly claimLimited: Identifier;
+  readonly stuckInstances: Identifier;
   /** The token sequence's name as text, for `nextval`. */
   readonly tokenSequence: string;
   /** The same of the history's. */
@@ -66,6 +67,7 @@ export function tablesIn(schema: unknown): Tables {
     recordedOutput: new Identifier(schema, "recorded_output"),
     tellParents: new Identifier(schema, "tell_parents"),
     claimLimited: new Identifier(schema, "claim_limited"),
+    stuckInstances: new Identifier(schema, "stuck_instances"),
     checkpointSequence: new Identifier(schema, "checkpoint_sequence").sql,
     tokenSequence: new Identifier(schema, "fencing_tokens").sql,
   };

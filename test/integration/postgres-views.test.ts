@@ -88,4 +88,44 @@ describe("views", () => {
     expect(history.rows).toEqual([{ task_id: "a", outcome: "completed", output: "a" }]);
     expect(now.rows).toEqual([{ task_id: "wait", state: "awaiting go" }]);
   });
+
+  test("name what is stuck, why, and what to do; and nothing else", async () => {
+    const backend = await database.connect();
+    const { pool } = database;
+    await pool.query("DELETE FROM waymark.positions");
+    const stuck = async (): Promise<Record<string, string>> => {
+      const { rows } = await pool.query<{ id: string; reason: string; remedy: string }>(
+        "SELECT instance_id AS id, reason, remedy FROM waymark.stuck_instances ORDER BY 1",
+      );
+      for (const { remedy } of rows) expect(remedy.length).toBeGreaterThan(10);
+      return Object.fromEntries(rows.map(({ id, reason }) => [id, reason]));
+    };
+    await backend.createInstances(
+      ["lapsed", "timer", "ready", "paused", "fresh", "waits", "joins"].map((id) => newInstance(id)),
+    );
+    await backend.keepWorker("somebody", [], 60_000, [lane]);
+    // Somebody knows it, so it stands in a queue.
+    await pool.query("UPDATE waymark.positions SET available_at = clock_timestamp() - interval '1 hour'");
+    expect(await stuck()).toEqual({});
+
+    await pool.query("UPDATE waymark.workers SET seen_at = clock_timestamp() - interval '1 hour'");
+    await pool.query("UPDATE waymark.positions SET available_at = clock_timestamp() WHERE instance_id = 'fresh'");
+    await pool.query("UPDATE waymark.positions SET order_key = NULL, worker_id = 'gone' WHERE instance_id = 'lapsed'");
+    await pool.query("UPDATE waymark.positions SET order_key = NULL WHERE instance_id = 'timer'");
+    await pool.query(
+      "UPDATE waymark.positions SET order_key = NULL, kind = 'wait', event = 'e', available_at = 'infinity' WHERE instance_id = 'waits'",
+    );
+    await pool.query(
+      "UPDATE waymark.positions SET order_key = NULL, kind = 'join', pending = 2, available_at = 'infinity' WHERE instance_id = 'joins'",
+    );
+    await backend.pauseFlow(lane.flow, {});
+    expect(await stuck()).toEqual({
+      lapsed: "the lease of gone has run out, and nobody takes over",
+      timer: "its time has come, and nobody takes it",
+      joins: "it waits for 2 branches, and there are none",
+    });
+    await backend.unpauseFlow(lane.flow);
+    expect(Object.keys(await stuck())).toEqual(["joins", "lapsed", "paused", "ready", "timer"]);
+    expect((await stuck())["ready"]).toContain("no worker that is alive knows version");
+  });
 });

@@ -19,7 +19,7 @@ export const embeddedMigrations: readonly EmbeddedMigration[] = [
     name: "initial",
     transactional: true,
     breaking: null,
-    sha256: "24fccb5dcb6e806e2045bc96d8ff2e51e097b7b8c714323eba9dafc561c663ea",
+    sha256: "fd0694147c4a2bbcd8b87b9c9b1d3b98ed400e36b0958535140266c097ee0598",
     sql: `-- Everything that flows are stored in. See docs/schema.md for what each table and index is for.
 --
 -- Lock: none that anybody could be waiting for; the tables are new. Takes milliseconds.
@@ -1353,6 +1353,53 @@ SELECT p.instance_id, i.flow, p.path, p.task_id, p.kind, p.attempt, p.priority, 
 FROM :schema.positions AS p
 JOIN :schema.instances AS i ON i.instance_id = p.instance_id
 LEFT JOIN :schema.lanes AS l ON l.lane = p.lane;
+
+-- What should go on, and what nothing moves: empty when all is well. What is paused, waits for a limit, an event or its time, or stands in a
+-- queue that somebody works on, is not stuck. A minute is more than any poll takes.
+CREATE VIEW :schema.stuck_instances AS
+SELECT stuck.instance_id, i.flow, stuck.path, stuck.task_id, stuck.since, stuck.reason, stuck.remedy
+FROM (
+  SELECT p.instance_id, p.path, p.task_id, p.available_at AS since,
+         'the lease of ' || p.worker_id || ' has run out, and nobody takes over' AS reason,
+         'no worker polls this schema: start one, or look at its log' AS remedy
+  FROM :schema.positions AS p
+  WHERE p.order_key IS NULL AND p.available_at < clock_timestamp() - interval '1 minute' AND p.worker_id IS NOT NULL
+  UNION ALL
+  SELECT p.instance_id, p.path, p.task_id, p.available_at,
+         'its time has come, and nobody takes it',
+         'no worker polls this schema: start one, or look at its log'
+  FROM :schema.positions AS p
+  WHERE p.order_key IS NULL AND p.available_at < clock_timestamp() - interval '1 minute' AND p.worker_id IS NULL
+  UNION ALL
+  SELECT p.instance_id, p.path, p.task_id, p.available_at,
+         'it is ready, and no worker that is alive knows version ' || left(l.definition_hash, 12) || ' of ' || l.flow
+           || CASE WHEN l.tags = '{}' THEN '' ELSE ' with the tags ' || array_to_string(l.tags, ', ') END,
+         'start a worker with that version and these tags, or migrate the instance to a version that runs'
+  FROM :schema.lanes AS l
+  JOIN :schema.positions AS p ON p.lane = l.lane AND p.order_key IS NOT NULL
+  WHERE p.available_at < clock_timestamp() - interval '1 minute'
+    AND NOT EXISTS (SELECT FROM :schema.paused_flows AS f WHERE f.flow = l.flow)
+    AND NOT EXISTS (SELECT FROM :schema.workers AS w
+                    JOIN :schema.lanes AS s ON s.lane = ANY (w.lanes)
+                    WHERE w.seen_at > clock_timestamp() - interval '1 minute' AND s.definition_hash = l.definition_hash
+                      AND s.codec = l.codec AND s.tags = l.tags)
+  UNION ALL
+  SELECT p.instance_id, p.path, p.task_id, p.since,
+         'it waits for ' || p.pending || ' branches, and there are none',
+         'this must not happen: keep what the instance has recorded, and fork it before this task'
+  FROM :schema.positions AS p
+  WHERE p.kind = 'join' AND p.pending > 0
+    AND NOT EXISTS (SELECT FROM :schema.positions AS o
+                    WHERE o.instance_id = p.instance_id AND o.path <> p.path AND o.path <> '$deadline')
+  UNION ALL
+  SELECT e.instance_id, '', e.parent_task_id, i.ended_at,
+         'it has ended, and its parent ' || e.parent_id || ' has not been told',
+         'workers do that when they look for what has come due: start one, or look at its log'
+  FROM :schema.endings AS e
+  JOIN :schema.instances AS i ON i.instance_id = e.instance_id
+  WHERE i.ended_at < clock_timestamp() - interval '1 minute'
+) AS stuck
+JOIN :schema.instances AS i ON i.instance_id = stuck.instance_id;
 `,
   },
 ];
