@@ -5,7 +5,7 @@ import { memoryWorld, postgresWorld, runScenario, type Scenario } from "../suppo
 import { createTestDatabase } from "../support/postgres.ts";
 import { randomDescription } from "../support/random-flow.ts";
 
-const memoryRuns = Number(process.env["WAYMARK_RUNS"] ?? 100);
+const memoryRuns = Number(process.env["WAYMARK_RUNS"] ?? 60);
 const postgresRuns = Math.ceil(memoryRuns / 5);
 const limit = { timeout: 120_000 + 800 * memoryRuns };
 

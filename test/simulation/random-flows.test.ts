@@ -1,28 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { FAULT_KINDS, simulateSeeds } from "../../src/testing/index.ts";
-import { simulateRandomFlows } from "../support/simulated-run.ts";
+import { RARE_PATHS, simulateRandomFlows } from "../support/simulated-run.ts";
 
 // Look longer with WAYMARK_SIMULATIONS=5000; for new ones with WAYMARK_SEED=random; again at one with WAYMARK_SEED=<seed> WAYMARK_SIMULATIONS=1.
 const count = Number(process.env["WAYMARK_SIMULATIONS"] ?? 200);
 const given = process.env["WAYMARK_SEED"];
 const from = given === "random" ? Date.now() % 1_000_000_000 : Number(given ?? 1);
-
-/** Where faults meet what they may break. */
-const RARE_PATHS = [
-  "called again",
-  "checkpoint busy",
-  "checkpoint eventGone",
-  "checkpoint fenced",
-  "checkpoint recorded",
-  "claim taken over",
-  "ended cancelled",
-  "ended completed",
-  "ended failed",
-  "move collapse",
-  "move leaveBranch",
-  "move restart",
-  "outcome found recorded",
-];
 
 describe("random flows in a simulated world", () => {
   test(`take their course, whatever goes wrong (${count} runs from seed ${from})`, {

@@ -11,6 +11,23 @@ import { checkCourse } from "./course-check.ts";
 import type { FlowDescription } from "./flow-description.ts";
 import { eventsOf, flowFrom, randomDescription, trail } from "./random-flow.ts";
 
+/** Where faults meet what they may break. */
+export const RARE_PATHS: readonly string[] = [
+  "called again",
+  "checkpoint busy",
+  "checkpoint eventGone",
+  "checkpoint fenced",
+  "checkpoint recorded",
+  "claim taken over",
+  "ended cancelled",
+  "ended completed",
+  "ended failed",
+  "move collapse",
+  "move leaveBranch",
+  "move restart",
+  "outcome found recorded",
+];
+
 /** An instance of a simulated run, and what people do to it. */
 interface Planned {
   readonly instanceId: string;
