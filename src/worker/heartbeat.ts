@@ -17,6 +17,7 @@ export class Heartbeat {
   #otherWorkers = 0;
   #hasGates: boolean;
   #isReady: boolean;
+  #writtenAtMs: number | null = null;
   #beating: Promise<void> = Promise.resolve();
 
   /** @param parts - `flows`: all that it runs; `onReady`: called when what it needs first is there */
@@ -35,6 +36,11 @@ export class Heartbeat {
     this.#hasGates = this.#limits.length > 0;
     this.#isReady = this.#limits.length === 0;
     this.#onReady = onReady;
+  }
+
+  /** When the last one was written, by the monotonic clock; `null` before the first. */
+  get writtenAtMs(): number | null {
+    return this.#writtenAtMs;
   }
 
   /** How many others were alive at the last heartbeat. */
@@ -78,6 +84,7 @@ export class Heartbeat {
           this.#onReady();
         }
         this.#otherWorkers = await this.#backend.keepWorker(workerId, tags, leaseMs, this.#lanes);
+        this.#writtenAtMs = ports.clock.monotonicMs();
         if (!this.#hasGates) this.#hasGates = await this.#backend.hasGates(this.#lanes);
         // So that SQL can start them. One that is known already does not become the newest again.
         if (!isPublished) await publishFlows(this.#backend, flows, false);

@@ -18,6 +18,7 @@ import { Poller, type PollTarget } from "./polling.ts";
 import { Pruner } from "./pruner.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SUSPECT_FROM_LOST, Suspects } from "./suspects.ts";
+import { healthOf, type WorkerHealth } from "./worker-health.ts";
 import { lanesFor } from "./worker-lanes.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -146,6 +147,12 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
       isListening: this.isLive,
       otherWorkers: this.#heartbeat.otherWorkers,
     };
+  }
+
+  health(): WorkerHealth {
+    const { writtenAtMs } = this.#heartbeat;
+    const ageMs = writtenAtMs === null ? null : this.#nowMs() - writtenAtMs;
+    return healthOf(this.#state, ageMs, this.leaseMs);
   }
 
   /** Takes nothing new; what runs may finish its task within the grace period, and is given back then. */

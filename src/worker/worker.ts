@@ -3,6 +3,7 @@ import { kindOf, type WorkerId } from "../ids.ts";
 import type { Backend } from "../store/backend.ts";
 import { guardProcess } from "./process-guard.ts";
 import { RunningWorker, type WorkerStats } from "./running-worker.ts";
+import type { WorkerHealth } from "./worker-health.ts";
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from "./worker-options.ts";
 
 /** A worker that has been started. */
@@ -16,6 +17,8 @@ export interface WorkerHandle {
   /** As `drain`, without the grace period. */
   stop(): Promise<void>;
   stats(): WorkerStats;
+  /** Whether it lives, and takes work; for `serveHealth`, or a server of your own. */
+  health(): WorkerHealth;
   /** Resolves when the worker has stopped, for whatever reason. */
   readonly closed: Promise<void>;
 }
@@ -67,6 +70,7 @@ export class Worker {
       drain: () => running.drain(),
       stop: () => running.stop(),
       stats: () => running.stats(),
+      health: () => running.health(),
     };
   }
 }
