@@ -52,7 +52,7 @@ const AGAIN_AFTER_MS = 200;
 /** Runs random flows in a simulated world, and compares the course of each instance with the one that it should have taken. */
 export async function simulateRandomFlows(
   seed: number,
-  options: Partial<Pick<SimulationOptions, "faults" | "keepsLog" | "workers">> = {},
+  options: Partial<Pick<SimulationOptions, "faults" | "keepsLog" | "workers" | "calmFor">> = {},
 ): Promise<SimulationReport> {
   const planned = fc.sample(fc.array(plans(), { minLength: 1, maxLength: 4 }), { seed, numRuns: 1 })[0] ?? [];
   // Flows whose tasks fail more or less often are the same to a worker.
