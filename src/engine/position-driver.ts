@@ -200,7 +200,7 @@ export class PositionDriver {
   ): Promise<Happening> {
     const { claim, stand, flow, codec } = held;
     const output = await decodeOwned(flow, codec, claim.instanceId, { owner: stand.taskId, bytes });
-    if (isPart(located.container, "list")) return await this.#bodies.listed(held, output, null);
+    if (isPart(located.container, "list")) return await this.#bodies.listedBefore(held, output);
     const { container, node } = located;
     if (node.kind === "continue") return await this.#bodies.continued(held, output, null);
     if (container.kind === "part" && container.role === "event")

@@ -47,6 +47,8 @@ export interface BodyParts {
   readonly lease: Lease;
 }
 
+type Listed = Extract<Occurrence, { kind: "listed" }>;
+
 /** Runs the bodies at which a position stands, one after the other, and says what came of each. */
 export class TaskBodies {
   readonly #parts: BodyParts;
@@ -245,9 +247,9 @@ export class TaskBodies {
    * @param durationMs - `null` if the list was recorded before
    * @throws {InvalidArgumentError} `value` is no list, or too long
    */
-  async listed(held: HeldPosition, value: unknown, durationMs: number | null): Promise<Occurrence> {
+  async listed(held: HeldPosition, value: unknown, durationMs: number | null): Promise<Listed> {
     const { codec, claim, stand } = held;
-    const mapId = stand.taskId.slice(0, stand.taskId.lastIndexOf("~"));
+    const mapId = mapIdOf(held);
     const encode = async (taskId: TaskId, item: unknown): Promise<Bytes> =>
       await encodePayload(
         codec,
@@ -259,7 +261,20 @@ export class TaskBodies {
     const items: Bytes[] = [];
     for (const [index, item] of list.entries()) items.push(await encode(itemTaskId(mapId, index), item));
     const count = durationMs === null ? null : await encode(stand.taskId, list.length);
-    return { kind: "listed", items, count, none: await encode(mapId, []), durationMs: durationMs ?? 0 };
+    const none = await encode(mapId, []);
+    return { kind: "listed", items, count, none, isOver: false, durationMs: durationMs ?? 0 };
+  }
+
+  /**
+   * A list that was recorded before. By hand, it is the list itself; otherwise its length, and it had no items: with any, its position would stand
+   * elsewhere. Then the map's own output was recorded with it.
+   */
+  async listedBefore(held: HeldPosition, recorded: unknown): Promise<Occurrence> {
+    if (recorded !== 0) return await this.listed(held, recorded, null);
+    const [output] = await this.#parts.store.loadResults(held.claim.instanceId, [mapIdOf(held)]);
+    return output === undefined
+      ? await this.listed(held, recorded, null)
+      : { ...(await this.listed(held, [], null)), isOver: true };
   }
 
   /** What stands in the way would stand in the way of every attempt: the instance fails. */
@@ -322,6 +337,11 @@ export class TaskBodies {
   #isPassing(error: unknown): boolean {
     return typeof error === "object" && error !== null && this.#passing.has(error);
   }
+}
+
+/** The map whose list is made there. */
+function mapIdOf({ stand }: HeldPosition): TaskId {
+  return stand.taskId.slice(0, stand.taskId.lastIndexOf("~"));
 }
 
 function checkList(value: unknown, mapId: TaskId): readonly unknown[] {

@@ -242,7 +242,7 @@ export class HistoryFold {
     this.#open.add(path);
     if (taskId !== itemTaskId(mapTaskId, count - 1)) return;
     const items = Array.from({ length: count }, () => NOTHING);
-    const listed: Occurrence = { kind: "listed", items, count: null, none: NOTHING, durationMs: 0 };
+    const listed: Occurrence = { kind: "listed", items, count: null, none: NOTHING, isOver: false, durationMs: 0 };
     const plan = planNext(this.#flow, this.#standAt(path), listed);
     if (this.#changing.has(listOf(mapTaskId))) this.#leave(path, plan);
     else this.#apply(path, plan.move);

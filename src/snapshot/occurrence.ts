@@ -12,13 +12,14 @@ export type Occurrence =
     }
   /**
    * The list of a map has been made. `count` is what is to be recorded of it, `null` if something is; `none` is the output
-   * of a map without items.
+   * of a map without items, and `isOver` whether that is recorded already, too.
    */
   | {
       readonly kind: "listed";
       readonly items: readonly Bytes[];
       readonly count: Bytes | null;
       readonly none: Bytes;
+      readonly isOver: boolean;
       readonly durationMs: number;
     }
   /** The run is over, and the next one begins, with this input. `durationMs` is `null` where that was recorded by hand. */

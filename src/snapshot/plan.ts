@@ -154,13 +154,14 @@ function isFlowLoop(node: FlowNode): boolean {
 
 /** The items of a map begin, as many as may be under way at once. */
 function planItems(flow: Flow, stand: Stand, occurrence: Extract<Occurrence, { kind: "listed" }>): Plan {
-  const { items, count, none, durationMs } = occurrence;
+  const { items, count, none, isOver, durationMs } = occurrence;
   const { join, item } = mapStarts(flow, stand.taskId);
   const { node } = join.located;
   const listed = count === null ? [] : [entry(stand, "task", { output: count, durationMs })];
   if (items.length === 0) {
     const mapped = { ...stand, taskId: join.taskId, attempt: 1 };
-    return proceed(flow, mapped, join, null, [...listed, entry(mapped, "join", { output: none })]);
+    const ended = isOver ? [] : [entry(mapped, "join", { output: none })];
+    return proceed(flow, mapped, join, null, [...listed, ...ended]);
   }
   const started = Math.min(items.length, (node.kind === "map" ? node.concurrency : null) ?? items.length);
   const counts = { pending: items.length, items: { total: items.length, started, failed: 0 } };

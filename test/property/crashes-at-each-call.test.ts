@@ -102,6 +102,28 @@ describe("an instance whose loop follows what another process may have recorded"
   });
 });
 
+describe("an instance with a map without items", () => {
+  // Found by a simulation, with seed 727854194: the count that was recorded was taken for the list, and the instance failed.
+  const item: FlowDescription = { name: "item", steps: [{ kind: "task", id: "inside", failures: 0 }] };
+  const map = { kind: "map", id: "items", count: 0, concurrency: null, bearsFailures: false, flow: item } as const;
+  const last = { kind: "task", id: "last", failures: 0 } as const;
+  // Behind a wait, whose event is recorded before anything is gone on from: then the list is made by who is ahead of its row.
+  const wait = { kind: "wait", id: "wait", event: "news", timeoutMs: null, late: null } as const;
+  const clean: Scenario = {
+    description: { name: "empty", steps: [wait, map, last] },
+    ...{ events: "during", input: 6, plan: new Map() },
+  };
+
+  test.each([
+    ["memory", memoryWorld],
+    ["PostgreSQL", () => onPostgres],
+  ] as const)("goes on behind it, whatever happens to any call of the store (%s)", limit, async (_, world) => {
+    const { calls } = await runScenario(clean, memoryWorld());
+    for (let call = 1; call <= calls; call++)
+      for (const mode of CRASH_MODES) await runScenario({ ...clean, plan: new Map([[call, mode]]) }, world());
+  });
+});
+
 describe("an instance that continues as new", () => {
   const steps = [
     { kind: "wait", id: "wait", event: "news", timeoutMs: null, late: null },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { flow } from "../../src/flow/flow.ts";
 import { type SimulationOptions, simulate } from "../../src/testing/index.ts";
+import { simulateRandomFlows } from "../support/simulated-run.ts";
 
 // What simulations have found. Each is run again with the seed that found it.
 
@@ -19,6 +20,14 @@ const fiveOrders: Omit<SimulationOptions, "seed"> = {
     for (const handle of handles) expect(await handle.result()).toBe(41);
   },
 };
+
+describe("random flows", () => {
+  test.each([[727_854_194, "the count of a map without items, recorded twice, was taken for its list"]])(
+    "take their course with seed %i, where %s",
+    { timeout: 60_000 },
+    async (seed) => void (await simulateRandomFlows(seed)),
+  );
+});
 
 describe("a simulated worker", () => {
   test.each([2, 32])(

@@ -1,5 +1,6 @@
 import { BackendError } from "../../src/errors/backend-errors.ts";
 import type { Backend } from "../../src/store/backend.ts";
+import type { Timers } from "../../src/time/timers.ts";
 
 /** What happens at a call of the store. */
 export type CrashMode =
@@ -112,4 +113,21 @@ export class Life {
 
 function unavailable(queryName: string): BackendError {
   return new BackendError("BACKEND_UNAVAILABLE", { queryName, problem: "The test has made this call fail" });
+}
+
+/** What a call that the plan has made fail comes to. */
+export function nullIfUnavailable(error: unknown): null {
+  if ((error as { code?: unknown }).code !== "BACKEND_UNAVAILABLE") throw error;
+  return null;
+}
+
+/** Timers that die with their process. */
+export function mortal(timers: Timers, life: Life): Timers {
+  const unlessDead = (callback: () => void) => (): void => {
+    if (!life.isDead) callback();
+  };
+  return {
+    after: (delayMs, callback) => timers.after(delayMs, unlessDead(callback)),
+    soon: (callback) => timers.soon(unlessDead(callback)),
+  };
 }

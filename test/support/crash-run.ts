@@ -6,10 +6,10 @@ import { update } from "../../src/flow/state-handlers.ts";
 import { InMemoryBackend } from "../../src/memory/memory-backend.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import type { Backend } from "../../src/store/backend.ts";
-import { pause, systemTimers, type Timers } from "../../src/time/timers.ts";
+import { pause, systemTimers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
 import { checkCourse } from "./course-check.ts";
-import { CrashingStore, type CrashPlan, type Life } from "./crash-plan.ts";
+import { CrashingStore, type CrashPlan, type Life, mortal, nullIfUnavailable } from "./crash-plan.ts";
 import type { FlowDescription } from "./flow-description.ts";
 import { fresh } from "./instance-ids.ts";
 import { eventsOf, flowFrom, trail } from "./random-flow.ts";
@@ -228,20 +228,4 @@ export class CrashRun {
     expect(this.#lateStarts).toEqual([]);
     expect((await this.#world.backend.findInstance(this.#id))?.positions).toEqual([]);
   }
-}
-
-function nullIfUnavailable(error: unknown): null {
-  if ((error as { code?: unknown }).code !== "BACKEND_UNAVAILABLE") throw error;
-  return null;
-}
-
-/** Timers that die with their process. */
-function mortal(timers: Timers, life: Life): Timers {
-  const unlessDead = (callback: () => void) => (): void => {
-    if (!life.isDead) callback();
-  };
-  return {
-    after: (delayMs, callback) => timers.after(delayMs, unlessDead(callback)),
-    soon: (callback) => timers.soon(unlessDead(callback)),
-  };
 }

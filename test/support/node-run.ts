@@ -6,9 +6,9 @@ import type { Flow } from "../../src/flow/flow-definition.ts";
 import { Runner } from "../../src/runner/runner.ts";
 import type { InstanceOutline } from "../../src/snapshot/snapshot.ts";
 import type { Backend } from "../../src/store/backend.ts";
-import { pause, systemTimers, type Timers } from "../../src/time/timers.ts";
+import { pause, systemTimers } from "../../src/time/timers.ts";
 import { withChanges } from "./both-backends.ts";
-import { CrashingStore, type CrashMode, type Life } from "./crash-plan.ts";
+import { CrashingStore, type CrashMode, mortal, nullIfUnavailable } from "./crash-plan.ts";
 import type { World } from "./crash-run.ts";
 import { fresh } from "./instance-ids.ts";
 
@@ -148,22 +148,6 @@ export async function disturbEverywhere(
   }
 }
 
-function nullIfUnavailable(error: unknown): null {
-  if ((error as { code?: unknown }).code !== "BACKEND_UNAVAILABLE") throw error;
-  return null;
-}
-
 function ignoreTooEarlyOrLate(error: unknown): void {
   expect(["INSTANCE_NOT_FOUND", "INVALID_TRANSITION"]).toContain((error as { code: unknown }).code);
-}
-
-/** Timers that die with their process. */
-function mortal(timers: Timers, life: Life): Timers {
-  const unlessDead = (callback: () => void) => (): void => {
-    if (!life.isDead) callback();
-  };
-  return {
-    after: (delayMs, callback) => timers.after(delayMs, unlessDead(callback)),
-    soon: (callback) => timers.soon(unlessDead(callback)),
-  };
 }

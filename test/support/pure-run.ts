@@ -259,7 +259,7 @@ function recordedAs(located: LocatedNode, { taskId, outcome, output }: TaskResul
 
 function listed(items: readonly unknown[]): Occurrence {
   const none = encode([]);
-  return { kind: "listed", items: items.map(encode), count: encode(items.length), none, durationMs: 0 };
+  return { kind: "listed", items: items.map(encode), count: encode(items.length), none, isOver: false, durationMs: 0 };
 }
 
 /** As the interpreter shows a map's output: without what its items have failed with. */

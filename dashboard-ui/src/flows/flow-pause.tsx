@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { Flow } from "../../../src/dashboard/api-types.ts";
 import { pathOf, send } from "../api/client.ts";
 import { tellHint } from "../api/live.ts";
 import { useMay } from "../api/session.ts";
 import { Confirm } from "../parts/dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
+import { ReasonField } from "../parts/reason-field.tsx";
 import { Time } from "../parts/time.tsx";
 import { tell } from "../shell/notices.ts";
 
@@ -56,7 +57,6 @@ interface FlowPauseDialogProps {
 /** Asks before a flow is held back, or let go on. */
 function FlowPauseDialog({ flow, isPaused, onClose }: FlowPauseDialogProps): JSX.Element {
   const [reason, setReason] = useState("");
-  const id = useId();
   const submit = async (): Promise<void> => {
     await send("PATCH", pathOf("flows", flow), {
       isPaused: !isPaused,
@@ -80,19 +80,7 @@ function FlowPauseDialog({ flow, isPaused, onClose }: FlowPauseDialogProps): JSX
           ? "Workers take its instances again."
           : "Workers take nothing of it any more, in whatever version. What one is just moving goes on until it would wait. Instances can be started all the same."}
       </p>
-      {!isPaused && (
-        <div class="field">
-          <label htmlFor={id}>Reason</label>
-          <input
-            id={id}
-            class="input"
-            maxLength={1_000}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-          <span class="hint">Shown with the flow. May be left empty.</span>
-        </div>
-      )}
+      {!isPaused && <ReasonField value={reason} onInput={setReason} keptWith="the flow" />}
     </Confirm>
   );
 }

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Confirm } from "../parts/dialog.tsx";
+import { ReasonField } from "../parts/reason-field.tsx";
 import { act } from "./act.ts";
 
 interface Words {
@@ -46,7 +47,6 @@ interface ReasonDialogProps {
 export function ReasonDialog({ action, instanceId, onClose }: ReasonDialogProps): JSX.Element {
   const [reason, setReason] = useState("");
   const [isMarked, setMarked] = useState(false);
-  const id = useId();
   const words: Words = WORDS[action];
   const body = {
     ...(reason === "" || action === "unpause" ? {} : { reason }),
@@ -65,19 +65,7 @@ export function ReasonDialog({ action, instanceId, onClose }: ReasonDialogProps)
         <code>{instanceId}</code>
       </p>
       <p>{words.says}</p>
-      {action !== "unpause" && (
-        <div class="field">
-          <label htmlFor={id}>Reason</label>
-          <input
-            id={id}
-            class="input"
-            maxLength={1_000}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-          <span class="hint">Kept with the instance. May be left empty.</span>
-        </div>
-      )}
+      {action !== "unpause" && <ReasonField value={reason} onInput={setReason} keptWith="the instance" />}
       {(action === "cancel" || action === "retry") && (
         <label class="check">
           <input type="checkbox" checked={isMarked} onChange={(event) => setMarked(event.currentTarget.checked)} />

@@ -1,9 +1,10 @@
 import type { JSX } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { StartedSlots } from "../../../src/dashboard/api-types.ts";
 import { pathOf, send } from "../api/client.ts";
 import { tellHint } from "../api/live.ts";
 import { Confirm } from "../parts/dialog.tsx";
+import { ReasonField } from "../parts/reason-field.tsx";
 import { tell } from "../shell/notices.ts";
 
 const WORDS = {
@@ -37,7 +38,6 @@ interface ScheduleDialogProps {
 /** Asks before something is done to a schedule. */
 export function ScheduleDialog({ id, verb, onClose }: ScheduleDialogProps): JSX.Element {
   const [reason, setReason] = useState("");
-  const fieldId = useId();
   const [title, button, says] = WORDS[verb];
   const submit = async (): Promise<void> => {
     tell(await done(id, verb, reason));
@@ -49,19 +49,7 @@ export function ScheduleDialog({ id, verb, onClose }: ScheduleDialogProps): JSX.
         <code>{id}</code>
       </p>
       <p>{says}</p>
-      {verb === "pause" && (
-        <div class="field">
-          <label htmlFor={fieldId}>Reason</label>
-          <input
-            id={fieldId}
-            class="input"
-            maxLength={1_000}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-          <span class="hint">Shown with the schedule. May be left empty.</span>
-        </div>
-      )}
+      {verb === "pause" && <ReasonField value={reason} onInput={setReason} keptWith="the schedule" />}
     </Confirm>
   );
 }
