@@ -90,9 +90,14 @@ async function verify(minutes: number): Promise<void> {
         WAYMARK_RUNS: String(Math.max(20, Math.round(minutes * 8))),
       },
     ),
-    await suite("storm: kills, stops, restarts of the database under load", ["test/chaos/storm.test"], {
-      WAYMARK_STORM_SECONDS: String(Math.max(20, Math.round(seconds * SHARE_OF_STORM))),
-    }),
+    await suite(
+      "storm: workers killed, stopped and told to end, sessions cut, the database restarted, under load",
+      ["test/chaos/storm.test"],
+      {
+        WAYMARK_STORM_FAULTS: "all",
+        WAYMARK_STORM_SECONDS: String(Math.max(20, Math.round(seconds * SHARE_OF_STORM))),
+      },
+    ),
     await suite("exactly once under kill -9 and restarts", ["test/chaos/exactly-once"], {}),
   ];
   const page = pageOf(stages);

@@ -12,6 +12,8 @@ import { complaintsAbout, curiositiesOf } from "../support/storm-verifier.ts";
 
 // Repeat a failure with WAYMARK_STORM_SEED=<what was printed>; look longer with WAYMARK_STORM_SECONDS=60.
 const seed = process.env["WAYMARK_STORM_SEED"] ?? String(Date.now() % 100_000);
+/** Whether workers are told to end and sessions cut as well: what `npm run verify` does. */
+const all = process.env["WAYMARK_STORM_FAULTS"] === "all";
 const seconds = Number(process.env["WAYMARK_STORM_SECONDS"] ?? 20);
 const WORKERS = 4;
 // So many that what they share is used to its limits however long it lasts.
@@ -71,7 +73,7 @@ describe("a storm", () => {
     const fleet = await startFleet(server.url);
     const submitter = new StormSubmitter(new Client(backend), seed);
     const said: string[] = [];
-    const faults = new StormFaults(fleet, server, seed, (line) => said.push(line));
+    const faults = new StormFaults(fleet, server, seed, (line) => said.push(line), all);
 
     const watch = new LimitWatch(server.url);
     const watching = watch.run();
@@ -102,7 +104,8 @@ describe("a storm", () => {
     console.log(
       [
         ...said,
-        `${counts.kills} kills, ${counts.stops} stops, ${counts.restarts} restarts of the database`,
+        `${counts.kills} kills, ${counts.stops} stops, ${counts.restarts} restarts of the database, ` +
+          `${counts.retirements} told to end, ${counts.cuts} sessions cut`,
         `${evidence.acknowledged.length} instances: ${completed} completed, ${cancelled} cancelled; ` +
           `${evidence.history.length} entries; ${submitter.retries} calls made again`,
         `${curiosities.runAgain} bodies run again, ${curiosities.runAfterOutcome.length} after their outcome was recorded, ` +
@@ -116,12 +119,19 @@ describe("a storm", () => {
       ].join("\n"),
     );
 
-    expect([...submitter.complaints, ...oddEnds, ...complaintsAbout(evidence), ...watch.complaints]).toEqual([]);
+    expect([
+      ...submitter.complaints,
+      ...faults.complaints,
+      ...oddEnds,
+      ...complaintsAbout(evidence),
+      ...watch.complaints,
+    ]).toEqual([]);
     for (const { name, concurrency } of Object.values(stormLimits)) expect(watch.most.get(name)).toBe(concurrency);
     expect(waitedMs).toBeLessThan(DEADLINE_MS);
     // A storm that did nothing must not pass. How often it strikes depends on how long the machine takes for a restart.
     expect(counts.kills + counts.stops).toBeGreaterThanOrEqual(seconds * 0.2);
     expect(counts).toMatchObject({ restarts: 2 });
+    if (all) expect(Math.min(counts.retirements, counts.cuts)).toBeGreaterThan(0);
     expect(Math.min(counts.kills, counts.stops)).toBeGreaterThan(0);
     expect(evidence.acknowledged).toHaveLength(INSTANCES);
     expect(completed).toBeGreaterThan(INSTANCES * 0.8);

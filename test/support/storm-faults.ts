@@ -1,10 +1,13 @@
 import { between, chance, pick } from "../../examples/order-fulfilment/seeded.ts";
 import type { LocalPostgres } from "../../src/local/index.ts";
+import { query } from "./local-postgres.ts";
 import type { StormFleet } from "./storm-fleet.ts";
 
 /** Beyond the lease of 1.5 s: somebody else goes on meanwhile. */
 const STOPPED_MS = 2_500;
 const SHARE_OF_KILLS = 0.6;
+const CUTS_A_SECOND = 2;
+const RETIREMENT_EVERY_S = 7;
 /** Somebody has to be left at work. */
 const LEAST_AT_WORK = 2;
 
@@ -13,6 +16,10 @@ export interface FaultCounts {
   readonly kills: number;
   readonly stops: number;
   readonly restarts: number;
+  /** Workers that were told to end. */
+  readonly retirements: number;
+  /** Sessions of workers and the submitter that the server has ended. */
+  readonly cuts: number;
   /** When the last worker was killed, in milliseconds since the epoch. */
   readonly lastStruckAt: number;
 }
@@ -23,10 +30,21 @@ export class StormFaults {
   readonly #server: LocalPostgres;
   readonly #seed: string;
   readonly #say: (line: string) => void;
-  readonly #counts = { kills: 0, stops: 0, restarts: 0, lastStruckAt: 0 };
+  readonly #counts = { kills: 0, stops: 0, restarts: 0, retirements: 0, cuts: 0, lastStruckAt: 0 };
+  /** What went wrong beside what was meant to. */
+  readonly complaints: string[] = [];
   readonly #underWay: Promise<void>[] = [];
+  readonly #all: boolean;
 
-  constructor(fleet: StormFleet, server: LocalPostgres, seed: string, say: (line: string) => void) {
+  /** @param all - whether workers are told to end, too, and sessions are ended by the server, several times a second */
+  constructor(
+    fleet: StormFleet,
+    server: LocalPostgres,
+    seed: string,
+    say: (line: string) => void,
+    all: boolean = false,
+  ) {
+    this.#all = all;
     this.#fleet = fleet;
     this.#server = server;
     this.#seed = seed;
@@ -43,6 +61,9 @@ export class StormFaults {
       if (restarts.includes(second)) this.#begin(this.#restart(second));
       // The last one is a kill, so that there is something left to take over when the storm is over.
       this.#begin(this.#strike(second, second === seconds));
+      if (!this.#all) continue;
+      for (let nth = 0; nth < CUTS_A_SECOND; nth++) this.#begin(this.#cut(second, nth));
+      if (second % RETIREMENT_EVERY_S === 0) this.#begin(this.#retire(second));
     }
     await Promise.all(this.#underWay);
     return { ...this.#counts };
@@ -73,11 +94,39 @@ export class StormFaults {
     this.#fleet.goOn(victim);
   }
 
+  async #retire(second: number): Promise<void> {
+    const victims = this.#fleet.atWork;
+    if (victims.length < LEAST_AT_WORK) return;
+    this.#counts.retirements++;
+    const complaint = await this.#fleet.retire(pick(victims, this.#seed, "retire", second));
+    if (complaint !== null) this.complaints.push(complaint);
+    await this.#fleet.start();
+  }
+
+  /** The server ends one session of a worker, or of who submits, whatever it is at. Never one of those who look on. */
+  async #cut(second: number, nth: number): Promise<void> {
+    await sleep(between(0, 1_000, this.#seed, "cut at", second, nth));
+    const share = chance(this.#seed, "cut", second, nth);
+    try {
+      const rows = await query(
+        this.#server.url,
+        `SELECT pg_terminate_backend(pid) FROM (
+           SELECT pid, row_number() OVER (ORDER BY pid) - 1 AS nth, count(*) OVER () AS all_of
+           FROM pg_stat_activity WHERE application_name ~ '^(w[0-9]+|submitter)$') AS s
+         WHERE nth = floor(${share} * all_of)`,
+      );
+      this.#counts.cuts += rows.length;
+    } catch {
+      // The database is being restarted.
+    }
+  }
+
   async #restart(second: number): Promise<void> {
     this.#counts.restarts++;
     const startedAt = Date.now();
-    await this.#server.restart({ mode: "immediate" });
-    this.#say(`${second} s: restarted the database, took ${Date.now() - startedAt} ms`);
+    const mode = this.#all && chance(this.#seed, "mode", second) < 0.5 ? "fast" : "immediate";
+    await this.#server.restart({ mode });
+    this.#say(`${second} s: restarted the database (${mode}), took ${Date.now() - startedAt} ms`);
   }
 }
 

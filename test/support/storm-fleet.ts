@@ -50,6 +50,16 @@ export class StormFleet {
     await worker.run.kill("SIGKILL");
   }
 
+  /** Ends a worker as an operating system would. @returns what did not go as it should; `null` if nothing */
+  async retire(worker: StormWorker): Promise<string | null> {
+    this.#killed.add(worker);
+    worker.isStopped = true;
+    await worker.run.kill("SIGTERM");
+    const { code, signal } = await worker.run.ended();
+    if (code === 0) return null;
+    return `${worker.workerId} ended with ${code ?? String(signal)} when it was told to: ${worker.run.errors.slice(-2_000)}`;
+  }
+
   stop(worker: StormWorker): void {
     worker.isStopped = true;
     this.everStopped.add(worker.workerId);
