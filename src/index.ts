@@ -113,6 +113,7 @@ export type { AwaitedChild, AwaitedEvent, RunningTask, StatusReport } from "./en
 export type { Ports } from "./engine/ports.ts";
 export type { ConflictPolicy, StartOptions } from "./engine/start-instance.ts";
 export type { EngineEvent, Observer } from "./observability/observer.ts";
+export type { AttemptFacts, SubmissionFacts, Telemetry, TelemetrySpan } from "./observability/telemetry.ts";
 export { type RunFlowOptions, runFlow } from "./run-flow.ts";
 export { type HealthServer, type HealthServerOptions, serveHealth } from "./worker/health-server.ts";
 export type { WorkerHandle } from "./worker/worker.ts";

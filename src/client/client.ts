@@ -6,6 +6,7 @@ import { type Ports, systemPorts } from "../engine/ports.ts";
 import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { kindOf, parseEventName, parseInstanceId, parseTaskId } from "../ids.ts";
+import { checkTelemetry, guardedTelemetry, type Telemetry } from "../observability/telemetry.ts";
 import type { Backend } from "../store/backend.ts";
 import type { SendOutcome } from "../store/signal-store.ts";
 import type { BulkFilter, BulkOptions, BulkResult } from "./bulk.ts";
@@ -27,6 +28,8 @@ import { type EventOptions, scopeIn } from "./transaction-scope.ts";
 export interface ClientOptions {
   /** Clock, timers and chance, for simulations. */
   readonly ports?: Partial<Ports>;
+  /** Traces submissions: `openTelemetry` from `waymark/telemetry`. */
+  readonly telemetry?: Telemetry;
 }
 
 const DEFAULT_PAGE = 100;
@@ -48,10 +51,12 @@ export class Client extends Submissions {
   constructor(backend: Backend, options: ClientOptions = {}) {
     if (typeof backend?.findInstance !== "function")
       throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
-    checkOptions(options, ["ports"]);
+    checkOptions(options, ["ports", "telemetry"]);
+    const { telemetry } = options;
+    if (telemetry !== undefined) checkTelemetry(telemetry);
     const ports = { ...systemPorts, ...options.ports };
     const results = new InstanceResults(backend, ports);
-    super(backend, ports, results);
+    super(backend, ports, results, telemetry === undefined ? null : guardedTelemetry(telemetry));
     this.#backend = backend;
     this.#results = results;
     this.limits = new LimitControl(backend);

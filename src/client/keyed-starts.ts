@@ -41,9 +41,10 @@ export async function submitKeyed(
     readonly options: SubmitOptions;
     readonly afterMs: number;
     readonly field?: string;
+    readonly traceContext?: string | null;
   },
 ): Promise<KeyedSubmission> {
-  const { instanceId, options, afterMs, field = "options" } = start;
+  const { instanceId, options, afterMs, field = "options", traceContext = null } = start;
   const { onConflict = "fail", tx } = options;
   if (onConflict === "terminateExisting") {
     const problem = `can't be "terminateExisting": flow "${flow.name}" says itself what becomes of the one that lives (${policy.kind}).`;
@@ -58,8 +59,10 @@ export async function submitKeyed(
   }
   const value = await validInput(flow, start.input);
   const key = startKeyFor(flow.name, policy, value);
-  const make = (laterMs: number, id: InstanceId = instanceId) =>
-    instanceWith(flow, id, value, options, backend, { claimed: false, afterMs: afterMs + Math.ceil(laterMs), field });
+  const make = async (laterMs: number, id: InstanceId = instanceId) => {
+    const beginning = { claimed: false, afterMs: afterMs + Math.ceil(laterMs), field };
+    return { ...(await instanceWith(flow, id, value, options, backend, beginning)), traceContext };
+  };
   const candidate = await make(0);
   const store: StartKeyStore & Pick<TransactionScope, "findDefinition"> =
     tx === undefined ? withDefinitions(backend) : scopeIn(backend, tx);

@@ -5,6 +5,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import type { ItemOf } from "../flow/start-policy.ts";
 import type { InstanceId } from "../ids.ts";
+import type { Telemetry } from "../observability/telemetry.ts";
 import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Queryable } from "../transaction.ts";
@@ -33,12 +34,12 @@ export abstract class Submissions extends InstanceStates {
   readonly #batches: Batches;
   readonly #results: InstanceResults;
 
-  constructor(backend: Backend, ports: Ports, results: InstanceResults) {
+  constructor(backend: Backend, ports: Ports, results: InstanceResults, telemetry: Telemetry | null) {
     super(backend, ports);
     this.#backend = backend;
     this.#ports = ports;
     this.#results = results;
-    this.#submitter = new Submitter(backend, ports);
+    this.#submitter = new Submitter(backend, ports, telemetry);
     this.#batches = new Batches(backend, ports, (flow) => this.#newId(flow));
   }
 

@@ -17,6 +17,7 @@ import { InstanceConflictError } from "../errors/instance-errors.ts";
 import { StartRefusedError } from "../errors/start-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { type InstanceId, parseInstanceId } from "../ids.ts";
+import { submitted, type Telemetry } from "../observability/telemetry.ts";
 import { requireArray } from "../store/argument-shapes.ts";
 import type { Backend } from "../store/backend.ts";
 import type { CreatedInstance, NewInstance } from "../store/instance-store.ts";
@@ -84,48 +85,65 @@ const SUBMISSION_KEYS = ["instanceId", "input", "priority", "tags", "labels", "d
 const MOST_AT_ONCE = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 
+interface SubmittedOne {
+  /** That of the instance; another one than was given where the flow starts one for several submissions. */
+  readonly instanceId: InstanceId;
+  /** Whether a worker of this process has it. */
+  readonly isHandedOver: boolean;
+}
+
+type TracedOptions = ManyOptions & { readonly traceContext: string | null };
+
 /** Makes instances: those that come in together, in one statement. */
 export class Submitter {
   readonly #backend: Backend;
   readonly #ports: Ports;
+  readonly #telemetry: Telemetry | null;
   readonly #unclaimed: Gatherer<NewInstance, CreatedInstance>;
   readonly #pressure: BackPressure;
   readonly #claimed = new WeakMap<LocalWorker, Gatherer<NewInstance, CreatedInstance>>();
 
-  constructor(backend: Backend, ports: Ports) {
+  constructor(backend: Backend, ports: Ports, telemetry: Telemetry | null) {
     this.#backend = backend;
     this.#ports = ports;
+    this.#telemetry = telemetry;
     this.#pressure = new BackPressure(backend, ports);
     this.#unclaimed = this.#gatherer(undefined);
   }
 
-  async submit(
-    flow: Flow,
-    instanceId: string,
-    input: unknown,
-    options: SubmitOptions,
-  ): Promise<{
-    /** That of the instance; another one than was given where the flow starts one for several submissions. */
-    readonly instanceId: InstanceId;
-    /** Whether a worker of this process has it. */
-    readonly isHandedOver: boolean;
-  }> {
+  async submit(flow: Flow, instanceId: string, input: unknown, options: SubmitOptions): Promise<SubmittedOne> {
     checkOptions(options, SUBMIT_KEYS);
     checkConflictPolicy(options.onConflict);
     const id = parseInstanceId(instanceId);
+    checkFlow(flow);
+    const facts = { flow: flow.name, instanceId: id };
+    return await submitted(this.#telemetry, facts, async (traceContext) => {
+      return await this.#submit(flow, id, { input, options, traceContext });
+    });
+  }
+
+  async #submit(
+    flow: Flow,
+    id: InstanceId,
+    {
+      input,
+      options,
+      traceContext,
+    }: { readonly input: unknown; readonly options: SubmitOptions; readonly traceContext: string | null },
+  ): Promise<SubmittedOne> {
     const afterMs = parseStartAfter(options.startAfter);
     const { onConflict = "fail" } = options;
-    checkFlow(flow);
     await this.#pressure.admit(flow, options.backPressure, 1);
     const policy = policyOf(flow);
     if (policy !== null) {
       await declareLimits(this.#backend, flow);
-      const start = { instanceId: id, input, options, afterMs };
+      const start = { instanceId: id, input, options, afterMs, traceContext };
       const { instanceId: made } = await submitKeyed(this.#backend, policy, flow, start);
       return { instanceId: made, isHandedOver: false };
     }
     const claimed = options.tx === undefined;
-    const instance = await newInstance(flow, id, input, options, this.#backend, { claimed, afterMs });
+    const made = await newInstance(flow, id, input, options, this.#backend, { claimed, afterMs });
+    const instance = traceContext === null ? made : { ...made, traceContext };
     await declareLimits(this.#backend, flow);
     if (options.tx !== undefined) {
       await this.#createWithin(options.tx, flow, instance, onConflict);
@@ -150,6 +168,24 @@ export class Submitter {
     checkFlow(flow);
     const store = options.tx === undefined ? this.#backend : scopeIn(this.#backend, options.tx);
     requireArray(submissions, "submissions");
+    const first: unknown = submissions[0]?.instanceId;
+    const facts = {
+      flow: flow.name,
+      instanceId: typeof first === "string" ? first : "",
+      count: submissions.length,
+    };
+    return await submitted(this.#telemetry, facts, async (traceContext) => {
+      return await this.#submitAll(flow, submissions, { ...options, traceContext }, store);
+    });
+  }
+
+  async #submitAll<Input>(
+    flow: Flow<Input>,
+    submissions: readonly NewSubmission<Input>[],
+    options: TracedOptions,
+    store: Pick<Backend, "createInstances">,
+  ): Promise<readonly Submitted[]> {
+    const { traceContext } = options;
     const afterMs = parseStartAfter(options.startAfter);
     await this.#pressure.admit(flow, options.backPressure, submissions.length);
     const policy = policyOf(flow);
@@ -160,7 +196,8 @@ export class Submitter {
       checkOptions(submission, SUBMISSION_KEYS, `submissions[${index}]`);
       const id = parseInstanceId(submission.instanceId, `submissions[${index}].instanceId`);
       const beginning = { claimed: false, afterMs, field: `submissions[${index}]` };
-      instances.push(await newInstance(flow, id, submission.input, submission, this.#backend, beginning));
+      const made = await newInstance(flow, id, submission.input, submission, this.#backend, beginning);
+      instances.push(traceContext === null ? made : { ...made, traceContext });
     }
     await declareLimits(this.#backend, flow);
     const results: Submitted[] = [];
@@ -177,7 +214,7 @@ export class Submitter {
     flow: Flow<Input>,
     policy: SinglePolicy,
     submissions: readonly NewSubmission<Input>[],
-    { tx }: ManyOptions,
+    { tx, traceContext }: TracedOptions,
     afterMs: number,
   ): Promise<readonly Submitted[]> {
     for (const [index, submission] of submissions.entries()) {
@@ -188,7 +225,7 @@ export class Submitter {
     const results: Submitted[] = [];
     for (const [index, { instanceId, input, ...own }] of submissions.entries()) {
       const options = { ...own, onConflict: "useExisting" as const, ...(tx === undefined ? {} : { tx }) };
-      const start = { instanceId, input, options, afterMs, field: `submissions[${index}]` };
+      const start = { instanceId, input, options, afterMs, field: `submissions[${index}]`, traceContext };
       try {
         const { instanceId: made, kind } = await submitKeyed(this.#backend, policy, flow, start);
         results.push({ instanceId: made, created: kind === "created", outcome: kind });

@@ -108,7 +108,7 @@ class ChildSearch {
 
   /** @returns the instance that has the id already, if there is one */
   async #create(id: InstanceId): Promise<InstanceRecord | "created" | "fenced"> {
-    const { claim, stand, isFresh } = this.#held;
+    const { claim, stand, isFresh, traceContext } = this.#held;
     const { store } = this.#children;
     const { child, given, isAwaited, onParentClose: onClose } = this.#node;
     if (isAwaited && !isFresh && (await this.#tellsOf(id)))
@@ -116,7 +116,8 @@ class ChildSearch {
     const priority = given.priority ?? stand.instancePriority;
     const { input } = this.#start;
     const options = { priority, tags: given.tags, labels: given.labels };
-    const instance = this.#withDeadline(await newInstance(child, id, input, options, store));
+    const made = this.#withDeadline(await newInstance(child, id, input, options, store));
+    const instance = traceContext === null ? made : { ...made, traceContext };
     for (;;) {
       const fate = await this.#children.create({ instance, claim, taskId: stand.taskId, isAwaited, onClose });
       if (fate !== "taken") return fate;

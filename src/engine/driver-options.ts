@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { parseWorkerId, type WorkerId } from "../ids.ts";
 import { type Logger, parseLogger } from "../logger.ts";
 import type { Observer } from "../observability/observer.ts";
+import { checkTelemetry, type Telemetry } from "../observability/telemetry.ts";
 import { parseWhole } from "../store/arguments.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 import { checkFunction, checkOptions } from "./call-options.ts";
@@ -17,6 +18,8 @@ export interface DriverOptions {
   readonly logger?: Logger;
   /** Is told what happens, for progress and metrics. */
   readonly observer?: Observer;
+  /** Traces what it does: `openTelemetry` from `waymark/telemetry`. */
+  readonly telemetry?: Telemetry;
   /** Clock, timers and chance, for simulations. */
   readonly ports?: Partial<Ports>;
 }
@@ -29,6 +32,7 @@ export interface ResolvedDriverOptions {
   /** `null`: none is given. */
   readonly pollIntervalMs: number | null;
   readonly observer: Observer | undefined;
+  readonly telemetry: Telemetry | undefined;
   readonly ports: Ports;
 }
 
@@ -39,6 +43,7 @@ export const DRIVER_KEYS = [
   "leaseTtl",
   "logger",
   "observer",
+  "telemetry",
   "ports",
 ] as const;
 
@@ -61,6 +66,7 @@ export function resolveDriverOptions(
   kind: "runner" | "worker",
 ): ResolvedDriverOptions {
   if (options.observer !== undefined) checkFunction(options.observer, "options.observer");
+  if (options.telemetry !== undefined) checkTelemetry(options.telemetry);
   if (options.ports !== undefined) checkOptions(options.ports, PORT_KEYS, "options.ports");
   const logger = options.logger ?? options.ports?.logger;
   const ports: Ports = {
@@ -81,6 +87,7 @@ export function resolveDriverOptions(
     pollIntervalMs:
       pollInterval === undefined ? null : parseAtLeast(pollInterval, "options.pollInterval", LEAST_POLL_MS),
     observer: options.observer,
+    telemetry: options.telemetry,
     ports,
   };
 }

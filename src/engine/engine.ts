@@ -1,6 +1,7 @@
 import type { Flow } from "../flow/flow-definition.ts";
 import type { WorkerId } from "../ids.ts";
 import { guarded, type Observer } from "../observability/observer.ts";
+import { guardedTelemetry, type Telemetry } from "../observability/telemetry.ts";
 import type { ClaimRef } from "../snapshot/checkpoint.ts";
 import type { Backend } from "../store/backend.ts";
 import type { ClaimedPosition } from "../store/position-store.ts";
@@ -20,6 +21,7 @@ export interface EngineOptions {
   readonly leaseMs: number;
   readonly ports: Ports;
   readonly observer?: Observer | undefined;
+  readonly telemetry?: Telemetry | undefined;
 }
 
 export interface Turn {
@@ -41,6 +43,7 @@ export class Engine {
   readonly #deadlines: DeadlineWatch;
   readonly #ports: Ports;
   readonly #observer: Observer | null;
+  readonly #telemetry: Telemetry | null;
   readonly #flows = new Map<string, Flow>();
 
   constructor(options: EngineOptions) {
@@ -50,6 +53,7 @@ export class Engine {
     this.#backend = backend;
     this.#ports = ports;
     this.#observer = options.observer === undefined ? null : guarded(options.observer);
+    this.#telemetry = options.telemetry === undefined ? null : guardedTelemetry(options.telemetry);
     this.#committer = new Committer(backend, ports, { workerId, leaseMs });
     this.#releases = new Gatherer((claims) => this.#releaseAll(claims), {
       timers: ports.timers,
@@ -125,6 +129,7 @@ export class Engine {
       children: this.#children,
       ports: this.#ports,
       observer: this.#observer,
+      telemetry: this.#telemetry,
       workerId: this.workerId,
       leaseMs: this.leaseMs,
       host,

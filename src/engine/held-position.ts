@@ -34,6 +34,8 @@ export interface HeldPosition {
   readonly deadline: HeldDeadline | null;
   /** Which run of the instance this is, counted from 1. */
   readonly run: number;
+  /** What tracing has to know of its instance's submission; `null` for nothing. */
+  readonly traceContext: string | null;
   /** Whether a limit has let this attempt through. */
   readonly isAdmitted: boolean;
   /** Whether its flow has a limit, of which the instance has no place: it failed and was retried, is a fork, or is older than the limit. */
@@ -75,6 +77,7 @@ export function heldFrom(
     lost: claimed.lost,
     deadline: deadline === null ? null : { at: deadline.at, atMs: nowMs + deadline.inMs },
     run: claimed.run,
+    traceContext: claimed.traceContext ?? null,
     isAdmitted: claimed.admitted === "task",
     lacksPlace: flow.limitedBy !== null && path === TRUNK && claimed.hasPlace !== true,
   };

@@ -2,6 +2,7 @@ import { isPromiseLike } from "../codec/maybe-promise.ts";
 import { TaskTimeoutError } from "../errors/task-errors.ts";
 import type { TaskNode } from "../flow/definition.ts";
 import type { TaskContext } from "../flow/task-context.ts";
+import type { TelemetrySpan } from "../observability/telemetry.ts";
 import type { Timer } from "../time/timers.ts";
 import { runInContext } from "./current-task.ts";
 import { LazySignal } from "./lazy-signal.ts";
@@ -29,16 +30,25 @@ export class BodyRun {
   readonly #ports: Ports;
   readonly #startedAtMs: number;
   readonly #leftovers: () => Promise<void> | null;
+  readonly #span: TelemetrySpan | null;
   #timer: Timer | null = null;
   #graceTimer: Timer | null = null;
   #resolve: ((result: BodyResult) => void) | null = null;
 
   /**
-   * @param leftovers - what the body has left running when it returns, which is waited for, and may fail; `null` for nothing
+   * @param around - `leftovers`: what the body has left running when it returns, which is waited for, and may fail, `null` for nothing; `span`:
+   *   what its traces belong to, `null` for nothing
    */
-  constructor(node: TaskNode, taskId: string, lease: Lease, ports: Ports, leftovers: () => Promise<void> | null) {
+  constructor(
+    node: TaskNode,
+    taskId: string,
+    lease: Lease,
+    ports: Ports,
+    around: { readonly leftovers: () => Promise<void> | null; readonly span: TelemetrySpan | null },
+  ) {
     this.#node = node;
-    this.#leftovers = leftovers;
+    this.#leftovers = around.leftovers;
+    this.#span = around.span;
     this.#taskId = taskId;
     this.#lease = lease;
     this.#ports = ports;
@@ -55,9 +65,7 @@ export class BodyRun {
     try {
       const { inputSchema, outputSchema } = this.#node;
       const isPlain = inputSchema === null && outputSchema === null;
-      const value = isPlain
-        ? runInContext(context, () => this.#node.run(input, context))
-        : this.#validated(input, context);
+      const value = isPlain ? this.#call(input, context) : this.#validated(input, context);
       if (isPromiseLike(value)) return this.#watch(value);
       const leftovers = this.#leftovers();
       if (leftovers !== null) return this.#watch(leftovers.then(() => value));
@@ -67,10 +75,15 @@ export class BodyRun {
     }
   }
 
+  #call(input: unknown, context: TaskContext): unknown {
+    const run = (): unknown => runInContext(context, () => this.#node.run(input, context));
+    return this.#span === null ? run() : this.#span.within(run);
+  }
+
   async #validated(input: unknown, context: TaskContext): Promise<unknown> {
     const { inputSchema, outputSchema } = this.#node;
     const valid = inputSchema === null ? input : await validate(inputSchema, input, `input of task "${this.#taskId}"`);
-    const output: unknown = await runInContext(context, () => this.#node.run(valid, context));
+    const output: unknown = await this.#call(valid, context);
     // Another attempt may well give an output that fits: the policy decides.
     return outputSchema === null
       ? output

@@ -132,7 +132,7 @@ export function claimedFromNew(
   now: number,
 ): readonly ClaimedPosition[] {
   const at = deadlineTime(instance.deadline, now);
-  const { instanceId, flow, definitionHash, codec, priority, input, positions } = instance;
+  const { instanceId, flow, definitionHash, codec, priority, input, positions, traceContext = null } = instance;
   return granted.flatMap(({ path, token }) => {
     const standing = positions.find((position) => position.path === path)?.standing;
     if (standing === undefined) return [];
@@ -143,6 +143,7 @@ export function claimedFromNew(
         ...{ flow, definitionHash, codec, instancePriority: priority, input },
         ...{ lost: 0, recorded: null, armed: false, due: false, interrupt: null, run: 1 },
         deadline: at === null ? null : { at, inMs: at - now },
+        traceContext,
       },
     ];
   });

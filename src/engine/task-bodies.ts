@@ -9,6 +9,7 @@ import { itemTaskId } from "../flow/output-ids.ts";
 import { MAX_ITEMS } from "../flow/validate.ts";
 import { type InstanceId, kindOf, type TaskId, type WorkerId } from "../ids.ts";
 import type { Observer } from "../observability/observer.ts";
+import type { Telemetry } from "../observability/telemetry.ts";
 import { COMMON_KEY } from "../snapshot/allowance.ts";
 import type { Checkpoint } from "../snapshot/checkpoint.ts";
 import type { Occurrence } from "../snapshot/occurrence.ts";
@@ -41,6 +42,7 @@ export interface BodyParts {
   readonly committer: Committer;
   readonly ports: Ports;
   readonly observer: Observer | null;
+  readonly telemetry: Telemetry | null;
   readonly workerId: WorkerId;
   readonly leaseMs: number;
   readonly host: Host;
@@ -154,12 +156,14 @@ export class TaskBodies {
   }
 
   #runBody(held: HeldPosition, located: LocatedNode, body: TaskNode, input: unknown): MaybePromise<Happening> {
-    const { ports, observer, workerId, lease } = this.#parts;
+    const { ports, observer, telemetry, workerId, lease } = this.#parts;
     observer?.({ kind: "task_started", workerId, ...atTask(held) });
     let steps: TaskSteps | null = null;
     let refusal: Promise<never> | null = null;
     const leftovers = (): Promise<void> | null => refusal ?? steps?.leftovers() ?? null;
-    const run = new BodyRun(body, held.stand.taskId, lease, ports, leftovers);
+    const facts = { flow: held.flow.name, workerId, ...atTask(held) };
+    const span = telemetry?.attempting(facts, held.traceContext) ?? null;
+    const run = new BodyRun(body, held.stand.taskId, lease, ports, { leftovers, span });
     let progress: TaskProgress | null = null;
     const progressOf = (): TaskProgress => (progress ??= this.#progressOf(held, run.signal));
     let state: ReturnType<TaskState["access"]> | null = null;
@@ -179,6 +183,7 @@ export class TaskBodies {
     return chain(run.start(input, context), (result) => {
       if (progress !== null) this.#progressSent = progress.end();
       state?.end();
+      span?.end(result.kind === "threw" ? result.error : null);
       const happening = this.#interpret(held, located, body, result);
       return held.flow.state === null ? happening : this.#withState(held, body, happening);
     });

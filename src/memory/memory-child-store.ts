@@ -64,6 +64,7 @@ export class MemoryChildStore implements ChildStore {
     if (parent?.positions.get(claim.path)?.claim?.token !== claim.token) return "fenced";
     if (this.#state.find(start.instanceId) !== null) return "taken";
     const child = this.#state.insert(recordFrom(start, now));
+    child.traceContext = start.traceContext ?? null;
     const link = { token: claim.token, awaitedAt: isAwaited ? claim.path : null };
     this.#state.adopt(child, { instanceId: claim.instanceId, taskId, run: parent.record.run, onClose }, link);
     for (const [index, position] of start.positions.entries())

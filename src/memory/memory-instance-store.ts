@@ -200,6 +200,7 @@ export class MemoryInstanceStore implements InstanceStore {
 
   #create(start: NewInstance, holder: Holder | undefined, now: number, lastTurn: number): CreatedInstance {
     const instance = this.#state.insert(recordFrom(start, now));
+    instance.traceContext = start.traceContext ?? null;
     const granted: { path: string; token: bigint }[] = [];
     for (const [index, position] of start.positions.entries()) {
       let placed: Position = startingPosition(position, now);

@@ -55,6 +55,8 @@ export class StoredInstance {
   record: InstanceRecord;
   /** By whom it was started; `null` if by none. */
   link: ParentLink | null = null;
+  /** What tracing has to know of its submission; `null` for nothing. */
+  traceContext: string | null = null;
   /** Under which key of its flow it lives alone; `null` for none. */
   singletonKey: string | null = null;
   /** Where it stood when it failed, or what that is to be; `null` unless it has, at a position. */

@@ -40,6 +40,7 @@ export function takePosition(
     instancePriority: priority,
     deadline: deadlineAt === null ? null : { at: deadlineAt, inMs: deadlineAt - now },
     run,
+    ...(instance.traceContext === null ? {} : { traceContext: instance.traceContext }),
     ...(position.gate === undefined ? {} : { admitted: position.gate.scope }),
     ...(through.slot === undefined ? {} : { hasPlace: true }),
   };

@@ -28,6 +28,7 @@ export function claimedFromRow(row: ClaimedRow): ClaimedPosition {
     instancePriority: row.instance_priority,
     deadline: deadlineFromRow(row),
     run: row.run,
+    ...(row.trace_context === null ? {} : { traceContext: row.trace_context }),
     ...(row.has_place ? { hasPlace: true } : {}),
   };
 }

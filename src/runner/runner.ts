@@ -8,6 +8,7 @@ import { InvalidArgumentError } from "../errors/argument-errors.ts";
 import { InstanceConflictError } from "../errors/instance-errors.ts";
 import type { Flow } from "../flow/flow-definition.ts";
 import { kindOf, parseInstanceId } from "../ids.ts";
+import { guardedTelemetry, submitted } from "../observability/telemetry.ts";
 import { isTerminal } from "../snapshot/snapshot.ts";
 import type { Backend } from "../store/backend.ts";
 import type { Holder } from "../store/instance-store.ts";
@@ -50,8 +51,7 @@ export class Runner {
       throw new InvalidArgumentError("backend", `must be a backend, not ${kindOf(backend)}.`);
     this.#backend = backend;
     this.#options = resolveRunnerOptions(options);
-    const { workerId, leaseMs, ports, observer } = this.#options;
-    this.#engine = new Engine({ backend, workerId, leaseMs, ports, observer });
+    this.#engine = new Engine({ ...this.#options, backend });
   }
 
   /** Under which this runner holds claims. */
@@ -82,14 +82,18 @@ export class Runner {
     const id = parseInstanceId(instanceId);
     const { onConflict = "fail", until = "parked", signal } = options;
     const holder: Holder = { workerId: this.#engine.workerId, leaseMs: this.#engine.leaseMs };
-    const instance = await newInstance(flow, id, input, options, this.#backend);
-    await declareLimits(this.#backend, flow);
-    if (onConflict === "terminateExisting") {
-      await this.#backend.replaceInstance(instance, holder);
-    } else {
-      const [created] = await this.#backend.createInstances([instance], holder);
-      if (created?.created !== true && onConflict === "fail") throw new InstanceConflictError(id);
-    }
+    checkFlow(flow);
+    const telemetry = this.#options.telemetry === undefined ? null : guardedTelemetry(this.#options.telemetry);
+    await submitted(telemetry, { flow: flow.name, instanceId: id }, async (traceContext) => {
+      const instance = { ...(await newInstance(flow, id, input, options, this.#backend)), traceContext };
+      await declareLimits(this.#backend, flow);
+      if (onConflict === "terminateExisting") {
+        await this.#backend.replaceInstance(instance, holder);
+      } else {
+        const [created] = await this.#backend.createInstances([instance], holder);
+        if (created?.created !== true && onConflict === "fail") throw new InstanceConflictError(id);
+      }
+    });
     return await this.resume(flow, id, signal === undefined ? { until } : { until, signal });
   }
 

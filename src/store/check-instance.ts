@@ -35,6 +35,9 @@ const STATUSES = ["in_progress", "paused", "completed", "failed", "cancelled"];
 const MAX_PREFIX_LENGTH = 255;
 const MOST_IDS = 10_000;
 
+/** `traceparent` has 55 characters, `tracestate` at most 512 (W3C Trace Context). */
+const LONGEST_TRACE_CONTEXT = 600;
+
 /** @throws {InvalidArgumentError} naming what is wrong */
 export function checkNewInstances(instances: readonly NewInstance[], holder: Holder | undefined): void {
   requireArray(instances, "instances");
@@ -63,6 +66,9 @@ export function checkNewInstance(instance: NewInstance, holder: Holder | undefin
   if (instance.deadline !== null) checkDeadline(instance.deadline, `${field}.deadline`);
   requireBoolean(instance.awaitsEvents, `${field}.awaitsEvents`);
   requireBoolean(instance.spawns, `${field}.spawns`);
+  const { traceContext = null } = instance;
+  if (traceContext !== null && (typeof traceContext !== "string" || traceContext.length > LONGEST_TRACE_CONTEXT))
+    refuse(`${field}.traceContext`, `must be a text of at most ${LONGEST_TRACE_CONTEXT} characters`);
   if (holder !== undefined) checkHolder(holder);
   else if (instance.positions.some((position) => position.claimed))
     refuse("holder", "is needed where a position is claimed");

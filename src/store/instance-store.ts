@@ -24,6 +24,8 @@ export interface NewInstance {
   readonly awaitsEvents: boolean;
   /** Whether its flow starts children, anywhere. */
   readonly spawns: boolean;
+  /** What tracing has to know of its submission; at most 600 characters. Default: nothing. */
+  readonly traceContext?: string | null;
 }
 
 /** Who holds the positions that are claimed from the start. */

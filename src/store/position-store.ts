@@ -30,6 +30,8 @@ export interface ClaimedPosition extends ClaimRef {
   readonly deadline: ClaimedDeadline | null;
   /** Which run of the instance this is, counted from 1. */
   readonly run: number;
+  /** What tracing has to know of the instance's submission. Default: nothing. */
+  readonly traceContext?: string | null;
   /** Which gate has let it through, as it stands. Default: none. */
   readonly admitted?: GateScope;
   /** Whether it is a trunk whose instance has a place of a limit until it ends. Default: no. */

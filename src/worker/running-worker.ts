@@ -78,13 +78,13 @@ export class RunningWorker implements Host, PollTarget, LocalWorker {
   #onIdle: (() => void) | null = null;
 
   constructor(backend: Backend, options: ResolvedWorkerOptions) {
-    const { workerId, leaseMs, ports, tags, concurrency, pollIntervalMs } = options;
+    const { leaseMs, ports, tags, concurrency, pollIntervalMs } = options;
     const flows = withChildFlows(options.flows);
     this.#backend = backend;
     this.#options = options;
     this.mostLost = options.mostLost;
     this.closed = new Promise((resolve) => (this.#close = resolve));
-    this.#engine = new Engine({ backend, workerId, leaseMs, ports, observer: options.observer });
+    this.#engine = new Engine({ ...options, backend });
     for (const flow of flows) this.#engine.register(flow);
     this.#lanes = lanesFor(flows, backend.codecIds, tags);
     this.#laneKeys = new Set(this.#lanes.map(laneKey));

@@ -32,6 +32,8 @@ export const MAY_IMPORT = {
   snapshot: ["errors", "ids", "time", "codec", "flow"],
   store: ["errors", "ids", "plain-record", "time", "codec", "snapshot", "transaction"],
   observability: ["errors", "ids", "snapshot", "store", "logger"],
+  // Traces, by the OpenTelemetry that it is given.
+  telemetry: ["errors", "ids", "plain-record", "observability"],
   engine: [
     "errors",
     "ids",
@@ -127,6 +129,7 @@ export const PURE_LAYERS: ReadonlySet<string> = new Set([
   "transaction",
   "adapters",
   "observability",
+  "telemetry",
   "engine",
   "schedule",
   "retention",

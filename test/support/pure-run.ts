@@ -229,6 +229,7 @@ export class PureRun {
         askedForAtMs: 0,
         isAdmitted: false,
         lacksPlace: false,
+        traceContext: null,
       },
     };
     return await readInput(store, held);

@@ -31,6 +31,7 @@ export interface ClaimedRow {
   readonly deadline_ms: number | null;
   readonly deadline_in_ms: number | null;
   readonly run: number;
+  readonly trace_context: string | null;
   readonly taken_order: bigint;
   /** Its instance has a place of a limit until it ends. */
   readonly has_place: boolean;
@@ -171,7 +172,7 @@ function described(t: Tables, isStale: Query<never>): Query<never> {
            c.taken_order, c.has_place, ${isStale} AS is_stale, c.wake_at IS NOT NULL AS armed, coalesce(c.wake_at <= c.since, false) AS due,
            i.flow, i.definition_hash, i.codec, i.priority AS instance_priority,
            extract(epoch FROM i.deadline_at)::float8 * 1000 AS deadline_ms,
-           extract(epoch FROM i.deadline_at - c.since)::float8 * 1000 AS deadline_in_ms, i.run,
+           extract(epoch FROM i.deadline_at - c.since)::float8 * 1000 AS deadline_in_ms, i.run, i.trace_context,
            CASE
              WHEN c.kind = 'join' THEN NULL
              WHEN c.input_ref IS NULL THEN i.input
@@ -184,7 +185,7 @@ function described(t: Tables, isStale: Query<never>): Query<never> {
            r.outcome AS recorded_outcome, r.output AS recorded_output
     FROM claimed AS c
     CROSS JOIN LATERAL (
-      SELECT n.flow, n.definition_hash, n.codec, n.priority, n.input, n.deadline_at, n.run
+      SELECT n.flow, n.definition_hash, n.codec, n.priority, n.input, n.deadline_at, n.run, n.trace_context
       FROM ${t.instances} AS n
       WHERE n.instance_id = c.instance_id
       LIMIT 1

@@ -3,7 +3,7 @@ import { rowSource } from "../row-source.ts";
 import { type Query, sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import type { BatchFacts, BranchRow } from "./checkpoint-columns.ts";
-import { deadlinesOf, instanceColumns, type MoreOfInstances, makingInstances } from "./create-instances.ts";
+import { deadlinesOf, instanceColumns, type MoreOfInstances, makingInstances, tracesOf } from "./create-instances.ts";
 
 export interface ChildRow {
   readonly idx: number;
@@ -42,9 +42,11 @@ export function createChildren(
   deadlineLanes: readonly (number | null)[],
 ): Query<ChildRow> {
   const instances = children.map(({ instance }) => instance);
+  const traces = tracesOf(instances);
   const deadlines = deadlinesOf(t, instances, deadlineLanes);
   const columns = [
     ...instanceColumns(instances),
+    ...traces.columns,
     ...deadlines.columns,
     { name: "spawns", type: "boolean" as const, values: instances.map(({ spawns }) => spawns) },
     { name: "parent_id", type: "text" as const, values: children.map(({ claim }) => claim.instanceId) },
@@ -69,7 +71,7 @@ export function createChildren(
     new AS MATERIALIZED (
       SELECT a.* FROM asked AS a JOIN held AS h ON h.idx = a.idx
     ),
-    ${makingInstances(t, positions, facts, [parentsIn(t), deadlines])}
+    ${makingInstances(t, positions, facts, [parentsIn(t), traces, deadlines])}
     SELECT a.idx::int, c.instance_id IS NOT NULL AS created, h.idx IS NOT NULL AS locked,
            (SELECT true FROM ${t.positions} AS p
             WHERE p.instance_id = a.parent_id AND p.path = a.parent_path AND p.token = a.parent_token

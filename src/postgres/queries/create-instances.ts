@@ -30,12 +30,13 @@ export function createInstances(
   // Most flows start no children: their instances have nothing written that says so.
   const spawning = instances.some(({ spawns }) => spawns) ? spawningOf(instances) : NOTHING_MORE;
   const deadlines = deadlinesOf(t, instances, deadlineLanes);
-  const columns = [...instanceColumns(instances), ...spawning.columns, ...deadlines.columns];
+  const traces = tracesOf(instances);
+  const columns = [...instanceColumns(instances), ...spawning.columns, ...traces.columns, ...deadlines.columns];
   return sql`
     WITH new AS MATERIALIZED (
       SELECT * FROM ${rowSource("n", columns, "idx")}
     ),
-    ${makingInstances(t, positions, facts, [spawning, deadlines])}
+    ${makingInstances(t, positions, facts, [spawning, traces, deadlines])}
     SELECT n.idx::int, c.instance_id IS NOT NULL AS created, g.claims AS granted
     FROM new AS n
     LEFT JOIN created AS c ON c.instance_id = n.instance_id
@@ -74,6 +75,18 @@ function spawningOf(instances: readonly NewInstance[]): MoreOfInstances {
     columns: [{ name: "spawns", type: "boolean", values: instances.map(({ spawns }) => spawns) }],
     names: sql`, spawns`,
     values: sql`, NULLIF(n.spawns, false)`,
+  };
+}
+
+/** What tracing has to know; nothing if nobody traces. */
+export function tracesOf(instances: readonly NewInstance[]): MoreOfInstances {
+  const values = instances.map(({ traceContext = null }) => traceContext);
+  if (values.every((value) => value === null)) return NOTHING_MORE;
+  return {
+    ...NOTHING_MORE,
+    columns: [{ name: "trace_context", type: "text", values }],
+    names: sql`, trace_context`,
+    values: sql`, n.trace_context`,
   };
 }
 

@@ -1,0 +1,5 @@
+export {
+  type OpenTelemetryApi,
+  type OpenTelemetryOptions,
+  openTelemetry,
+} from "./open-telemetry.ts";
