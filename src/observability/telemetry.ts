@@ -34,8 +34,8 @@ export interface Telemetry {
   attempting(facts: AttemptFacts, traceContext: string | null): TelemetrySpan;
 }
 
-/** Longest context that is stored: `traceparent` has 55 characters, `tracestate` at most 512. */
-export const LONGEST_TRACE_CONTEXT = 600;
+/** What is stored: `traceparent` has 55 characters, `tracestate` at most 512, and both are printable ASCII (W3C Trace Context). */
+const TRACE_CONTEXT = /^[ -~]{1,80}(?:\n[ -~]{1,512})?$/;
 
 /** @throws {InvalidArgumentError} it isn't one */
 export function checkTelemetry(telemetry: unknown): void {
@@ -84,8 +84,12 @@ function guardedSpan(begin: () => TelemetrySpan): TelemetrySpan {
   }
   return {
     get traceContext() {
-      const context: unknown = span.traceContext;
-      return typeof context === "string" && context.length <= LONGEST_TRACE_CONTEXT ? context : null;
+      try {
+        const context: unknown = span.traceContext;
+        return typeof context === "string" && TRACE_CONTEXT.test(context) ? context : null;
+      } catch {
+        return null;
+      }
     },
     within: (run) => {
       let hasRun = false;
