@@ -46,7 +46,8 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts", "dashboard-ui/src/**/*.test.ts", ...PURE_TESTS],
           exclude: [...configDefaults.exclude, ...TYPE_TESTS],
-          testTimeout: 5_000,
+          // They take milliseconds; but a machine may be busy with something else.
+          testTimeout: 20_000,
         },
       },
       {
