@@ -7,6 +7,7 @@ const installed = join(consumer, "node_modules/waymark");
 
 const ALLOWED = [
   /^docs\/.+\.md$/,
+  /^docs\/grafana\/waymark\.json$/,
   /^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/,
   /^dist\/[\w/-]+(\.suite)?\.(js|js\.map|d\.ts|d\.ts\.map)$/,
   // What browsers load of the dashboard.
