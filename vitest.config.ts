@@ -12,6 +12,7 @@ const GLOBAL_SETUP = "./test/support/global-setup.ts";
 const PURE_TESTS = [
   "test/architecture.test.ts",
   "test/errors-doc.test.ts",
+  "test/mutants/**/*.test.ts",
   "test/support/**/*.test.ts",
   "test/scripts/**/*.test.ts",
 ];
